@@ -1,0 +1,124 @@
+"""A decoded data set of small images, and how it becomes a `Data`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from ..outputs import DataInfo
+from .split import Channels, Data, check_labels, stratified
+from .views import InMemory
+
+MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What the reader of a data set of small images returns."""
+
+    name: str
+    source: str  # where the images come from, in words
+    train_images: Tensor  # (N, S, S, 3) uint8
+    train_labels: Tensor  # (N,) int64
+    test_images: Tensor  # (M, S, S, 3) uint8
+    test_labels: Tensor  # (M,) int64
+    classes: tuple[str, ...]
+    mean: Channels | None = None  # None: measured on the training images
+    std: Channels | None = None
+    flip: bool = True  # whether a mirrored image still belongs to its class
+
+
+def in_memory(
+    arrays: Arrays,
+    *,
+    batch_size: int,
+    seed: int,
+    image_size: int | None = None,
+    validation: float = 0.0,
+    split_seed: int = 0,
+    flip: bool | None = None,
+    drop_last: bool = False,
+) -> Data:
+    """Checks, resizes and splits decoded images; arguments as in `load`."""
+    check_labels(arrays.train_labels, len(arrays.classes), f"The training split of {arrays.name}")
+    check_labels(arrays.test_labels, len(arrays.classes), f"The test split of {arrays.name}")
+    arrays = _resized(arrays, image_size)
+    if arrays.mean is not None and arrays.std is not None:
+        mean, std = arrays.mean, arrays.std
+    else:  # over the whole training set, so that they do not depend on whether a validation split is taken out
+        mean, std = channel_statistics(arrays.train_images)
+
+    def split(images: Tensor, labels: Tensor) -> InMemory:
+        return InMemory(
+            images,
+            labels,
+            batch_size=batch_size,
+            seed=seed,
+            mean=mean,
+            std=std,
+            flip=arrays.flip if flip is None else flip,
+            drop_last=drop_last,
+        )
+
+    images, labels, source = arrays.train_images, arrays.train_labels, arrays.source
+    held_out = None
+    if validation:
+        kept, taken = stratified(labels, validation, split_seed)
+        held_out = split(images[taken], labels[taken])
+        images, labels = images[kept], labels[kept]
+        source += f"; {validation:.0%} of each training class held out for validation with split seed {split_seed}"
+    return Data(
+        name=arrays.name,
+        train=split(images, labels),
+        test=split(arrays.test_images, arrays.test_labels),
+        validation=held_out,
+        info=DataInfo(len(arrays.classes), images.shape[1], labels, batch_size, seed),
+        classes=arrays.classes,
+        mean=mean,
+        std=std,
+        fingerprint=_fingerprint(images, labels, arrays.test_images, arrays.test_labels),
+        source=source,
+    )
+
+
+def channel_statistics(images: Tensor) -> tuple[Channels, Channels]:
+    """Mean and standard deviation of each channel on the scale 0..1, to 4 decimals: (N, S, S, 3) uint8 -> 3, 3"""
+    counts = torch.zeros(3, 256, dtype=torch.float64)
+    for chunk in images.split(4096):
+        for channel in range(3):
+            counts[channel] += chunk[..., channel].flatten().bincount(minlength=256)
+    values = torch.arange(256, dtype=torch.float64) / 255
+    counts /= counts.sum(1, keepdim=True)
+    mean = (counts * values).sum(1)
+    # A channel that is the same everywhere has no spread to divide by: one grey level keeps it finite.
+    std = (counts * (values - mean[:, None]).square()).sum(1).sqrt().clamp(min=1 / 255)
+    m, s = mean.tolist(), std.tolist()
+    return (round(m[0], 4), round(m[1], 4), round(m[2], 4)), (round(s[0], 4), round(s[1], 4), round(s[2], 4))
+
+
+def _resized(arrays: Arrays, size: int | None) -> Arrays:
+    have = arrays.train_images.shape[1]
+    if size is None or size == have:
+        return arrays
+    if not 8 <= size <= MAX_SIZE:
+        raise ValueError(
+            f"{arrays.name} holds {have}x{have} images in memory; image_size can be 8 to {MAX_SIZE}, not {size}. For "
+            "larger inputs write the images to class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder."
+        )
+    resized = [
+        torch.cat([transforms.resize(c.permute(0, 3, 1, 2), [size, size]).permute(0, 2, 3, 1) for c in i.split(4096)])
+        for i in (arrays.train_images, arrays.test_images)
+    ]
+    return replace(arrays, train_images=resized[0].contiguous(), test_images=resized[1].contiguous())
+
+
+def _fingerprint(*tensors: Tensor) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.contiguous().numpy())
+    return digest.hexdigest()

@@ -1,0 +1,140 @@
+"""Larger images on disk, decoded batch by batch: RandomResizedCrop and flip, as ImageNet is trained on.
+
+Left out on purpose: stronger augmentation. Replace `Data.train` with your own `Split` for that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from ..outputs import Batch
+from ..streams import stream, stream_seed
+from .decode import rgb
+from .split import Channels, Drawn, Split
+
+SMALL = 1000  # images; below this, starting workers takes longer than they save
+RESIZE = 0.875  # share of the shorter side that the evaluation crop keeps
+
+
+class Folder(Split):
+    """Images read from disk, by worker processes where there are many.
+
+    Training: a random part of 8 to 100 % of the area (`RandomResizedCrop`) is resized to S x S and mirrored half of the
+    time. Evaluation: the shorter side becomes S / 0.875, the S x S centre is kept. What is drawn for an image depends
+    on (seed, epoch, index of the image) only, so neither the number of workers nor a resume changes a pixel.
+
+    Args:
+        size: S, pixels.
+        workers: Processes that decode. None: 0 below 1,000 images, otherwise one for each CPU up to 8.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        labels: Tensor,
+        *,
+        batch_size: int,
+        seed: int,
+        mean: Channels,
+        std: Channels,
+        size: int,
+        flip: bool = True,
+        drop_last: bool = False,
+        workers: int | None = None,
+    ):
+        super().__init__(labels, batch_size, seed, drop_last)
+        if len(paths) != len(labels):
+            raise ValueError(f"There are {len(paths)} images but {len(labels)} labels.")
+        if workers is not None and workers < 0:
+            raise ValueError(f"The number of workers is {workers}; it must be 0 or more.")
+        self.paths = tuple(paths)
+        self.size = size
+        self.flip = flip
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.workers = (0 if len(paths) < SMALL else min(8, cpus)) if workers is None else workers
+        self._mean = torch.tensor(mean)[:, None, None]
+        self._std = torch.tensor(std)[:, None, None]
+
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
+        device = torch.device(device)
+        whole = torch.arange(len(self)).split(batch_size or self.batch_size)
+        reader = _Reader(self.paths, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)]))
+        for indices, images in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
+            yield Batch(
+                self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
+            )
+
+    def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
+        flips = torch.randint(2, (len(self),), generator=stream(self.seed, "flips", epoch), dtype=torch.bool)
+        parts = order.split(self.batch_size)
+        reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), stream_seed(self.seed, "crops", epoch))
+        for indices, images in zip(parts, self._load(reader, [p.tolist() for p in parts], device), strict=True):
+            pixels = images.to(device, non_blocking=True)
+            if self.flip:
+                flipped = flips[indices].to(device, non_blocking=True)[:, None, None, None]
+                pixels = torch.where(flipped, pixels.flip(3), pixels)
+            yield Drawn(self._normalise(pixels, device), self.labels[indices].to(device), indices.to(device))
+
+    def _load(self, reader: _Reader, batches: list[list[int]], device: torch.device) -> Iterator[Tensor]:
+        """Batches of uint8 images, (B, 3, S, S) in channels_last"""
+        loader = DataLoader(
+            reader,
+            batch_sampler=batches,
+            num_workers=self.workers,
+            collate_fn=_collate,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),  # else the loader would advance the global one
+        )
+        try:
+            for loaded in loader:
+                if isinstance(loaded, str):
+                    raise ValueError(loaded)
+                yield loaded
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise ValueError(
+                f"A worker process that reads images died ({error}). Most often memory ran out: use fewer workers "
+                f"({self.workers} now), workers=0 reads in the main process."
+            ) from error
+
+    def _normalise(self, images: Tensor, device: torch.device) -> Tensor:
+        """(B, 3, S, S) uint8 -> float32, channels_last"""
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        pixels = images.to(device, non_blocking=True).float().div_(255).sub_(self._mean).div_(self._std)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class _Reader(Dataset[Tensor | str]):
+    """Decodes and crops one image, in a worker: (3, S, S) uint8, or the sentence that says why it cannot."""
+
+    paths: tuple[Path, ...]
+    crop: v2.Transform
+    seed: int | None = None  # of this epoch; None: the crop is not random
+
+    def __getitem__(self, index: int) -> Tensor | str:
+        try:
+            image = v2.functional.pil_to_tensor(rgb(self.paths[index], str(self.paths[index])))
+        except ValueError as error:
+            return str(error)  # an exception would reach the user wrapped in the worker's stack trace
+        if self.seed is None:
+            return self.crop(image)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(stream_seed(self.seed, "crop", index))
+            return self.crop(image)
+
+
+def _collate(images: list[Tensor | str]) -> Tensor | str:
+    broken = next((image for image in images if isinstance(image, str)), None)
+    if broken is not None:
+        return broken
+    return torch.stack([image for image in images if isinstance(image, Tensor)])

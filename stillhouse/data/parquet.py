@@ -1,0 +1,161 @@
+"""Hugging Face image data sets: parquet files with an image column and a label column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .arrays import MAX_SIZE, Arrays
+from .cifar import CIFAR10, CIFAR100
+from .cifar100_names import CIFAR100_NAMES
+from .decode import rgb
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+IMAGE_COLUMNS = ("img", "image")
+LABEL_COLUMNS = ("fine_label", "label")
+TEST_NAMES = ("test", "validation", "valid", "val")
+ROWS = 1000  # decoded at a time
+
+
+def find(folder: Path) -> Path | None:
+    """`folder` or its subfolder `data`, whichever holds parquet files."""
+    return next((place for place in (folder, folder / "data") if any(place.glob("*.parquet"))), None)
+
+
+def read(folder: Path, name: str) -> Arrays:
+    """The parquet files train-*.parquet and test-*.parquet (or validation-, valid-, val-) in `folder`."""
+    train_files = _files(folder, "train")
+    test_files = next((files for prefix in TEST_NAMES if (files := _files(folder, prefix))), [])
+    if not train_files or not test_files:
+        missing = "train-*.parquet" if not train_files else "test-*.parquet (nor validation-*.parquet)"
+        found = ", ".join(sorted(path.name for path in folder.glob("*.parquet"))[:5])
+        raise ValueError(f"{folder} holds parquet files ({found}) but no {missing}: rename or add the missing files.")
+    train_images, train_labels, label_column, classes = _read(train_files)
+    test_images, test_labels, _, _ = _read(test_files)
+    if train_images.shape[1:] != test_images.shape[1:]:
+        raise ValueError(f"{folder}: training images are {_size(train_images)}, test images {_size(test_images)} pixels.")
+    if not classes:
+        classes = tuple(str(label) for label in range(int(train_labels.max()) + 1))
+    known = None
+    if train_images.shape[1] == 32 and len(classes) == 100 and label_column == "fine_label":
+        known = CIFAR100
+        classes = CIFAR100_NAMES if classes[0] == "0" else classes
+    elif train_images.shape[1] == 32 and len(classes) == 10 and "cifar10" in name.lower().replace("-", ""):
+        known = CIFAR10
+    return Arrays(
+        name=known.name if known else name,
+        source=str(folder),
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        classes=classes,
+        mean=known.mean if known else None,
+        std=known.std if known else None,
+    )
+
+
+def _files(folder: Path, split: str) -> list[Path]:
+    return sorted([*folder.glob(f"{split}-*.parquet"), *folder.glob(f"{split}.parquet")])
+
+
+def _size(images: Tensor) -> str:
+    return f"{images.shape[2]}x{images.shape[1]}"
+
+
+def _read(paths: Sequence[Path]) -> tuple[Tensor, Tensor, str, tuple[str, ...]]:
+    """(N, S, S, 3) uint8, (N,) int64, the name of the label column, the classes' names if the file tells"""
+    import pyarrow as pa  # here, because only this format needs it
+    import pyarrow.parquet as pq
+
+    opened = []
+    for path in paths:
+        try:
+            opened.append(pq.ParquetFile(path, memory_map=True))
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path} is damaged or no parquet file ({error}). Download it again.") from error
+    schema = opened[0].schema_arrow
+    image_column = _column(schema, IMAGE_COLUMNS, "image", paths[0])
+    label_column = _column(schema, LABEL_COLUMNS, "label", paths[0])
+    labels: list[Tensor] = []
+    images, position = torch.empty(0), 0
+    for path, file in zip(paths, opened, strict=True):
+        try:
+            for rows in file.iter_batches(ROWS, columns=[image_column, label_column]):
+                labels.append(_labels(rows.column(label_column), path, label_column))
+                for encoded in _encoded(rows.column(image_column), path, image_column):
+                    image = rgb(encoded, f"Image {position} of {path.parent}/{path.name.split('-')[0]}-*.parquet")
+                    if position == 0:
+                        images = _room(sum(f.metadata.num_rows for f in opened), image.size, path)
+                    if image.size != (images.shape[2], images.shape[1]):
+                        raise ValueError(
+                            f"{path} holds images of different sizes ({_size(images)} and {image.width}x{image.height} "
+                            "pixels). Write them to class folders (train/CLASS/*.png, val/CLASS/*.png) instead."
+                        )
+                    images[position] = torch.from_numpy(np.array(image))
+                    position += 1
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path} is damaged ({error}). Download it again.") from error
+    if position == 0:
+        raise ValueError(f"{paths[0]} holds no images.")
+    return images, torch.cat(labels), label_column, _class_names(schema, label_column)
+
+
+def _room(count: int, size: tuple[int, int], path: Path) -> Tensor:
+    if size[0] != size[1] or size[0] > MAX_SIZE:
+        raise ValueError(
+            f"{path} holds images of {size[0]}x{size[1]} pixels; from parquet only square ones up to {MAX_SIZE} pixels "
+            "are read. Write them to class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder."
+        )
+    return torch.empty(count, size[1], size[0], 3, dtype=torch.uint8)
+
+
+def _column(schema: pa.Schema, accepted: Sequence[str], what: str, path: Path) -> str:
+    for name in accepted:
+        if name in schema.names:
+            return name
+    raise ValueError(
+        f"{path} has the columns {', '.join(schema.names)}; the {what} column must be called {' or '.join(accepted)}."
+    )
+
+
+def _labels(column: pa.Array, path: Path, name: str) -> Tensor:
+    values = column.to_pylist()
+    wrong = next((value for value in values if type(value) is not int), 0)
+    if wrong != 0:
+        raise ValueError(f"{path}: the column {name} holds {wrong!r} where a class number is needed.")
+    return torch.tensor(values, dtype=torch.int64)
+
+
+def _encoded(column: pa.Array, path: Path, name: str) -> list[bytes]:
+    """PNG or JPEG bytes, from binary values or from Hugging Face's {bytes, path}"""
+    import pyarrow as pa
+
+    if pa.types.is_struct(column.type):
+        if column.type.get_field_index("bytes") < 0:
+            raise ValueError(f"{path}: the column {name} has no field called bytes; save the data set with images.")
+        column = column.field("bytes")
+    values = column.to_pylist()
+    if not all(isinstance(value, bytes) for value in values):
+        raise ValueError(
+            f"{path}: the column {name} holds rows without image bytes; save the data set with its images embedded."
+        )
+    return values
+
+
+def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...]:
+    """From the note that the `datasets` library leaves in the file; () if there is none"""
+    try:
+        note = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = note["info"]["features"][label_column]["names"]
+    except (ValueError, KeyError, TypeError):
+        return ()
+    return tuple(names) if isinstance(names, list) and all(isinstance(name, str) for name in names) else ()

@@ -1,0 +1,108 @@
+"""Small images in memory, and augmentation that can be replayed: a view is an integer, crops and flips are batched.
+
+Left out on purpose: colour changes, mixing, anything that has no small number of outcomes (see `Folder`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..outputs import Batch
+from ..streams import stream
+from .split import Channels, Drawn, Split
+
+
+class InMemory(Split):
+    """Images up to 64 pixels as one uint8 tensor on the training device, with the standard CIFAR augmentation.
+
+    "4 pixels are padded on each side, and a 32x32 crop is randomly sampled from the padded image or its horizontal
+    flip" (He et al., CVPR 2016, arXiv:1512.03385). With padding p a view k says which crop and whether flipped:
+    k % (2p+1)^2 = top * (2p+1) + left, k // (2p+1)^2 = flipped. The padding is black, added before normalisation, as
+    in torchvision's RandomCrop(32, padding=4), RandomHorizontalFlip(), ToTensor(), Normalize(mean, std).
+
+    Only the unpadded images are stored; each batch is padded when it is drawn.
+
+    Args:
+        images: (N, S, S, 3) uint8. Moved to the device at first use and kept there.
+        padding: Pixels on each side. None: 4 up to 32 pixels, an eighth of the size above.
+        flip: Whether half the views are mirrored. Not for images whose mirror image means something else, as digits.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        batch_size: int,
+        seed: int,
+        mean: Channels,
+        std: Channels,
+        padding: int | None = None,
+        flip: bool = True,
+        drop_last: bool = False,
+    ):
+        super().__init__(labels, batch_size, seed, drop_last)
+        count, size = images.shape[:2]
+        if images.dtype != torch.uint8 or images.shape != (count, size, size, 3):
+            raise ValueError(f"Images must be (N, S, S, 3) uint8, not {tuple(images.shape)} {images.dtype}.")
+        if len(labels) != count:
+            raise ValueError(f"There are {count} images but {len(labels)} labels.")
+        self.images = images
+        self.padding = (4 if size <= 32 else size // 8) if padding is None else padding
+        self.flip = flip
+        self._crops = (2 * self.padding + 1) ** 2
+        self.num_views = self._crops * (2 if flip else 1)
+        self._labels = labels
+        # Repeated over a row of pixels, so that the last dimension is long enough to vectorise.
+        self._scale = (1 / (255 * torch.tensor(std, dtype=torch.float64))).float().repeat(size)  # (S * 3,)
+        self._shift = (-torch.tensor(mean, dtype=torch.float64) / torch.tensor(std)).float().repeat(size)
+
+    def view(self, indices: Tensor, views: Tensor) -> Tensor:
+        """Images as augmentation shows them: (B,), (B,) -> (B, 3, S, S) float32, normalised, channels_last.
+
+        Both arguments are int64 on the device of the images (see `to`).
+        """
+        images = self.images.index_select(0, indices)
+        if self.padding:
+            images = self._crop(images, views % self._crops)
+        if self.flip:
+            images = torch.where((views >= self._crops)[:, None, None, None], images.flip(2), images)
+        return self._normalise(images)
+
+    def to(self, device: torch.device | str) -> InMemory:
+        """Moves the images to where they are used; returns itself."""
+        if self.images.device != torch.empty(0, device=device).device:
+            self.images, self._labels = self.images.to(device), self._labels.to(device)
+            self._scale, self._shift = self._scale.to(device), self._shift.to(device)
+        return self
+
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
+        self.to(device)
+        size, indices = batch_size or self.batch_size, torch.arange(len(self), device=device)
+        for part in zip(*(t.split(size) for t in (self.images, self._labels, indices)), strict=True):
+            yield Batch(self._normalise(part[0]), part[1], part[2], seed=self.seed)
+
+    def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
+        self.to(device)
+        assert self.num_views is not None
+        drawn = torch.randint(self.num_views, (len(self),), generator=stream(self.seed, "views", epoch))
+        views, labels, order = drawn[order].to(device), self.labels[order].to(device), order.to(device)
+        for indices, view, label in zip(*(t.split(self.batch_size) for t in (order, views, labels)), strict=True):
+            yield Drawn(self.view(indices, view), label, indices, view)
+
+    def _crop(self, images: Tensor, offset: Tensor) -> Tensor:
+        """(B, S, S, 3), (B,) -> (B, S, S, 3)"""
+        padding, side, (count, size) = self.padding, 2 * self.padding + 1, images.shape[:2]
+        padded = F.pad(images, (0, 0, padding, padding, padding, padding))
+        s = padded.stride()
+        crops = padded.as_strided((count, side, side, size, size, 3), (s[0], s[1], s[2], s[1], s[2], s[3]))
+        return crops[torch.arange(count, device=images.device), offset // side, offset % side]
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        """(B, S, S, 3) uint8 -> (B, 3, S, S) float32, channels_last"""
+        rows = torch.addcmul(self._shift, images.flatten(2).float(), self._scale)
+        return rows.view(images.shape).permute(0, 3, 1, 2)

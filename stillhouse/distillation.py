@@ -1,0 +1,120 @@
+"""A student, the methods that train it, and the teacher they listen to."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .method import Group, Method, Phase, Warmup
+from .outputs import Batch, DataInfo, Outputs
+from .streams import seeded
+from .taps import Tapped, probe
+
+
+class Distillation(nn.Module):
+    """Batch in, named loss terms out. Everything trainable lives in here, so DDP and compile wrap this.
+
+    The teacher is not a part of it: it is asked once per batch, by whoever owns it, and what it said is an argument.
+
+        teacher = Tapped(trained_network)
+        distillation = Distillation(network, teacher, [CE(), KD(), AT()], data.info)
+        with torch.no_grad():
+            said = teacher(batch.images)
+        sum(distillation(batch, said).values()).backward()
+
+    Args:
+        student: The network to train.
+        teacher: The trained network; it gets taps at the methods' spots and is left alone otherwise.
+        methods: What to charge the student for; the terms are added.
+        data: The number of classes, image size and labels that methods may build on.
+
+    Raises:
+        ValueError: If a method refuses this pair of networks; the sentence says why.
+    """
+
+    def __init__(
+        self, student: nn.Module | Tapped, teacher: nn.Module | Tapped, methods: Sequence[Method], data: DataInfo
+    ):
+        super().__init__()
+        self.student = student if isinstance(student, Tapped) else Tapped(student)
+        teacher = teacher if isinstance(teacher, Tapped) else Tapped(teacher)
+        self.methods = nn.ModuleDict(dict(zip(term_names(methods), methods, strict=True)))
+
+        for name, method in self.named_methods():
+            with _Blaming(name):
+                method.spots = method.choose_spots(self.student.anatomy, teacher.anatomy)
+                self.student.tap(spot.student for spot in method.spots)
+                teacher.tap(spot.teacher for spot in method.spots)
+        said = probe(self.student, data.image_size), probe(teacher, data.image_size)
+        self._warmups: list[tuple[str, Warmup]] = []
+        for name, method in self.named_methods():
+            with _Blaming(name), seeded(data.seed, f"init {name}"):
+                method.build(*said, data)
+                self._warmups += [(name, warmup) for warmup in method.warmups(self.student, teacher)]
+        like = said[0].logits
+        self.methods.to(like.device, like.dtype)
+
+    def named_methods(self) -> Iterator[tuple[str, Method]]:
+        for name, method in self.methods.items():
+            assert isinstance(method, Method)
+            yield name, method
+
+    def forward(self, batch: Batch, teacher: Outputs) -> dict[str, Tensor]:
+        """Weighted scalar terms by method name; the loss is their sum."""
+        student = self.student(batch.images)  # under the caller's autocast, if any
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return {
+                name: method.weight * method(student, teacher, batch).mean() for name, method in self.named_methods()
+            }
+
+    def phases(self, epochs: int) -> list[Phase]:
+        """What methods train beforehand, then distillation itself."""
+        phases = []
+        for name, warmup in self._warmups:
+            parameters = [p for module in warmup.trains for p in module.parameters() if p.requires_grad]
+            terms = _WarmupTerms(self, name, warmup)
+            phases.append(Phase(f"{name} warm-up", warmup.epochs, warmup.trains, [Group(parameters)], terms, warmup.lr))
+        student = Group([p for p in self.student.parameters() if p.requires_grad])
+        groups = [group for _, method in self.named_methods() for group in method.groups() if group.parameters]
+        phases.append(Phase("distillation", epochs, [self], [student, *groups], self))
+        return phases
+
+    def deploy(self) -> nn.Module:
+        """The network to ship: the student, and what its methods add to it."""
+        model = self.student.model
+        for _, method in self.named_methods():
+            model = method.deploy(model)
+        return model
+
+
+class _WarmupTerms:
+    def __init__(self, distillation: Distillation, name: str, warmup: Warmup):
+        self.distillation, self.name, self.warmup = distillation, name, warmup
+
+    def __call__(self, batch: Batch, teacher: Outputs) -> dict[str, Tensor]:
+        student = self.distillation.student(batch.images)
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return {self.name: self.warmup.loss(student, teacher, batch).mean()}
+
+
+class _Blaming:
+    """Puts a method's name before the sentence with which it refuses a pair."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError):
+            raise ValueError(f"{self.name}: {error}") from error
+
+
+def term_names(methods: Sequence[Method]) -> list[str]:
+    """Class names; the second of a class is numbered: CE, KD, AT, AT2."""
+    names: list[str] = []
+    for method in methods:
+        name = type(method).__name__
+        taken = sum(type(other).__name__ == name for other in methods[: len(names)])
+        names.append(f"{name}{taken + 1}" if taken else name)
+    return names

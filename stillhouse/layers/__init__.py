@@ -1,0 +1,1 @@
+"""Layers that two methods or more share; what only one needs stays in its file."""

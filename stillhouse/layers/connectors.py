@@ -1,0 +1,37 @@
+"""What brings the student's features to the teacher's shape."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Regressor(nn.Module):
+    """The convolutional regressor of FitNets: one convolution chosen by the two sizes, BatchNorm, ReLU.
+
+    Args:
+        student: Shape (N, C, H, W) of its input.
+        teacher: Shape of the features it predicts; the output has this shape except where the student's map is
+            smaller and not exactly half as large: then the student's size is kept.
+        active: Whether a ReLU follows; not for targets before an activation.
+    """
+
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], active: bool = True):
+        super().__init__()
+        _, s_channels, s_height, s_width = student
+        _, t_channels, t_height, t_width = teacher
+        self.conv: nn.Conv2d | nn.ConvTranspose2d
+        if s_height == 2 * t_height:
+            self.conv = nn.Conv2d(s_channels, t_channels, 3, stride=2, padding=1)
+        elif 2 * s_height == t_height:
+            self.conv = nn.ConvTranspose2d(s_channels, t_channels, 4, stride=2, padding=1)
+        elif s_height >= t_height:
+            self.conv = nn.Conv2d(s_channels, t_channels, (1 + s_height - t_height, 1 + s_width - t_width))
+        else:
+            self.conv = nn.Conv2d(s_channels, t_channels, 3, padding=1)
+        self.bn = nn.BatchNorm2d(t_channels)
+        self.active = active
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = self.bn(self.conv(features))
+        return F.relu(features) if self.active else features

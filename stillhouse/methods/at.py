@@ -1,0 +1,37 @@
+"""Attention transfer: match where in the image each network is active."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..method import FeatureMethod, Places, needs_maps
+
+
+class AT(FeatureMethod):
+    """Paying More Attention to Attention (Zagoruyko & Komodakis, ICLR 2017, arXiv:1612.03928).
+
+    The mean over positions of the squared difference of attention maps, as in the authors' code; the paper writes
+    the norm of the difference. Maps of unequal size meet at the smaller one's.
+
+    Args:
+        power: Exponent p of the attention map: the mean over channels of |activation|^p, to unit length.
+    """
+
+    def __init__(self, weight: float = 1000.0, power: float = 2.0, at: Places = "stages"):
+        super().__init__(weight, at)
+        self.power = power
+
+    def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
+        needs_maps("AT", student=student, teacher=teacher)
+        return nn.Identity()
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """(N, Cs, Hs, Ws), (N, Ct, Ht, Wt) -> (N,)"""
+        size = min(student.shape[-1], teacher.shape[-1])
+        return (self.attention(student, size) - self.attention(teacher, size)).square().mean(1)
+
+    def attention(self, features: Tensor, size: int) -> Tensor:
+        """(N, C, H, W) -> (N, size * size), unit length"""
+        if features.shape[-1] != size:
+            features = F.adaptive_avg_pool2d(features, size)
+        powers = features.square() if self.power == 2 else features.abs().pow(self.power)
+        return F.normalize(powers.mean(1).flatten(1))

@@ -1,0 +1,22 @@
+"""Similarity-preserving distillation: images that are alike for the teacher shall be alike for the student."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..layers.affinity import gram
+from ..method import FeatureMethod, Places
+
+
+class SP(FeatureMethod):
+    """Similarity-Preserving Knowledge Distillation (Tung & Mori, ICCV 2019, arXiv:1907.09682).
+
+    ||Gt - Gs||^2 / N^2, where G holds the products of all pairs of a batch's flattened features, each row at unit
+    length.
+    """
+
+    def __init__(self, weight: float = 3000.0, at: Places = "last_stage"):
+        super().__init__(weight, at)
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """(N, ...), (N, ...) -> ()"""
+        return (F.normalize(gram(student)) - F.normalize(gram(teacher))).square().mean()

@@ -1,0 +1,65 @@
+"""The zoo: networks for small images, by name. Nothing here is pretrained."""
+
+import difflib
+import re
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from .mobilenetv2 import MobileNetV2
+from .resnet import ResNet
+from .resnet50 import ResNet50
+from .shufflenetv1 import ShuffleV1
+from .shufflenetv2 import ShuffleV2
+from .shufflenetv2_preact import PreactShuffleV2
+from .vgg import VGG
+from .wrn import WRN
+
+# Each takes `num_classes`. The names, their capitals too, are those of the published tables and checkpoints.
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "resnet8": partial(ResNet, 8),
+    "resnet14": partial(ResNet, 14),
+    "resnet20": partial(ResNet, 20),
+    "resnet32": partial(ResNet, 32),
+    "resnet44": partial(ResNet, 44),
+    "resnet56": partial(ResNet, 56),
+    "resnet110": partial(ResNet, 110),
+    "resnet8x4": partial(ResNet, 8, widths=(32, 64, 128, 256)),
+    "resnet32x4": partial(ResNet, 32, widths=(32, 64, 128, 256)),
+    "resnet8x4_double": partial(ResNet, 8, widths=(64, 128, 256, 512)),
+    "ResNet50": ResNet50,
+    "wrn_16_1": partial(WRN, 16, 1),
+    "wrn_16_2": partial(WRN, 16, 2),
+    "wrn_40_1": partial(WRN, 40, 1),
+    "wrn_40_2": partial(WRN, 40, 2),  # and any other wrn_D_W, see `zoo`
+    "vgg8": partial(VGG, (1, 1, 1, 1, 1)),
+    "vgg11": partial(VGG, (1, 1, 2, 2, 2)),
+    "vgg13": partial(VGG, (2, 2, 2, 2, 2)),
+    "vgg16": partial(VGG, (2, 2, 3, 3, 3)),
+    "vgg19": partial(VGG, (2, 2, 4, 4, 4)),
+    "MobileNetV2": MobileNetV2,
+    "ShuffleV1": ShuffleV1,
+    "ShuffleV2": ShuffleV2,
+    "shufflenetV2_0.5": partial(PreactShuffleV2, (48, 96, 192, 1024)),
+    "shufflenetV2_1.0": partial(PreactShuffleV2, (116, 232, 464, 1024)),
+    "shufflenetV2_1.5": partial(PreactShuffleV2, (176, 352, 704, 1024)),
+    "shufflenetV2_2.0": partial(PreactShuffleV2, (244, 488, 976, 2048)),
+}
+
+
+def zoo(name: str, num_classes: int) -> nn.Module:
+    """An untrained network by its name in `MODELS`, or wrn_D_W with any depth D = 6n + 4 and any width W."""
+    wide = re.fullmatch(r"wrn_(\d+)_(\d+)", name)
+    if wide:
+        return WRN(int(wide[1]), int(wide[2]), num_classes)
+    if name in MODELS:
+        return MODELS[name](num_classes=num_classes)
+
+    spelling = {known.lower(): known for known in MODELS}
+    nearest = [spelling[match] for match in difflib.get_close_matches(name.lower(), spelling)]
+    suggestion = f"Nearest: {', '.join(nearest)}. " if nearest else ""
+    raise ValueError(
+        f"there is no network {name!r} in the zoo. {suggestion}wrn_D_W takes any depth D = 6n + 4 and any width W. "
+        f"All names: stillhouse list models"
+    )

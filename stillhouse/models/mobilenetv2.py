@@ -1,0 +1,85 @@
+"""MobileNetV2 at half width for small images."""
+
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+
+
+def _layer(inputs: int, outputs: int, blocks: int, stride: int, expansion: int) -> nn.Sequential:
+    rest = [_InvertedResidual(outputs, outputs, 1, expansion) for _ in range(blocks - 1)]
+    return nn.Sequential(_InvertedResidual(inputs, outputs, stride, expansion), *rest)
+
+
+class _InvertedResidual(nn.Module):
+    """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride), with no activation at the end"""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int):
+        super().__init__()
+        self.is_residual = stride == 1 and inputs == outputs
+        wide = expansion * inputs
+        self.conv = nn.Sequential(
+            nn.Conv2d(inputs, wide, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.ReLU(),
+            nn.Conv2d(wide, wide, 3, stride, padding=1, groups=wide, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.ReLU(),
+            nn.Conv2d(wide, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv(x)
+        return x + out if self.is_residual else out
+
+
+class MobileNetV2(nn.Module):
+    """MobileNetV2: Inverted Residuals and Linear Bottlenecks (Sandler et al., CVPR 2018, arXiv:1801.04381).
+
+    The layout is RepDistiller's, so its checkpoints load. It differs from the paper: half width, ReLU instead of
+    ReLU6, stride 1 instead of 2 in the second group, and an expanding convolution in the first block as well.
+    Stages are linear bottlenecks, signed; no activation follows, so `preacts` are the stages themselves.
+    """
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        self.conv1 = nn.Sequential(
+            nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+        )
+        self.blocks = nn.Sequential(
+            _layer(16, 8, blocks=1, stride=1, expansion=1),
+            _layer(8, 12, blocks=2, stride=1, expansion=6),
+            _layer(12, 16, blocks=3, stride=2, expansion=6),
+            _layer(16, 32, blocks=4, stride=2, expansion=6),
+            _layer(32, 48, blocks=3, stride=1, expansion=6),
+            _layer(48, 80, blocks=3, stride=2, expansion=6),
+            _layer(80, 160, blocks=1, stride=1, expansion=6),
+        )
+        self.conv2 = nn.Sequential(nn.Conv2d(160, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU())
+        linear = nn.Linear(1280, num_classes)
+        self.classifier = nn.Sequential(linear)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.normal_(linear.weight, std=0.01)
+        nn.init.zeros_(linear.bias)
+
+        stages = ("blocks.1", "blocks.2", "blocks.4", "blocks.6")
+        self.anatomy = Anatomy(
+            stem="conv1",
+            stages=stages,
+            preacts=stages,
+            norms=("blocks.1.1.conv.7", "blocks.2.2.conv.7", "blocks.4.2.conv.7", "blocks.6.0.conv.7"),
+            map="conv2",
+            head="classifier.0",
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, C)"""
+        x = self.conv1(images)  # (N, 16, H / 2, W / 2)
+        x = self.blocks(x)  # (N, 160, H / 16, W / 16)
+        x = self.conv2(x)  # (N, 1280, H / 16, W / 16)
+        logits: Tensor = self.classifier(x.mean((2, 3)))
+        return logits

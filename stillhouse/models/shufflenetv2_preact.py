@@ -1,0 +1,103 @@
+"""ShuffleNet V2 of four widths for small images, its ReLUs moved so that every stage is read before its ReLU."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+
+
+class _DownUnit(nn.Module):
+    """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2)"""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        half = outputs // 2
+        self.relu = nn.ReLU()
+        self.residual = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 1),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs),
+            nn.BatchNorm2d(inputs),
+            nn.Conv2d(inputs, half, 1),
+            nn.BatchNorm2d(half),
+        )
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs),
+            nn.BatchNorm2d(inputs),
+            nn.Conv2d(inputs, half, 1),
+            nn.BatchNorm2d(half),
+        )
+        self.shuffle = nn.ChannelShuffle(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(x)
+        out: Tensor = self.shuffle(torch.cat([self.shortcut(x), self.residual(x)], dim=1))
+        return out
+
+
+class _BasicUnit(nn.Module):
+    """(N, channels, H, W) -> (N, channels, H, W)"""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        half = channels // 2
+        self.relu = nn.ReLU()
+        self.residual = nn.Sequential(
+            nn.Conv2d(half, half, 1),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            nn.Conv2d(half, half, 3, padding=1, groups=half),
+            nn.BatchNorm2d(half),
+            nn.Conv2d(half, half, 1),
+            nn.BatchNorm2d(half),
+        )
+        self.shuffle = nn.ChannelShuffle(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept, changed = x.chunk(2, dim=1)
+        out: Tensor = self.shuffle(torch.cat([kept, self.residual(self.relu(changed))], dim=1))
+        return out
+
+
+def _stage(inputs: int, outputs: int, basic_units: int) -> nn.Sequential:
+    return nn.Sequential(_DownUnit(inputs, outputs), *(_BasicUnit(outputs) for _ in range(basic_units)))
+
+
+class PreactShuffleV2(nn.Module):
+    """ShuffleNet V2 (Ma et al., ECCV 2018, arXiv:1807.11164), the ReLU at the start of a unit instead of its end.
+
+    The layout follows github.com/PkuDavidGuan/Distillation: a 3x3 stem without pooling, convolutions with biases.
+    Apart from one ReLU behind the stem the function is the paper's. Stages are signed, so `preacts` are the stages
+    themselves. There are no `norms`: half of each stage comes from the unit before.
+
+    Args:
+        widths: channels of the three stages and of the last convolution.
+    """
+
+    def __init__(self, widths: Sequence[int], num_classes: int):
+        super().__init__()
+        first, second, third, last = widths
+        self.pre = nn.Sequential(nn.Conv2d(3, 24, 3, padding=1), nn.BatchNorm2d(24))
+        self.stage2 = _stage(24, first, basic_units=3)
+        self.stage3 = _stage(first, second, basic_units=7)
+        self.stage4 = _stage(second, third, basic_units=3)
+        self.relu4 = nn.ReLU()
+        self.conv5 = nn.Sequential(nn.Conv2d(third, last, 1), nn.BatchNorm2d(last))
+        self.relu5 = nn.ReLU()
+        self.fc = nn.Linear(last, num_classes)
+
+        stages = ("stage2", "stage3", "stage4")
+        self.anatomy = Anatomy(stem="pre", stages=stages, preacts=stages, map="relu5", head="fc")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, C)"""
+        x = self.pre(images)  # (N, 24, H, W)
+        x = self.stage2(x)  # (N, first, H / 2, W / 2)
+        x = self.stage3(x)  # (N, second, H / 4, W / 4)
+        x = self.stage4(x)  # (N, third, H / 8, W / 8)
+        x = self.relu5(self.conv5(self.relu4(x)))  # (N, last, H / 8, W / 8)
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits

@@ -1,0 +1,99 @@
+"""How to optimise: everything about a training that is neither a network, nor a method, nor data."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .method import Phase
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The defaults are the CIFAR-100 protocol of Tian et al. (ICLR 2020), scaled to the number of epochs.
+
+    Args:
+        epochs: Passes over the training set (the last one gives the result).
+        batch_size: Images a step.
+        lr: Learning rate of SGD.
+        momentum: Momentum of SGD.
+        weight_decay: On every parameter, BatchNorm and biases included, as the protocol has it.
+        nesterov: Whether the momentum is Nesterov's.
+        schedule: "steps" multiplies the learning rate by `lr_decay` at each milestone, "cosine" lets it fall to 0.
+        milestones: Epochs after which the learning rate drops; below 1 they are fractions of `epochs`.
+        lr_decay: What the learning rate is multiplied with at a milestone.
+        lr_warmup: Epochs over which the learning rate rises linearly to `lr`.
+        clip_norm: Longest joint gradient of all parameters; 0 for no limit.
+        precision: Number format of the networks; losses are always computed in float32.
+    """
+
+    epochs: int = 240
+    batch_size: int = 64
+    lr: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+    schedule: Literal["steps", "cosine"] = "steps"
+    milestones: tuple[float, ...] = (0.625, 0.75, 0.875)
+    lr_decay: float = 0.1
+    lr_warmup: float = 0.0
+    clip_norm: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2:
+            raise ValueError("--epochs must be at least 1 and --batch_size at least 2 (BatchNorm needs two images)")
+        if not self.lr > 0:
+            raise ValueError(f"--lr must be positive, not {self.lr}")
+
+    def lr_at(self, epoch: float) -> float:
+        """The learning rate after so many epochs (a fraction inside an epoch), counted from 0."""
+        warm = min(1.0, (epoch + 1e-8) / self.lr_warmup) if self.lr_warmup else 1.0
+        if self.schedule == "cosine":
+            return warm * self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
+        drops = [round(m * self.epochs) if m < 1 else int(m) for m in self.milestones]
+        return warm * self.lr * self.lr_decay ** sum(epoch >= drop for drop in drops)
+
+    @property
+    def lr_changes_inside_epochs(self) -> bool:
+        return self.schedule == "cosine" or self.lr_warmup > 0
+
+
+class Optimizer:
+    """SGD over a phase's parameter groups, with everything around its step: decay, clipping, the learning rate.
+
+    Args:
+        phase: Names the parameters and their settings relative to the recipe's.
+        recipe: The settings.
+    """
+
+    def __init__(self, phase: Phase, recipe: Recipe):
+        self.recipe, self.phase = recipe, phase
+        groups = [
+            {
+                "params": list(group.parameters),
+                "lr_scale": group.lr_scale,
+                "weight_decay": recipe.weight_decay if group.weight_decay is None else group.weight_decay,
+            }
+            for group in phase.groups
+        ]
+        self.sgd = torch.optim.SGD(groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov, fused=True)
+        self.parameters = [p for group in phase.groups for p in group.parameters]
+        self.set_lr(0.0)
+
+    def set_lr(self, epoch: float) -> None:
+        """Follow the schedule to this point of the phase."""
+        lr = self.recipe.lr_at(epoch) if self.phase.lr is None else self.phase.lr
+        for group in self.sgd.param_groups:
+            group["lr"] = lr * group["lr_scale"]
+
+    def step(self, terms: Mapping[str, Tensor]) -> None:
+        """One update from the sum of the terms."""
+        self.sgd.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
+        if self.recipe.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
+        self.sgd.step()

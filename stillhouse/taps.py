@@ -1,0 +1,128 @@
+"""Reading a network at named places through forward hooks; the network's own code is not touched."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from .anatomy import Anatomy
+from .outputs import Outputs
+
+
+class Tapped(nn.Module):
+    """Any image classifier, returning `Outputs` instead of bare logits.
+
+    Args:
+        model: The network, unmodified; its parameters keep their names under `model.`.
+        anatomy: Where its landmarks are. What the model declares when left out; see `Anatomy.of`.
+    """
+
+    def __init__(self, model: nn.Module, anatomy: Anatomy | None = None):
+        super().__init__()
+        self.model = model
+        self.anatomy = anatomy or Anatomy.of(model)
+        self._places: dict[str, str] = {}  # tap name -> path, `:in` included
+        self._seen: dict[str, tuple[Tensor, int]] | None = None  # None: nobody is asking
+
+    @property
+    def head(self) -> nn.Module:
+        """(M, D) embedding -> (M, C) logits"""
+        return self.module("embedding")
+
+    def module(self, place: str) -> nn.Module:
+        """The module that a role or dotted path names.
+
+        Raises:
+            ValueError: If this network has no such place.
+        """
+        path = self.anatomy.resolve(place).partition(":")[0]
+        try:
+            return self.model.get_submodule(path)
+        except AttributeError:
+            inside = ", ".join(name for name, _ in self.model.named_children())
+            raise ValueError(
+                f"{type(self.model).__name__} has no module {path!r}; its top-level modules are {inside}. "
+                f"Roles are {', '.join(self.anatomy.roles)}."
+            ) from None
+
+    def tap(self, places: Iterable[str]) -> None:
+        """Record these places from now on. Asking twice for the same place is free."""
+        for name in dict.fromkeys(places):
+            if name == "logits" or name in self._places:
+                continue
+            module, path = self.module(name), self.anatomy.resolve(name)
+            if path.endswith(":in"):
+                module.register_forward_pre_hook(partial(self._record_input, name))
+            else:
+                module.register_forward_hook(partial(self._record, name))
+            self._places[name] = path
+
+    # Hooks are bound methods, not closures: a deep copy of this module then records into itself.
+    def _record(self, name: str, module: nn.Module, args: tuple[Tensor, ...], value: Tensor) -> None:
+        if self._seen is not None:
+            if self.anatomy.channels_last and value.ndim == 4:
+                value = value.permute(0, 3, 1, 2)
+            self._seen[name] = (value, _version(value))
+
+    def _record_input(self, name: str, module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        if self._seen is not None:
+            about_to_be_overwritten = getattr(module, "inplace", False)
+            self._record(name, module, args, args[0].clone() if about_to_be_overwritten else args[0])
+
+    def forward(self, images: Tensor) -> Outputs:
+        """(N, 3, H, W) -> logits and every tapped place, in float32 at least."""
+        self._seen = {}
+        try:
+            logits = self.model(images)
+        finally:
+            seen, self._seen = self._seen, None
+        for name, (value, version) in seen.items():
+            if _version(value) != version:
+                raise ValueError(
+                    f"{type(self.model).__name__}: the output of {self._places[name]!r} is overwritten in place by a "
+                    f"later layer; name that layer with ':in' behind it instead"
+                )
+        missing = self._places.keys() - seen.keys()
+        if missing:
+            raise ValueError(f"{type(self.model).__name__} never ran {', '.join(sorted(missing))}; name another place")
+        # Losses are small differences of large sums, so methods get float32 whatever the network ran in.
+        return Outputs(_at_least_float32(logits), {n: _at_least_float32(v) for n, (v, _) in seen.items()}, self)
+
+
+def _version(value: Tensor) -> int:
+    return 0 if value.is_inference() or torch.compiler.is_compiling() else value._version
+
+
+def _at_least_float32(value: Tensor) -> Tensor:
+    return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+
+
+@torch.no_grad()
+def probe(net: Tapped, image_size: int) -> Outputs:
+    """What the network says about two blank images, in eval mode: shapes for methods to build on.
+
+    Raises:
+        ValueError: If the network cannot take images of this size.
+    """
+    parameter = next(net.parameters())
+    images = torch.zeros(2, 3, image_size, image_size, dtype=parameter.dtype, device=parameter.device)
+    modes: Mapping[nn.Module, bool] = {module: module.training for module in net.modules()}
+    net.eval()
+    try:
+        outputs: Outputs = net(images)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{type(net.model).__name__} cannot take images of {image_size} x {image_size} px ({reason}); "
+            f"choose another network or another --image_size"
+        ) from error
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    if outputs.logits.ndim != 2:
+        raise ValueError(
+            f"{type(net.model).__name__} returns {tuple(outputs.logits.shape)} for two images; "
+            f"a classifier returns (2, number of classes)"
+        )
+    return outputs
