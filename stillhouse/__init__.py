@@ -2,15 +2,15 @@
 
 from .anatomy import Anatomy as Anatomy
 from .distillation import Distillation as Distillation
-from .method import FeatureMethod as FeatureMethod
-from .method import Group as Group
-from .method import LogitMethod as LogitMethod
-from .method import Method as Method
-from .method import Phase as Phase
-from .method import Spot as Spot
-from .method import SpotMethod as SpotMethod
-from .method import Warmup as Warmup
-from .outputs import Batch as Batch
-from .outputs import DataInfo as DataInfo
-from .outputs import Outputs as Outputs
+from .method import (
+    FeatureMethod as FeatureMethod,
+    Group as Group,
+    LogitMethod as LogitMethod,
+    Method as Method,
+    Phase as Phase,
+    Spot as Spot,
+    SpotMethod as SpotMethod,
+    Warmup as Warmup,
+)
+from .outputs import Batch as Batch, DataInfo as DataInfo, Outputs as Outputs
 from .taps import Tapped as Tapped

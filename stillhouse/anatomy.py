@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor, nn
 
+from .modes import in_eval_mode
+
 _SHORTCUT = re.compile(r"downsample|shortcut|skip")
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Mish)
 
@@ -99,7 +101,7 @@ class _Call:
 
 
 def _find(model: nn.Module, image_size: int | None) -> Anatomy:
-    calls, logits = _dry_run(model, image_size)
+    calls, logits = dry_run(model, image_size)
     head = _find_head(calls, logits)
     tokens = _token_stages(calls)
     maps = [call for call in calls if call.value.ndim == 4 and len(call.value) == len(logits)]
@@ -120,7 +122,7 @@ def _find(model: nn.Module, image_size: int | None) -> Anatomy:
 
 
 @torch.no_grad()
-def _dry_run(model: nn.Module, image_size: int | None) -> tuple[list[_Call], Tensor]:
+def dry_run(model: nn.Module, image_size: int | None) -> tuple[list[_Call], Tensor]:
     """Every module call in the order of completion, and the logits, for one batch of two blank images."""
     calls: list[_Call] = []
 
@@ -134,15 +136,15 @@ def _dry_run(model: nn.Module, image_size: int | None) -> tuple[list[_Call], Ten
         for path, module in model.named_modules()
         if path
     ]
-    modes = {module: module.training for module in model.modules()}
     parameter = next(model.parameters())
     error: Exception | None = None
     try:
-        model.eval()
         for size in (image_size,) if image_size else _likely_sizes(model):
             calls.clear()
+            blank = torch.zeros(2, 3, size, size, dtype=parameter.dtype, device=parameter.device)
             try:
-                logits = model(torch.zeros(2, 3, size, size, dtype=parameter.dtype, device=parameter.device))
+                with in_eval_mode(model):
+                    logits = model(blank)
             except (RuntimeError, AssertionError) as failure:
                 error = failure
                 continue
@@ -152,8 +154,6 @@ def _dry_run(model: nn.Module, image_size: int | None) -> tuple[list[_Call], Ten
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
     sizes = image_size or " or ".join(map(str, _likely_sizes(model)))
     reason = str(error).splitlines()[0]
     raise ValueError(
@@ -178,12 +178,16 @@ def _find_head(calls: list[_Call], logits: Tensor) -> str | None:
 
 def _global_pool(maps: list[_Call]) -> _Call | None:
     """The pooling module behind which nothing spatial comes."""
+    convolved = False
     for call in reversed(maps):
         spatial = call.value.shape[2:].numel()
-        if "pool" in type(call.module).__name__.lower() and spatial == 1:
+        # On small images a strided pool between two stages leaves one pixel as well.
+        strided = convolved and isinstance(call.module, (nn.AvgPool2d, nn.MaxPool2d))
+        if "pool" in type(call.module).__name__.lower() and spatial == 1 and not strided:
             return call
         if spatial > 1:
             return None
+        convolved = convolved or isinstance(call.module, nn.Conv2d)
     return None
 
 
@@ -220,7 +224,8 @@ def _strided_stages(maps: list[_Call], calls: list[_Call], channels_last: bool) 
         by_side.setdefault(side(call.value), []).append(call)
     groups = list(by_side.values())
     ends = [group[-1] for group in groups]
-    has_stem = len(groups) > 3 and all(call.is_leaf for call in groups[0])
+    convolutions = sum(isinstance(call.module, nn.Conv2d) for call in _upto(calls, ends[0])) if ends else 0
+    has_stem = len(groups) > 3 and (convolutions <= 1 or all(call.is_leaf for call in groups[0]))
     return (ends[0], ends[1:]) if has_stem else (None, ends)
 
 

@@ -24,7 +24,8 @@ class Distillation(nn.Module):
 
     Args:
         student: The network to train.
-        teacher: The trained network; it gets taps at the methods' spots and is left alone otherwise.
+        teacher: The trained network; it gets taps at the methods' spots and is left alone otherwise. None for a
+            student that learns by itself: its methods then find its own outputs in the teacher's place.
         methods: What to charge the student for; the terms are added.
         data: The number of classes, image size and labels that methods may build on.
 
@@ -33,10 +34,12 @@ class Distillation(nn.Module):
     """
 
     def __init__(
-        self, student: nn.Module | Tapped, teacher: nn.Module | Tapped, methods: Sequence[Method], data: DataInfo
+        self, student: nn.Module | Tapped, teacher: nn.Module | Tapped | None, methods: Sequence[Method], data: DataInfo
     ):
         super().__init__()
         self.student = student if isinstance(student, Tapped) else Tapped(student)
+        self.is_taught = teacher is not None
+        teacher = self.student if teacher is None else teacher
         teacher = teacher if isinstance(teacher, Tapped) else Tapped(teacher)
         self.methods = nn.ModuleDict(dict(zip(term_names(methods), methods, strict=True)))
 
@@ -59,9 +62,15 @@ class Distillation(nn.Module):
             assert isinstance(method, Method)
             yield name, method
 
-    def forward(self, batch: Batch, teacher: Outputs) -> dict[str, Tensor]:
+    @property
+    def batch_statistics(self) -> bool | None:
+        """Whether the teacher's BatchNorms shall use each batch's own statistics; None if there is no teacher."""
+        return any(m.teacher_statistics == "batch" for _, m in self.named_methods()) if self.is_taught else None
+
+    def forward(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         """Weighted scalar terms by method name; the loss is their sum."""
         student = self.student(batch.images)  # under the caller's autocast, if any
+        teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {
                 name: method.weight * method(student, teacher, batch).mean() for name, method in self.named_methods()
@@ -79,6 +88,14 @@ class Distillation(nn.Module):
         phases.append(Phase("distillation", epochs, [self], [student, *groups], self))
         return phases
 
+    def describe_spots(self) -> list[str]:
+        """For people: what each method compares, and which stages found no partner."""
+        lines = []
+        for name, method in self.named_methods():
+            pairs = ", ".join(s if s == t else f"{s} with {t}" for s, t in method.spots)
+            lines.append(f"{name} reads {pairs or 'nothing'}")
+        return lines
+
     def deploy(self) -> nn.Module:
         """The network to ship: the student, and what its methods add to it."""
         model = self.student.model
@@ -91,8 +108,9 @@ class _WarmupTerms:
     def __init__(self, distillation: Distillation, name: str, warmup: Warmup):
         self.distillation, self.name, self.warmup = distillation, name, warmup
 
-    def __call__(self, batch: Batch, teacher: Outputs) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         student = self.distillation.student(batch.images)
+        teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {self.name: self.warmup.loss(student, teacher, batch).mean()}
 

@@ -46,7 +46,7 @@ class Phase:
     epochs: int
     trains: Sequence[nn.Module]
     groups: Sequence[Group]
-    terms: Callable[[Batch, Outputs], dict[str, Tensor]]
+    terms: Callable[[Batch, Outputs | None], dict[str, Tensor]]
     lr: float | None = None  # None: the recipe's lr and schedule
 
 

@@ -1,12 +1,13 @@
 """Reading a network at named places through forward hooks; the network's own code is not touched."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from .anatomy import Anatomy
+from .modes import in_eval_mode
 from .outputs import Outputs
 
 
@@ -107,19 +108,15 @@ def probe(net: Tapped, image_size: int) -> Outputs:
     """
     parameter = next(net.parameters())
     images = torch.zeros(2, 3, image_size, image_size, dtype=parameter.dtype, device=parameter.device)
-    modes: Mapping[nn.Module, bool] = {module: module.training for module in net.modules()}
-    net.eval()
     try:
-        outputs: Outputs = net(images)
+        with in_eval_mode(net):
+            outputs: Outputs = net(images)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"{type(net.model).__name__} cannot take images of {image_size} x {image_size} px ({reason}); "
             f"choose another network or another --image_size"
         ) from error
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     if outputs.logits.ndim != 2:
         raise ValueError(
             f"{type(net.model).__name__} returns {tuple(outputs.logits.shape)} for two images; "

@@ -88,7 +88,7 @@ def in_memory(
 def channel_statistics(images: Tensor) -> tuple[Channels, Channels]:
     """Mean and standard deviation of each channel on the scale 0..1, to 4 decimals: (N, S, S, 3) uint8 -> 3, 3"""
     counts = torch.zeros(3, 256, dtype=torch.float64)
-    for chunk in images.split(4096):
+    for chunk in torch.split(images, 4096):
         for channel in range(3):
             counts[channel] += chunk[..., channel].flatten().bincount(minlength=256)
     values = torch.arange(256, dtype=torch.float64) / 255
@@ -109,16 +109,21 @@ def _resized(arrays: Arrays, size: int | None) -> Arrays:
             f"{arrays.name} holds {have}x{have} images in memory; image_size can be 8 to {MAX_SIZE}, not {size}. For "
             "larger inputs write the images to class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder."
         )
-    resized = [
-        torch.cat([transforms.resize(c.permute(0, 3, 1, 2), [size, size]).permute(0, 2, 3, 1) for c in i.split(4096)])
-        for i in (arrays.train_images, arrays.test_images)
-    ]
-    return replace(arrays, train_images=resized[0].contiguous(), test_images=resized[1].contiguous())
+    return replace(
+        arrays, train_images=_resize(arrays.train_images, size), test_images=_resize(arrays.test_images, size)
+    )
+
+
+def _resize(images: Tensor, size: int) -> Tensor:
+    resized = torch.empty(len(images), size, size, 3, dtype=torch.uint8)
+    for source, target in zip(torch.split(images, 4096), torch.split(resized, 4096), strict=True):
+        target.copy_(transforms.resize(source.permute(0, 3, 1, 2), [size, size]).permute(0, 2, 3, 1))
+    return resized
 
 
 def _fingerprint(*tensors: Tensor) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.contiguous().numpy())
+        digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()

@@ -15,9 +15,13 @@ from torchvision.datasets.utils import download_and_extract_archive
 from .arrays import Arrays
 from .split import Channels
 
-
 # What unpickling a damaged or hostile file can raise.
-_DAMAGED = (pickle.UnpicklingError, AttributeError, EOFError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+
+_DAMAGED = (  # what unpickling a damaged or hostile file can raise
+    *(pickle.UnpicklingError, AttributeError, EOFError, IndexError),
+    *(KeyError, MemoryError, OverflowError, TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def read(layout: Layout, folder: Path) -> Arrays:
 
 def _downloaded(layout: Layout, folder: Path) -> Arrays:
     found = folder / layout.folder
-    if not (found / layout.meta).is_file():
+    if not all((found / name).is_file() for name in (*layout.train, layout.test, layout.meta)):
         try:
             download_and_extract_archive(layout.url, str(folder), md5=layout.md5)
         except (OSError, RuntimeError) as error:

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+# What PIL raises for damaged files: OSError and its subclasses, SyntaxError (PNG chunks), the rest for bad headers.
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+
 
 def rgb(source: Path | bytes, name: str) -> Image.Image:
     """Grey, palette, RGBA, CMYK and 16-bit images become 8-bit RGB; what is transparent becomes what lies under it.
@@ -21,7 +24,15 @@ def rgb(source: Path | bytes, name: str) -> Image.Image:
             image.load()
             return _convert(image)
     # What PIL raises for damaged files: OSError and its subclasses, SyntaxError (PNG chunks), the rest for bad headers.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as error:
         raise ValueError(f"{name} cannot be read as an image ({error}). Replace it or delete it.") from error
 
 

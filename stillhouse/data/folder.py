@@ -58,14 +58,13 @@ class Folder(Split):
         self.paths = tuple(paths)
         self.size = size
         self.flip = flip
-        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.workers = (0 if len(paths) < SMALL else min(8, cpus)) if workers is None else workers
+        self.workers = (0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)) if workers is None else workers
         self._mean = torch.tensor(mean)[:, None, None]
         self._std = torch.tensor(std)[:, None, None]
 
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         device = torch.device(device)
-        whole = torch.arange(len(self)).split(batch_size or self.batch_size)
+        whole = torch.split(torch.arange(len(self)), batch_size or self.batch_size)
         reader = _Reader(self.paths, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)]))
         for indices, images in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
             yield Batch(
@@ -74,7 +73,7 @@ class Folder(Split):
 
     def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
         flips = torch.randint(2, (len(self),), generator=stream(self.seed, "flips", epoch), dtype=torch.bool)
-        parts = order.split(self.batch_size)
+        parts = torch.split(order, self.batch_size)
         reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), stream_seed(self.seed, "crops", epoch))
         for indices, images in zip(parts, self._load(reader, [p.tolist() for p in parts], device), strict=True):
             pixels = images.to(device, non_blocking=True)
@@ -126,11 +125,11 @@ class _Reader(Dataset[Tensor | str]):
             image = v2.functional.pil_to_tensor(rgb(self.paths[index], str(self.paths[index])))
         except ValueError as error:
             return str(error)  # an exception would reach the user wrapped in the worker's stack trace
-        if self.seed is None:
-            return self.crop(image)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(stream_seed(self.seed, "crop", index))
-            return self.crop(image)
+        with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
+            if self.seed is not None:
+                torch.default_generator.manual_seed(stream_seed(self.seed, "crop", index))
+            cropped: Tensor = self.crop(image)
+        return cropped
 
 
 def _collate(images: list[Tensor | str]) -> Tensor | str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..outputs import DataInfo
 from .arrays import MAX_SIZE, Arrays
-from .decode import rgb
+from .decode import DAMAGED, rgb
 from .folder import Folder
 from .split import Data, stratified
 
@@ -86,7 +86,7 @@ def small_size(files: Files) -> int | None:
         try:
             with Image.open(path) as image:
                 width, height = image.size
-        except (OSError, SyntaxError, ValueError) as error:
+        except DAMAGED as error:
             raise ValueError(f"{path} cannot be read as an image ({error}). Replace it or delete it.") from error
         if width != height or width > MAX_SIZE or side not in (None, width):
             return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from .decode import rgb
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")
@@ -41,7 +43,9 @@ def read(folder: Path, name: str) -> Arrays:
     train_images, train_labels, label_column, classes = _read(train_files)
     test_images, test_labels, _, _ = _read(test_files)
     if train_images.shape[1:] != test_images.shape[1:]:
-        raise ValueError(f"{folder}: training images are {_size(train_images)}, test images {_size(test_images)} pixels.")
+        raise ValueError(
+            f"{folder}: training images are {_size(train_images)}, test images {_size(test_images)} pixels."
+        )
     if not classes:
         classes = tuple(str(label) for label in range(int(train_labels.max()) + 1))
     known = None
@@ -73,49 +77,72 @@ def _size(images: Tensor) -> str:
 
 def _read(paths: Sequence[Path]) -> tuple[Tensor, Tensor, str, tuple[str, ...]]:
     """(N, S, S, 3) uint8, (N,) int64, the name of the label column, the classes' names if the file tells"""
-    import pyarrow as pa  # here, because only this format needs it
-    import pyarrow.parquet as pq
-
-    opened = []
-    for path in paths:
-        try:
-            opened.append(pq.ParquetFile(path, memory_map=True))
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path} is damaged or no parquet file ({error}). Download it again.") from error
+    opened = [_open(path) for path in paths]
+    total = sum(file.metadata.num_rows for file in opened)
     schema = opened[0].schema_arrow
     image_column = _column(schema, IMAGE_COLUMNS, "image", paths[0])
     label_column = _column(schema, LABEL_COLUMNS, "label", paths[0])
-    labels: list[Tensor] = []
-    images, position = torch.empty(0), 0
+    images, labels = torch.empty(0), torch.empty(total, dtype=torch.int64)
+    position = 0
     for path, file in zip(paths, opened, strict=True):
-        try:
-            for rows in file.iter_batches(ROWS, columns=[image_column, label_column]):
-                labels.append(_labels(rows.column(label_column), path, label_column))
-                for encoded in _encoded(rows.column(image_column), path, image_column):
-                    image = rgb(encoded, f"Image {position} of {path.parent}/{path.name.split('-')[0]}-*.parquet")
-                    if position == 0:
-                        images = _room(sum(f.metadata.num_rows for f in opened), image.size, path)
-                    if image.size != (images.shape[2], images.shape[1]):
-                        raise ValueError(
-                            f"{path} holds images of different sizes ({_size(images)} and {image.width}x{image.height} "
-                            "pixels). Write them to class folders (train/CLASS/*.png, val/CLASS/*.png) instead."
-                        )
-                    images[position] = torch.from_numpy(np.array(image))
-                    position += 1
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path} is damaged ({error}). Download it again.") from error
-    if position == 0:
+        with file:
+            for row, (encoded, label) in enumerate(_rows(file, path, image_column, label_column)):
+                image = rgb(encoded, f"The image in row {row} of {path}")
+                if position == 0:  # stored once, in place: the data path's memory is that of the pixels
+                    images = torch.empty(total, *_checked_size(image.size, path), 3, dtype=torch.uint8)
+                if image.size != (images.shape[2], images.shape[1]):
+                    raise ValueError(
+                        f"{path} holds images of different sizes ({_size(images)} and {image.width}x{image.height} "
+                        "pixels). Write them to class folders (train/CLASS/*.png, val/CLASS/*.png) instead."
+                    )
+                images[position] = torch.from_numpy(np.array(image))
+                labels[position] = label
+                position += 1
+    if total == 0:
         raise ValueError(f"{paths[0]} holds no images.")
-    return images, torch.cat(labels), label_column, _class_names(schema, label_column)
+    return images, labels, label_column, _class_names(schema, label_column)
 
 
-def _room(count: int, size: tuple[int, int], path: Path) -> Tensor:
+def _open(path: Path) -> pq.ParquetFile:
+    import pyarrow as pa  # here, because only this format needs it
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} is damaged or no parquet file ({error}). Download it again.") from error
+
+
+def _rows(file: pq.ParquetFile, path: Path, image_column: str, label_column: str) -> Iterator[tuple[bytes, int]]:
+    import pyarrow as pa
+
+    try:
+        columns = [image_column, label_column]
+        groups = range(file.num_row_groups)  # one at a time: asked for all, pyarrow holds them all in memory
+        for rows in chain.from_iterable(file.iter_batches(ROWS, row_groups=[g], columns=columns) for g in groups):
+            images = rows.column(image_column)
+            if pa.types.is_struct(images.type) and images.type.get_field_index("bytes") >= 0:
+                images = images.field("bytes")  # Hugging Face's {bytes, path}
+            for image, label in zip(images.to_pylist(), rows.column(label_column).to_pylist(), strict=True):
+                if type(image) is not bytes:
+                    raise ValueError(
+                        f"{path}: the column {image_column} has rows without the bytes of an image file. Save the data "
+                        "set with its images embedded."
+                    )
+                if type(label) is not int:
+                    raise ValueError(f"{path}: the column {label_column} holds {label!r}; it must hold class numbers.")
+                yield image, label
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}). Download it again.") from error
+
+
+def _checked_size(size: tuple[int, int], path: Path) -> tuple[int, int]:
     if size[0] != size[1] or size[0] > MAX_SIZE:
         raise ValueError(
             f"{path} holds images of {size[0]}x{size[1]} pixels; from parquet only square ones up to {MAX_SIZE} pixels "
             "are read. Write them to class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder."
         )
-    return torch.empty(count, size[1], size[0], 3, dtype=torch.uint8)
+    return size
 
 
 def _column(schema: pa.Schema, accepted: Sequence[str], what: str, path: Path) -> str:
@@ -125,30 +152,6 @@ def _column(schema: pa.Schema, accepted: Sequence[str], what: str, path: Path) -
     raise ValueError(
         f"{path} has the columns {', '.join(schema.names)}; the {what} column must be called {' or '.join(accepted)}."
     )
-
-
-def _labels(column: pa.Array, path: Path, name: str) -> Tensor:
-    values = column.to_pylist()
-    wrong = next((value for value in values if type(value) is not int), 0)
-    if wrong != 0:
-        raise ValueError(f"{path}: the column {name} holds {wrong!r} where a class number is needed.")
-    return torch.tensor(values, dtype=torch.int64)
-
-
-def _encoded(column: pa.Array, path: Path, name: str) -> list[bytes]:
-    """PNG or JPEG bytes, from binary values or from Hugging Face's {bytes, path}"""
-    import pyarrow as pa
-
-    if pa.types.is_struct(column.type):
-        if column.type.get_field_index("bytes") < 0:
-            raise ValueError(f"{path}: the column {name} has no field called bytes; save the data set with images.")
-        column = column.field("bytes")
-    values = column.to_pylist()
-    if not all(isinstance(value, bytes) for value in values):
-        raise ValueError(
-            f"{path}: the column {name} holds rows without image bytes; save the data set with its images embedded."
-        )
-    return values
 
 
 def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the loop reads: a `Split` hands out batches, a `Data` is the splits of one data set and what is known about it."""
+"""What the loop reads: a `Split` hands out batches; a `Data` is the splits of a data set and what is known of it."""
 
 from __future__ import annotations
 
@@ -66,6 +66,8 @@ class Split(ABC):
         return self._numbered(epoch, torch.device(device), start_step, phase_start)
 
     def _numbered(self, epoch: int, device: torch.device, start_step: int, phase_start: int) -> Iterator[Batch]:
+        if start_step == self.steps:
+            return
         order = torch.randperm(len(self), generator=stream(self.seed, "order", epoch))
         order = order[start_step * self.batch_size : self.steps * self.batch_size]
         for step, drawn in enumerate(self._drawn(epoch, order, device), start_step):
@@ -134,14 +136,11 @@ def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tens
         raise ValueError(f"The fraction to hold out is {fraction}; it must lie between 0 and 1, for example 0.1.")
     generator = stream(seed, "held out")
     kept, held_out = [], []
-    for label in labels.unique():
+    for label in labels.bincount().nonzero().flatten():
         members = (labels == label).nonzero().flatten()
         members = members[torch.randperm(len(members), generator=generator)]
         count = round(fraction * len(members))
-        if len(members) > 1:
-            count = min(max(count, 1), len(members) - 1)
-        else:
-            count = 0
+        count = min(max(count, 1), len(members) - 1) if len(members) > 1 else 0
         held_out.append(members[:count])
         kept.append(members[count:])
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values

@@ -58,8 +58,8 @@ class InMemory(Split):
         self.num_views = self._crops * (2 if flip else 1)
         self._labels = labels
         # Repeated over a row of pixels, so that the last dimension is long enough to vectorise.
-        self._scale = (1 / (255 * torch.tensor(std, dtype=torch.float64))).float().repeat(size)  # (S * 3,)
-        self._shift = (-torch.tensor(mean, dtype=torch.float64) / torch.tensor(std)).float().repeat(size)
+        self._scale = torch.tensor([1 / (255 * s) for s in std]).repeat(size)  # (S * 3,)
+        self._shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).repeat(size)
 
     def view(self, indices: Tensor, views: Tensor) -> Tensor:
         """Images as augmentation shows them: (B,), (B,) -> (B, 3, S, S) float32, normalised, channels_last.
@@ -83,7 +83,7 @@ class InMemory(Split):
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         self.to(device)
         size, indices = batch_size or self.batch_size, torch.arange(len(self), device=device)
-        for part in zip(*(t.split(size) for t in (self.images, self._labels, indices)), strict=True):
+        for part in zip(*(torch.split(t, size) for t in (self.images, self._labels, indices)), strict=True):
             yield Batch(self._normalise(part[0]), part[1], part[2], seed=self.seed)
 
     def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
@@ -91,7 +91,8 @@ class InMemory(Split):
         assert self.num_views is not None
         drawn = torch.randint(self.num_views, (len(self),), generator=stream(self.seed, "views", epoch))
         views, labels, order = drawn[order].to(device), self.labels[order].to(device), order.to(device)
-        for indices, view, label in zip(*(t.split(self.batch_size) for t in (order, views, labels)), strict=True):
+        parts = (torch.split(t, self.batch_size) for t in (order, views, labels))
+        for indices, view, label in zip(*parts, strict=True):
             yield Drawn(self.view(indices, view), label, indices, view)
 
     def _crop(self, images: Tensor, offset: Tensor) -> Tensor:

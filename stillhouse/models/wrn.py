@@ -54,7 +54,9 @@ class WRN(nn.Module):
     def __init__(self, depth: int, width: int, num_classes: int):
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
-            raise ValueError(f"wrn_{depth}_{width} does not exist: give a depth of 6n + 4, such as 10, 16, 22, 28 or 40")
+            raise ValueError(
+                f"wrn_{depth}_{width} does not exist: give a depth of 6n + 4, such as 10, 16, 22, 28 or 40"
+            )
         if width < 1:
             raise ValueError(f"wrn_{depth}_{width} does not exist: give a width of 1 or more")
         blocks = (depth - 4) // 6

@@ -1,0 +1,55 @@
+"""The `stillhouse` command. Nothing heavy is imported before it is needed: help answers at once."""
+
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "distill": "teach a small network what a trained one knows",
+    "train": "train a network by itself: teachers, baselines",
+    "evaluate": "measure a trained network on a data set",
+    "list": "show the methods, models or data sets there are",
+}
+
+HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]
+
+stillhouse distils image classifiers: it takes a trained teacher network and trains a small student that comes close.
+
+commands:
+{chr(10).join(f"  {name:10} {what}" for name, what in COMMANDS.items())}
+
+  stillhouse COMMAND --help   all options of a command
+  stillhouse --version        the version
+
+to begin with:
+  stillhouse distill
+      the whole way on scikit-learn's digits, in a few minutes: a teacher, a student by itself, the student distilled
+  stillhouse train --data cifar100 --model resnet56
+  stillhouse distill --data cifar100 --teacher resnet56 --student resnet20 --methods CE,KD,AT
+  stillhouse distill --data ~/pets --teacher timm:resnet50 --teacher_weights pets.pth --student torchvision:resnet18
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code: 0, or 2 where a sentence on stderr says what is wrong."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(HELP)
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"stillhouse {version('stillhouse')}\n")
+        return 0
+    if arguments[0] not in COMMANDS:
+        from .spelling import nearest
+
+        hint = nearest(arguments[0], COMMANDS)
+        sys.stderr.write(f"stillhouse: there is no command {arguments[0]!r}.{hint} See stillhouse --help\n")
+        return 2
+    from .cli import run
+
+    return run(arguments[0], arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

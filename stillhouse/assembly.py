@@ -1,0 +1,245 @@
+"""Puts together what a command asks for: data, networks, the teacher, and the lessons with their run folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from . import catalogue
+from .anatomy import Anatomy
+from .checkpoints import about_weights, load_weights
+from .classroom import Lesson
+from .data import Data, Folder, load
+from .distillation import Distillation
+from .gate import fingerprint
+from .method import Method
+from .methods import CE
+from .networks import network
+from .recipe import Recipe
+from .runs import Run, read_result
+from .taps import Tapped
+
+EPOCHS = {"digits": 30}  # what the defaults of the command line are for; other data have the protocol's 240
+EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
+PRETRAINED = "pretrained"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run is about, and where it is kept.
+
+    Args:
+        data: A data set by name (`stillhouse list data`), or a folder: CIFAR archives, parquet files, or class folders.
+        image_size: Height and width in px; the data's own when left out.
+        validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
+        seed: Everything random follows from it.
+        folder: Where the folders of runs are kept.
+        device: Where to compute; auto takes the GPU if there is one.
+        workers: Processes that read images from disk; chosen when left out.
+    """
+
+    data: str = "digits"
+    image_size: int | None = None
+    validation: float = 0.0
+    seed: int = 0
+    folder: Path = Path("runs")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int | None = None
+
+    def torch_device(self) -> torch.device:
+        """Raises ValueError where there is no such device."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda: PyTorch finds no GPU here; use --device cpu or auto")
+        return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+    def load(self, batch_size: int) -> Data:
+        return load(
+            self.data,
+            batch_size=batch_size,
+            seed=self.seed,
+            image_size=self.image_size,
+            validation=self.validation,
+            workers=self.workers,
+        )
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """A network by name, the weights it starts from, and landmarks that are known better than found."""
+
+    name: str
+    weights: str | None = None
+    anatomy: Anatomy | None = None
+
+    def build(self, data: Data, seed: int) -> nn.Module:
+        size = data.info.image_size
+        model = network(self.name, len(data.classes), size, seed=seed, pretrained=self.weights == PRETRAINED)
+        if self.weights not in (None, PRETRAINED):
+            load_weights(model, Path(str(self.weights)).expanduser())
+        return model
+
+    def tapped(self, model: nn.Module, data: Data) -> Tapped:
+        return Tapped(model, Anatomy.of(model, data.info.image_size, self.anatomy))
+
+    def identity(self) -> dict[str, object]:
+        """What the network depends on, for the hash of a run."""
+        files = [self.name.partition(":")[0]] if self.name.partition(":")[0].endswith(".py") else []
+        files += [self.weights] if self.weights not in (None, PRETRAINED) else []
+        return {
+            "name": self.name,
+            "weights": PRETRAINED if self.weights == PRETRAINED else None,
+            "files": [_hash_of_file(Path(str(file)).expanduser()) for file in files],
+            "anatomy": dataclasses.asdict(self.anatomy) if self.anatomy else None,
+        }
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network and what is known of it."""
+
+    net: Tapped
+    name: str
+    about: Mapping[str, object] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, object]:
+        return {"network": self.name, "weights": fingerprint(self.net.model)}
+
+
+def epochs_for(data: Data) -> int:
+    """How long to train where nobody said so."""
+    return EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, Recipe.epochs)
+
+
+def about(source: NetworkSource, data: Data) -> dict[str, object]:
+    """What the files with a network's weights say of it."""
+    return {
+        "network": source.name,
+        "data": data.name,
+        "image_size": data.info.image_size,
+        "mean": list(data.mean),
+        "std": list(data.std),
+        "classes": list(data.classes),
+    }
+
+
+def lesson_alone(source: NetworkSource, data: Data, recipe: Recipe, setting: Setting) -> Lesson:
+    """A network that learns from the labels by itself: what `stillhouse train` makes, and every baseline."""
+    config = {"model": source.name, "weights": source.weights, "anatomy": _plain(source.anatomy)}
+    identity = {"command": "train", "network": source.identity()}
+    run = _run(f"{data.name}-{_slug(source)}-seed{setting.seed}", identity, config, data, recipe, setting)
+    return _lesson(source, None, [CE()], data, recipe, setting, run, f"{source.name} by itself")
+
+
+def lesson_taught(
+    source: NetworkSource,
+    teacher: Teacher,
+    methods: Sequence[catalogue.Spelled],
+    data: Data,
+    recipe: Recipe,
+    setting: Setting,
+    config: Mapping[str, object],
+) -> Lesson:
+    """A student that listens to a teacher."""
+    spelled = [str(method) for method in methods]
+    identity = {
+        "command": "distill",
+        "network": source.identity(),
+        "teacher": teacher.identity(),
+        "methods": spelled,
+        "files": [_hash_of_file(path.expanduser()) for path in catalogue.sources(methods)],
+    }
+    names = "+".join(method.cls.__name__ for method in methods)
+    slug = f"{data.name}-{_slug(source)}-from-{_tail(teacher.name)}-{names}-seed{setting.seed}"
+    config = {**config, "methods": spelled}
+    run = _run(slug, identity, config, data, recipe, setting)
+    built = [method.build() for method in methods]
+    return _lesson(source, teacher.net, built, data, recipe, setting, run, f"{source.name} {names}")
+
+
+def _lesson(
+    source: NetworkSource,
+    teacher: Tapped | None,
+    methods: Sequence[Method],
+    data: Data,
+    recipe: Recipe,
+    setting: Setting,
+    run: Run,
+    name: str,
+) -> Lesson:
+    student = source.tapped(source.build(data, setting.seed), data)
+    return Lesson(Distillation(student, teacher, methods, data.info), recipe, run, about(source, data), name)
+
+
+def _run(
+    slug: str,
+    identity: Mapping[str, object],
+    config: Mapping[str, object],
+    data: Data,
+    recipe: Recipe,
+    setting: Setting,
+) -> Run:
+    kept = {key: value for key, value in dataclasses.asdict(setting).items() if key != "workers"}
+    depends = {
+        **identity,
+        "data": data.fingerprint,
+        "normalisation": [data.mean, data.std],
+        "image_size": data.info.image_size,
+        "validation": setting.validation,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": setting.seed,
+    }
+    complete = {**config, **kept, **dataclasses.asdict(recipe)}
+    return Run(setting.folder, slug, depends, {key: _plain(value) for key, value in complete.items()})
+
+
+def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device) -> Teacher:
+    """The network of a run folder, or of a safetensors file that one holds.
+
+    Raises:
+        ValueError: If there is no finished run.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        read_result(place)
+        place = place / "student.safetensors"
+    known = about_weights(place)
+    name = known.get("network")
+    if not isinstance(name, str):
+        raise ValueError(f"{path} does not say which network it holds; give its name, and the file as weights")
+    source = NetworkSource(name, anatomy=anatomy)
+    classes = known.get("classes")
+    model = network(name, len(classes) if isinstance(classes, list) else len(data.classes), data.info.image_size)
+    load_weights(model, place)
+    return Teacher(source.tapped(model.to(device).eval(), data), name, known)
+
+
+def _slug(source: NetworkSource) -> str:
+    return _tail(source.name)
+
+
+def _tail(name: str) -> str:
+    return name.rpartition("/")[2].replace(":", "_")
+
+
+def _plain(value: object) -> object:
+    """Values as YAML shows them best."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _hash_of_file(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()

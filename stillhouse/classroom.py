@@ -1,0 +1,226 @@
+"""A classroom: one teacher, many students. What the loop steps through; a single distillation is a room of one."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypedDict, cast
+
+import torch
+from torch import Tensor, nn
+
+from .distillation import Distillation
+from .method import Phase
+from .outputs import Batch, Outputs
+from .recipe import Optimizer, Recipe
+from .runs import Row, Run
+from .streams import stream_seed
+from .taps import Tapped
+
+
+class _State(TypedDict):
+    """What state.pt holds."""
+
+    position: tuple[int, int]
+    seconds: float
+    best: tuple[float, int]
+    totals: dict[str, Tensor]
+    distillation: dict[str, Tensor]
+    optimizer: dict[str, Any]
+
+
+class Lesson:
+    """One student's training: its distillation, optimiser, run folder, and how far it has come.
+
+    Args:
+        distillation: The student and its methods.
+        recipe: How to optimise.
+        run: Where it is kept.
+        about: What the files with its weights shall say of it: network, classes, normalisation.
+        name: What people call it.
+    """
+
+    def __init__(
+        self,
+        distillation: Distillation,
+        recipe: Recipe,
+        run: Run,
+        about: Mapping[str, object] | None = None,
+        name: str = "student",
+    ):
+        self.distillation, self.recipe, self.run, self.name = distillation, recipe, run, name
+        self.about = dict(about or {})
+        self.phases = distillation.phases(recipe.epochs)
+        self.epochs = sum(phase.epochs for phase in self.phases)
+        self.epoch, self.step = 0, 0  # the next one
+        self.seconds = 0.0
+        self.best = (-math.inf, -1)  # top-1 in percent on held-out images, after which epoch
+        self.rows: list[Row] = []
+        self.totals: dict[str, Tensor] = {}  # sums of the epoch's terms, on the device
+        self._optimizer: Optimizer | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.epoch >= self.epochs
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that is evaluated and shipped."""
+        return self.distillation.deploy()
+
+    def phase_at(self, epoch: int) -> tuple[Phase, int]:
+        """The phase that an epoch of the run belongs to, and the epoch with which it began."""
+        start = 0
+        for phase in self.phases:
+            if epoch < start + phase.epochs:
+                return phase, start
+            start += phase.epochs
+        return self.phases[-1], start - self.phases[-1].epochs
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """Of the present phase; each phase begins with fresh momentum."""
+        phase, _ = self.phase_at(self.epoch)
+        if self._optimizer is None or self._optimizer.phase is not phase:
+            self._optimizer = Optimizer(phase, self.recipe)
+        return self._optimizer
+
+    def begin(self) -> None:
+        """What this phase trains is in train mode, all else in eval mode."""
+        self.distillation.eval()
+        for module in self.phase_at(self.epoch)[0].trains:
+            module.train()
+
+    def learn(self, batch: Batch, said: Outputs | None) -> None:
+        """One step on one batch, given what the teacher said about it."""
+        torch.manual_seed(stream_seed(batch.seed, "student", batch.step))  # dropout draws alike in every room
+        phase, start = self.phase_at(self.epoch)
+        batch = replace(batch, epoch=batch.epoch - start)
+        optimizer = self.optimizer
+        optimizer.set_lr(batch.epoch)
+        bfloat16 = self.recipe.precision == "bfloat16"
+        with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=bfloat16):
+            terms = phase.terms(batch, said)
+        optimizer.step(terms)
+        with torch.no_grad():
+            for _, method in self.distillation.named_methods():
+                method.after_step(batch)
+            for name, term in terms.items():
+                self.totals[name] = self.totals[name] + term if name in self.totals else term.detach().clone()
+        self.step += 1
+
+    def check(self) -> None:
+        """Raises ArithmeticError if a loss term is not a finite number any more; waits for the device."""
+        for name, total in self.totals.items():
+            if not math.isfinite(total.item()):
+                raise ArithmeticError(
+                    f"{self.name}: the loss term {name} became {total.item()} in epoch {self.epoch + 1}, by step "
+                    f"{self.step}. {self.run.folder} keeps the last good state; lower --lr or the weight of {name}, "
+                    f"or limit the gradient with --clip_norm"
+                )
+
+    def end_epoch(self, measured: Mapping[str, float], seconds: float) -> Row:
+        """Closes an epoch: a row of metrics, a point to resume from, the best network so far."""
+        self.check()  # before anything is written
+        phase, _ = self.phase_at(self.epoch)
+        losses = {name: total.item() / self.step for name, total in self.totals.items()}
+        observed = {
+            f"{name}.{what}": value.item()
+            for name, method in self.distillation.named_methods()
+            for what, value in method.observations().items()
+        }
+        lr = self.optimizer.sgd.param_groups[0]["lr"]
+        row: Row = {"epoch": self.epoch + 1, "phase": phase.name, "lr": lr, "loss": sum(losses.values()), **losses}
+        row |= {**observed, **measured, "seconds": round(seconds, 3)}
+        self.rows.append(row)
+        self.seconds += seconds
+        self.epoch, self.step, self.totals = self.epoch + 1, 0, {}
+        if phase is self.phases[-1] and measured["top1"] > self.best[0]:
+            self.best = (measured["top1"], self.epoch)
+            self.run.save_best(self.model, self.about | {"epoch": self.epoch})
+        self.save()
+        return row
+
+    def save(self) -> None:
+        """Everything needed to go on from here; refused when a loss is not finite any more."""
+        self.check()
+        state: _State = {
+            "position": (self.epoch, self.step),
+            "seconds": self.seconds,
+            "best": self.best,
+            "totals": self.totals,
+            "distillation": self.distillation.state_dict(),
+            "optimizer": self.optimizer.sgd.state_dict(),
+        }
+        self.run.save(state, self.rows)
+
+    def resume(self) -> bool:
+        """Goes on where the run folder was left; False if there is nothing to go on from."""
+        loaded = self.run.load()
+        if loaded is None:
+            return False
+        state = cast(_State, loaded)
+        (self.epoch, self.step), self.seconds, self.best = state["position"], state["seconds"], state["best"]
+        self.distillation.load_state_dict(state["distillation"])
+        self.optimizer.sgd.load_state_dict(state["optimizer"])
+        device = next(self.distillation.parameters()).device
+        self.totals = {name: total.to(device) for name, total in state["totals"].items()}
+        self.rows = [row for row in self.run.rows() if int(str(row["epoch"])) <= self.epoch]
+        return True
+
+
+class Classroom:
+    """Asks the teacher once per batch, and lets every student listen.
+
+    A student trained in a room of many equals the same student trained alone: nothing here depends on who else is in
+    it. Only one student's activations live at a time.
+
+    Args:
+        teacher: The trained network, with the taps of all lessons; None if no lesson listens to one.
+        lessons: The students.
+    """
+
+    def __init__(self, teacher: Tapped | None, lessons: Sequence[Lesson]):
+        self.teacher, self.lessons = teacher, list(lessons)
+        self._batch_statistics: Tapped | None = None  # a copy, so that the teacher's own buffers stay as they are
+
+    def to(self, device: torch.device) -> None:
+        for net in (self.teacher, *(lesson.distillation for lesson in self.lessons)):
+            if net is not None:
+                net.to(device).to(memory_format=torch.channels_last)
+        if self.teacher is not None:
+            self.teacher.eval().requires_grad_(False)
+        if self.teacher is not None and any(lesson.distillation.batch_statistics for lesson in self.lessons):
+            self._batch_statistics = copy.deepcopy(self.teacher)
+            for module in self._batch_statistics.modules():
+                module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
+
+    @property
+    def epochs(self) -> int:
+        return max(lesson.epochs for lesson in self.lessons)
+
+    @property
+    def position(self) -> tuple[int, int] | None:
+        """Epoch and step of the student that is furthest behind; None when all are done."""
+        return min(((lesson.epoch, lesson.step) for lesson in self.lessons if not lesson.is_done), default=None)
+
+    def turn(self, epoch: int, step: int) -> list[Lesson]:
+        """Whose turn this batch is: after a crash some students may be a step or an epoch ahead of others."""
+        return [
+            lesson for lesson in self.lessons if not lesson.is_done and (lesson.epoch, lesson.step) == (epoch, step)
+        ]
+
+    def teach(self, batch: Batch, lessons: Sequence[Lesson]) -> None:
+        """The teacher says what it sees in a batch, and each of these students learns from it."""
+        said = {kind: self._ask(batch, kind) for kind in {lesson.distillation.batch_statistics for lesson in lessons}}
+        for lesson in lessons:
+            lesson.learn(batch, said[lesson.distillation.batch_statistics])
+
+    @torch.no_grad()
+    def _ask(self, batch: Batch, batch_statistics: bool | None) -> Outputs | None:
+        if batch_statistics is None or self.teacher is None:
+            return None
+        outputs: Outputs = (self._batch_statistics or self.teacher if batch_statistics else self.teacher)(batch.images)
+        return outputs

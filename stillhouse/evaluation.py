@@ -1,0 +1,58 @@
+"""How good a network is on held-out images."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .data import Split
+from .modes import in_eval_mode
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a network said about a split, and how much of it is right."""
+
+    logits: Tensor  # (N, C) float32
+    labels: Tensor  # (N,)
+
+    @property
+    def top1(self) -> float:
+        """Percent of images whose class is the network's first guess."""
+        return 100 * (self.logits.argmax(1) == self.labels).float().mean().item()
+
+    @property
+    def top5(self) -> float:
+        """Percent of images whose class is among the network's first five guesses."""
+        guesses = self.logits.topk(min(5, self.logits.shape[1]), 1).indices
+        return 100 * (guesses == self.labels[:, None]).any(1).float().mean().item()
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy."""
+        return nn.functional.cross_entropy(self.logits, self.labels).item()
+
+    def agreement(self, other: "Scores") -> float:
+        """Percent of images on which two networks make the same first guess."""
+        return 100 * (self.logits.argmax(1) == other.logits.argmax(1)).float().mean().item()
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: Split, device: torch.device) -> Scores:
+    """Asks a network about every image of a split once, in eval mode; the modes are restored afterwards."""
+    with in_eval_mode(model):
+        said = [(model(batch.images).float(), batch.labels) for batch in split.batches(device, BATCH_SIZE)]
+    return Scores(torch.cat([logits for logits, _ in said]), torch.cat([labels for _, labels in said]))
+
+
+@torch.no_grad()
+def size_of(model: nn.Module, image_size: int) -> tuple[int, int]:
+    """The number of parameters, and of multiply-accumulates for one image."""
+    parameter = next(model.parameters())
+    image = torch.zeros(1, 3, image_size, image_size, dtype=parameter.dtype, device=parameter.device)
+    with FlopCounterMode(display=False) as counter, in_eval_mode(model):
+        model(image)
+    return sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2

@@ -1,0 +1,90 @@
+"""What a teacher must pass before step 1, and the proof that it was left alone."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from .data import Data
+from .evaluation import Scores
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A hash of every parameter and buffer, bit by bit."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def check_teacher(name: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
+    """Refuses a teacher that cannot teach these data.
+
+    Args:
+        name: What messages call it.
+        scores: What it reached on the held-out images, in eval mode.
+        about: What its file says of the data it was trained on: "classes", "mean" and "std", where it does.
+
+    Raises:
+        ValueError: If it knows other classes, or does not know these better than chance.
+    """
+    count, known = len(data.classes), scores.logits.shape[1]
+    if known != count:
+        raise ValueError(
+            f"the teacher {name} tells {known} classes apart and {data.name} has {count}; give a teacher that was "
+            f"trained on these classes, or train one: stillhouse train --data ... --model ..."
+        )
+    trained_on = about.get("classes")
+    if trained_on is not None and list(data.classes) != trained_on:
+        raise ValueError(_other_classes(name, list(data.classes), trained_on))
+    chance = 100 / count
+    images = len(scores.labels)
+    noise = 400 * math.sqrt((1 / count) * (1 - 1 / count) / images)  # four standard deviations, in percent
+    if scores.top1 <= chance + noise:
+        raise ValueError(
+            f"the teacher {name} is right on {scores.top1:.2f} % of {images:,} held-out images, which is chance "
+            f"({chance:.2f} %): {_why(scores, count, chance + noise)}"
+        )
+
+
+def normalisation_note(about: Mapping[str, object], data: Data) -> str | None:
+    """A sentence if the teacher was trained on images normalised in another way."""
+    for what, ours in (("mean", data.mean), ("std", data.std)):
+        theirs = about.get(what)
+        if isinstance(theirs, list) and any(abs(a - b) > 1e-3 for a, b in zip(theirs, ours, strict=True)):
+            return f"the teacher was trained on images with {what} {theirs}, these have {list(ours)}"
+    return None
+
+
+def _other_classes(name: str, ours: list[str], theirs: object) -> str:
+    assert isinstance(theirs, list)
+    if sorted(ours) == sorted(theirs):
+        return f"the teacher {name} was trained on the same classes in another order; train it on these data"
+    different = [cls for cls in ours if cls not in theirs][:3]
+    return f"the teacher {name} was not trained on these classes (it does not know {', '.join(different)})"
+
+
+def _why(scores: Scores, count: int, better_than_chance: float) -> str:
+    matched = _best_relabelling(scores.logits.argmax(1), scores.labels, count)
+    if matched > max(2 * better_than_chance, 30.0):
+        return (
+            f"with its classes in another order it would be right on {matched:.1f} %. Its class order is not the "
+            f"data's: rename the class folders, or train it on these data"
+        )
+    return (
+        "its head is untrained, its weights were not given, or its images are normalised differently. Give trained "
+        "weights with --teacher_weights, or train it first: stillhouse train --data ... --model ..."
+    )
+
+
+def _best_relabelling(predicted: Tensor, labels: Tensor, count: int) -> float:
+    """The accuracy in percent if each predicted class stood for the class it meets most."""
+    confusion = torch.zeros(count, count, dtype=torch.int64)
+    confusion.index_put_((predicted.cpu(), labels.cpu()), torch.ones(len(labels), dtype=torch.int64), accumulate=True)
+    owners = confusion.argmax(1)
+    if len(set(owners.tolist())) < count * 0.7:  # a constant or random answer is no relabelling
+        return 0.0
+    return 100 * float(confusion.amax(1).sum()) / len(labels)

@@ -1,0 +1,89 @@
+"""Decoupled spatial pyramid pooling: match averages of image regions, strong and weak ones with different weights."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..layers.connectors import Regressor
+from ..method import FeatureMethod, Places, needs_maps
+
+
+class DSPP(FeatureMethod):
+    """Feature Decoupled Knowledge Distillation via Spatial Pyramid Pooling (Gao & Gao, ACCV 2022, LNCS 13846).
+
+    Maps are averaged over 1, 4, ..., levels^2 regions; s and t are all these averages in all channels, to unit
+    length. With I the strongest entries of t, the loss is
+
+        strong_weight * ||(s - t)[I]|| + weak_weight * ||(s - t)[not I]||
+
+    A 1 x 1 convolution, BatchNorm and ReLU give the student the teacher's channels; map sizes need not agree.
+    Two settings are published, both for the third stage only: the code's defaults, which are ours, and those in its
+    README: `DSPP(levels=3, divisor=100, strong_weight=1, weak_weight=10)` beside KD with weight 1.
+
+    Args:
+        levels: The finest regions are 1 / levels of a side.
+        divisor: I are the largest 1 / divisor of the entries (the code calls this number top-k).
+        strong_weight: Of the distance between the teacher's strongest entries and the student's.
+        weak_weight: Of the distance between all others, from which students learn more, says the paper.
+        decoupled: Without, the loss is ||s - t||. The code intended this for all stages but the last, which is two
+            terms: one without at the former, one with at the latter.
+        pooling: "padded" is the code's: regions of ceil(H / level) px, on a map with zeros around it that count.
+            "adaptive" averages the map only; regions overlap where the level does not divide H. Either takes maps
+            of any size, where the code fails with four levels on 2, 3 or 5 px.
+    """
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        levels: int = 4,
+        divisor: int = 5,
+        strong_weight: float = 0.9,
+        weak_weight: float = 2.5,
+        decoupled: bool = True,
+        pooling: Literal["padded", "adaptive"] = "padded",
+        at: Places = "stage3",
+    ):
+        super().__init__(weight, at)
+        if levels < 1 or divisor < 1:
+            raise ValueError(f"levels and divisor count from 1 up, not {levels} and {divisor}")
+        self.levels, self.divisor = levels, divisor
+        self.strong_weight, self.weak_weight = strong_weight, weak_weight
+        self.decoupled = decoupled
+        self.pooling = pooling
+
+    def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
+        needs_maps("DSPP", student=student, teacher=teacher)
+        return Regressor(student.shape, (*teacher.shape[:2], *student.shape[2:]))
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """(N, C, Hs, Ws), (N, C, Ht, Wt) -> (N,)"""
+        target = F.normalize(self.pyramid(teacher))
+        difference = F.normalize(self.pyramid(student)) - target
+        if not self.decoupled:
+            return _length(difference)
+        strongest = target.topk(target.shape[1] // self.divisor, dim=1, sorted=False).indices
+        strong, weak = difference.gather(1, strongest), difference.scatter(1, strongest, 0.0)
+        return self.strong_weight * _length(strong) + self.weak_weight * _length(weak)
+
+    def pyramid(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, (1 + 4 + ... + levels^2) * C)"""
+        height, width = features.shape[2:]
+        levels = range(1, self.levels + 1)
+        regions = [torch.kron(self.shares(height, k, features), self.shares(width, k, features)) for k in levels]
+        return (torch.cat(regions) @ features.flatten(2).transpose(1, 2)).flatten(1)
+
+    def shares(self, side: int, level: int, like: Tensor) -> Tensor:
+        """(level, side), what each position along one side contributes to each region's average"""
+        positions = torch.eye(side, dtype=like.dtype, device=like.device)
+        if self.pooling == "adaptive":
+            return F.adaptive_avg_pool1d(positions, level).T
+        size = -(-side // level)
+        zeros = size * level - side
+        return F.avg_pool1d(F.pad(positions, (zeros - zeros // 2, zeros // 2)), size).T
+
+
+def _length(vectors: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(vectors, dim=1)  # its gradient at 0 is 0
+    return length

@@ -1,0 +1,55 @@
+"""Relational knowledge distillation: match the distances and angles between the samples of a batch."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..layers.affinity import gram, squared_distances
+from ..method import FeatureMethod, Places
+
+
+class RKD(FeatureMethod):
+    """Relational Knowledge Distillation (Park et al., CVPR 2019, arXiv:1904.05068).
+
+        distance_weight * mean_ij huber(d_ij) + angle_weight * mean_ijk huber(a_ijk)
+
+    of what teacher and student differ by in d_ij, the distance of samples i and j over the mean distance, and in
+    a_ijk, the cosine of the angle at i between j and k. As in the authors' code the means are over all pairs and
+    triplets of a batch, those of a sample with itself included; the paper writes sums over distinct ones. Samples
+    that coincide have no direction: they count as distance 0 and cosine 0, so a batch of one image has a loss of 0.
+    """
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        distance_weight: float = 25.0,
+        angle_weight: float = 50.0,
+        at: Places = "embedding",
+    ):
+        super().__init__(weight, at)
+        self.distance_weight, self.angle_weight = distance_weight, angle_weight
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """(N, ...), (N, ...) -> ()"""
+        (s_distances, s_angles), (t_distances, t_angles) = relations(student), relations(teacher)
+        distance, angle = F.smooth_l1_loss(s_distances, t_distances), F.smooth_l1_loss(s_angles, t_angles)
+        return self.distance_weight * distance + self.angle_weight * angle
+
+
+def relations(features: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, ...) -> distances (N, N) over their mean, cosines of angles (N, N, N) whose vertex is the first index
+
+    The law of cosines gives all angles from the N^2 distances; in float64, because close samples far from the others
+    are small differences of large numbers.
+    """
+    samples = features.flatten(1).double()
+    products = gram(samples - samples.mean(0).detach())
+    squared = squared_distances(products)
+    apart = squared > 1e-12
+    inverse = torch.where(apart, squared, 1).rsqrt() * apart
+    lengths = squared * inverse
+    mean = lengths.sum() / max(1, len(lengths) * (len(lengths) - 1))
+    distances = lengths / mean.clamp(min=1e-12)
+    opposite = squared[:, :, None] + squared[:, None, :] - squared
+    angles = opposite * (inverse[:, :, None] * inverse[:, None, :]) / 2
+    return distances.to(features.dtype), angles.to(features.dtype)

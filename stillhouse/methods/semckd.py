@@ -1,0 +1,115 @@
+"""Semantic calibration: every student stage learns from every teacher stage, as much as attention says."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+from ..layers.affinity import gram
+from ..layers.pooling import pool_to_smaller
+from ..method import Method, Places, Spot, needs_maps, pair
+from ..outputs import Batch, DataInfo, Outputs
+
+
+class SemCKD(Method):
+    """Cross-Layer Distillation with Semantic Calibration (Chen et al., AAAI 2021, arXiv:2012.03236).
+
+    The mean over student stages i of the sum over all teacher stages j of
+
+        attention_ij * mean (regressor_ij(student_i) - teacher_j)^2         attention_ij = softmax_j <query_i, key_j>
+
+    per sample. A query is what a small network makes of the sample's similarities to the batch in student_i, a key
+    likewise in teacher_j, both to unit length. Of two maps the larger is pooled to the smaller's size first.
+
+    These networks take as many similarities as a batch has images, `DataInfo.batch_size`. In a smaller one, such as
+    the last of an epoch, the similarities to the missing images are 0; the code leaves such batches out.
+    The paper's weight is 50 on ImageNet.
+
+    Args:
+        temperature: Divides <query, key>; only DSPP's copy of the code has it ("soft").
+        at: Of a list of pairs, every student place still meets every teacher place.
+    """
+
+    attention_sum: Tensor
+    samples: Tensor
+
+    def __init__(self, weight: float = 400.0, temperature: float = 1.0, at: Places = "stages"):
+        super().__init__(weight)
+        self.temperature = temperature
+        self.at = at
+        self.keys = nn.ModuleList()
+        self.queries = nn.ModuleList()
+        self.regressors = nn.ModuleList()
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
+        pairs = pair(self.at, student, teacher)
+        self.student_places, self.teacher_places = (list(dict.fromkeys(places)) for places in zip(*pairs, strict=True))
+        if self.at == "stages":  # pairs leave out the shallowest of the deeper network
+            self.student_places = [f"stage{i + 1}" for i in range(len(student.stages))]
+            self.teacher_places = [f"stage{j + 1}" for j in range(len(teacher.stages))]
+        return [Spot(s, t) for s in self.student_places for t in self.teacher_places]
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        if data.batch_size < 4:
+            raise ValueError(
+                f"SemCKD needs a --batch_size of 4 or more (its networks get a quarter), not {data.batch_size}"
+            )
+        self.batch_size = data.batch_size
+        self.keys.extend(_embedding(data.batch_size) for _ in self.teacher_places)
+        self.queries.extend(_embedding(data.batch_size) for _ in self.student_places)
+        for s, t in self.spots:
+            needs_maps("SemCKD", student=student[s], teacher=teacher[t])
+            self.regressors.append(_regressor(student[s].shape[1], teacher[t].shape[1]))
+        self.register_buffer("attention_sum", torch.zeros(len(self.student_places), len(self.teacher_places)))
+        self.register_buffer("samples", torch.zeros(()))
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        attention = self.attention(student, teacher)
+        self.attention_sum += attention.detach().sum(0)
+        self.samples += len(attention)
+        loss = torch.zeros_like(attention[:, 0, 0])
+        for regressor, share, (s, t) in zip(self.regressors, attention.flatten(1).unbind(1), self.spots, strict=True):
+            features, target = pool_to_smaller(student[s], teacher[t])
+            loss = loss + share * (regressor(features) - target).square().flatten(1).mean(1)
+        return loss / len(self.student_places)
+
+    def attention(self, student: Outputs, teacher: Outputs) -> Tensor:
+        """(N, student stages, teacher stages), summing to 1 over the latter"""
+        queries = self.embed(self.queries, [student[place] for place in self.student_places])
+        keys = self.embed(self.keys, [teacher[place] for place in self.teacher_places])
+        return F.softmax(queries @ keys.transpose(1, 2) / self.temperature, dim=2)
+
+    def embed(self, embeddings: nn.ModuleList, stages: Sequence[Tensor]) -> Tensor:
+        """Maps (N, C, H, W) -> (N, stages, D), unit length"""
+        missing = self.batch_size - len(stages[0])
+        if missing < 0:
+            raise ValueError(f"SemCKD was built for {self.batch_size} images a batch, but here are {len(stages[0])}")
+        vectors = [embed(F.pad(gram(s), (0, missing))) for embed, s in zip(embeddings, stages, strict=True)]
+        return F.normalize(torch.stack(vectors, dim=1), dim=2)
+
+    def observations(self) -> Mapping[str, Tensor]:
+        """How much each student stage listened to each teacher stage since this was last asked."""
+        mean = self.attention_sum / self.samples.clamp(min=1)
+        self.attention_sum.zero_()
+        self.samples.zero_()
+        return {f"attention_s{i + 1}_t{j + 1}": share for i, row in enumerate(mean) for j, share in enumerate(row)}
+
+
+def _embedding(batch_size: int) -> nn.Module:
+    width = batch_size // 4
+    return nn.Sequential(nn.Linear(batch_size, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+
+
+def _regressor(student: int, teacher: int) -> nn.Module:
+    wide = 2 * teacher
+    return nn.Sequential(
+        nn.Conv2d(student, wide, 1, bias=False),
+        nn.BatchNorm2d(wide),
+        nn.ReLU(),
+        nn.Conv2d(wide, wide, 3, padding=1, bias=False),
+        nn.BatchNorm2d(wide),
+        nn.ReLU(),
+        nn.Conv2d(wide, teacher, 1, bias=False),
+    )

@@ -1,0 +1,124 @@
+"""A run is a folder, and a folder is resumable: what is in it, written so that no crash can spoil it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from torch import nn
+
+from .checkpoints import load_state, save_state, save_weights, write_atomically
+
+Row = dict[str, object]  # a line of metrics.jsonl
+
+
+class Run:
+    """One training's folder.
+
+        config.yaml           the complete configuration; `--config` repeats it
+        metrics.jsonl         a line an epoch, a column a loss term
+        state.pt              all that is needed to go on; gone when the run is done
+        student.safetensors   the network after the last epoch
+        best.safetensors      the network after the epoch that was best on the test images
+        result.json           the outcome; its presence means that the run is done
+        events.*              TensorBoard's, when it is installed
+
+    Args:
+        root: Where runs are kept.
+        slug: What the folder's name begins with.
+        identity: Everything that the outcome depends on; its hash ends the folder's name.
+        config: What `config.yaml` shall hold.
+    """
+
+    def __init__(self, root: Path, slug: str, identity: Mapping[str, object], config: Mapping[str, object]):
+        digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
+        self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)}-{digest}"
+        self.config = dict(config)
+        self._lock: int | None = None
+
+    def __enter__(self) -> Run:
+        """Takes the folder for this process, for as long as the run lasts.
+
+        Raises:
+            ValueError: If another process has it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = None
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise ValueError(
+                    f"{self.folder} is in use by another process; wait for it, or choose another --folder"
+                ) from None
+            raise
+        for leftover in self.folder.glob(".*.*"):  # temporary files of a process that was killed while writing
+            leftover.unlink(missing_ok=True)
+        if not self.is_done:
+            write_atomically(self.folder / "config.yaml", yaml.safe_dump(self.config, sort_keys=False).encode())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def is_done(self) -> bool:
+        return (self.folder / "result.json").is_file()
+
+    @property
+    def result(self) -> dict[str, object]:
+        return read_result(self.folder)
+
+    def rows(self) -> list[Row]:
+        """What metrics.jsonl holds so far."""
+        path = self.folder / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+    def save(self, state: Mapping[str, object], rows: Sequence[Row]) -> None:
+        """A point from which the run can go on."""
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write_atomically(self.folder / "metrics.jsonl", lines.encode())
+        save_state(self.folder / "state.pt", state)
+
+    def load(self) -> dict[str, object] | None:
+        """The last point saved; None for a new run."""
+        path = self.folder / "state.pt"
+        return load_state(path) if path.is_file() else None
+
+    def save_best(self, model: nn.Module, about: Mapping[str, object]) -> None:
+        save_weights(model, self.folder / "best.safetensors", about)
+
+    def finish(self, model: nn.Module, about: Mapping[str, object], result: Mapping[str, object]) -> None:
+        """The run is done: its network and its outcome."""
+        save_weights(model, self.folder / "student.safetensors", about)
+        write_atomically(self.folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
+        (self.folder / "state.pt").unlink(missing_ok=True)
+
+
+def read_result(folder: Path) -> dict[str, object]:
+    """The outcome of a finished run.
+
+    Raises:
+        ValueError: If the folder holds no finished run.
+    """
+    path = folder / "result.json"
+    if not path.is_file():
+        why = (
+            "is not finished; the command that began it continues it"
+            if (folder / "state.pt").is_file()
+            else ("holds no run (it has no result.json)")
+        )
+        raise ValueError(f"{folder} {why}")
+    result: dict[str, object] = json.loads(path.read_text())
+    return result

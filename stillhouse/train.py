@@ -1,0 +1,136 @@
+"""The training loop: all of it, top to bottom. There is no other."""
+
+import signal
+import threading
+import time
+from contextlib import AbstractContextManager, ExitStack
+from types import FrameType
+
+import torch
+
+from .classroom import Classroom, Lesson
+from .data import Data
+from .display import Display
+from .evaluation import Scores, evaluate
+from .gate import fingerprint
+
+SAVE_EVERY = 600.0  # seconds, inside long epochs
+LOOK_EVERY = 1.0  # seconds between two looks at the losses (each waits for the device)
+
+
+class Stopped(Exception):  # noqa: N818 (it is no error)
+    """Training was asked to stop, and everything is saved."""
+
+
+def fit(
+    room: Classroom,
+    data: Data,
+    device: torch.device | str | None = None,
+    display: Display | None = None,
+    teacher_scores: Scores | None = None,
+) -> None:
+    """Train every student of a room, from wherever its run folder was left, to the end.
+
+    Interrupted by SIGINT or SIGTERM it saves all students between two steps; killed, it goes on from the last save:
+    either way the outcome is the same, bit for bit on a CPU, as if nothing had happened.
+
+    Args:
+        device: Where to train; the GPU if there is one.
+        display: What shows the progress; silent if left out.
+        teacher_scores: What the teacher said about the held-out images, for the agreement with it.
+
+    Raises:
+        Stopped: If a signal asked for it.
+        ArithmeticError: If a loss is not finite any more.
+        RuntimeError: If the teacher's weights or buffers are not what they were before.
+    """
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    display = display or Display(quiet=True)
+    held_out = data.validation or data.test
+    with ExitStack() as stack:
+        for lesson in room.lessons:
+            stack.enter_context(lesson.run)
+        stack.enter_context(torch.random.fork_rng())
+        stop = stack.enter_context(_StopSignals())
+        stack.enter_context(display)
+
+        room.to(device)
+        before = fingerprint(room.teacher) if room.teacher else None
+        for lesson in room.lessons:
+            if lesson.resume():
+                display.resumed(lesson)
+
+        last_saved = last_look = time.perf_counter()
+        while (position := room.position) is not None:
+            epoch, start = position
+            began = time.perf_counter()
+            display.epoch(room, epoch, data.train.steps)
+            for lesson in room.lessons:
+                lesson.begin()
+            for step, batch in enumerate(data.train.epoch(epoch, device, start), start):
+                room.teach(batch, room.turn(epoch, step))
+                now = time.perf_counter()
+                if now - last_look > LOOK_EVERY:
+                    last_look = now
+                    for lesson in room.lessons:
+                        lesson.check()
+                    display.step(room, step + 1)
+                if stop.requested or now - last_saved > SAVE_EVERY:
+                    last_saved = now
+                    for lesson in room.turn(epoch, step + 1):
+                        lesson.save()
+                if stop.requested:
+                    raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; the same command goes on")
+            seconds = time.perf_counter() - began
+            for lesson in room.turn(epoch, data.train.steps):
+                scores = evaluate(lesson.model, held_out, device)
+                measured = {"top1": scores.top1, "top5": scores.top5, "test_loss": scores.loss}
+                if teacher_scores is not None and lesson.distillation.is_taught:
+                    measured["agreement"] = scores.agreement(teacher_scores)
+                display.row(lesson, lesson.end_epoch(measured, seconds))
+        if room.teacher and fingerprint(room.teacher) != before:
+            raise RuntimeError("the teacher's weights or buffers changed during distillation; this is a bug, report it")
+        for lesson in room.lessons:
+            _finish(lesson, data, device)
+
+
+def _finish(lesson: Lesson, data: Data, device: torch.device) -> None:
+    """The last epoch's network and its scores on the test images are the run's outcome."""
+    scores = evaluate(lesson.model, data.test, device)
+    best, best_epoch = lesson.best
+    outcome = {
+        "top1": scores.top1,
+        "top5": scores.top5,
+        "test_loss": scores.loss,
+        "best_top1": best,
+        "best_epoch": best_epoch,
+        "best_measured_on": "validation" if data.validation else "test",
+        "epochs": lesson.epochs,
+        "seconds": round(lesson.seconds, 1),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu x {torch.get_num_threads()}",
+        "torch": torch.__version__,
+    }
+    lesson.run.finish(lesson.model, lesson.about, outcome | lesson.about)
+
+
+class _StopSignals(AbstractContextManager["_StopSignals"]):
+    """Turns the first SIGINT or SIGTERM into a request; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> "_StopSignals":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._request)
+        return self
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal returned

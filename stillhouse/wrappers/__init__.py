@@ -1,0 +1,1 @@
+"""Methods that take methods: one import per wrapper."""

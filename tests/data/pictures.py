@@ -1,0 +1,48 @@
+"""Tiny image files for the tests: noise that depends on a number, so that no two are alike."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+
+def picture(number: int, width: int = 8, height: int | None = None) -> Image.Image:
+    pixels = np.random.default_rng(number).integers(0, 256, (height or width, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_classes(
+    root: Path, classes: Sequence[str], per_class: int, width: int = 8, height: int | None = None
+) -> None:
+    """root/CLASS/0.png, ..."""
+    for label, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for number in range(per_class):
+            picture(1000 * label + number, width, height).save(root / name / f"{number}.png")
+
+
+def write_parquet(
+    path: Path,
+    images: Sequence[bytes | None],
+    labels: Sequence[int | None],
+    note: str = "",
+    label_column: str = "label",
+) -> None:
+    """As the `datasets` library writes them: {bytes, path} and a number; `note` is its JSON about the features."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"bytes": image, "path": f"{number}.png"} for number, image in enumerate(images)]
+    image_type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"img": pa.array(rows, image_type), label_column: pa.array(labels, pa.int64())})
+    pq.write_table(table.replace_schema_metadata({"huggingface": note} if note else None), path, row_group_size=3)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from stillhouse.data import InMemory, cifar, load
+
+
+def rows(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 3072), dtype=np.uint8)
+
+
+def write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def write_cifar10(folder: Path) -> None:
+    for number in range(1, 6):
+        write(folder / f"data_batch_{number}", {"data": rows(20, number), "labels": [i % 10 for i in range(20)]})
+    write(folder / "test_batch", {"data": rows(20, 9), "labels": [i % 10 for i in range(20)]})
+    write(folder / "batches.meta", {"label_names": [f"name{i}" for i in range(10)]})
+
+
+def write_cifar100(folder: Path) -> None:
+    labels = [i % 100 for i in range(200)]
+    for name, seed in (("train", 1), ("test", 2)):
+        write(folder / name, {"data": rows(200, seed), "fine_labels": labels, "coarse_labels": [0] * 200})
+    write(folder / "meta", {"fine_label_names": [f"name{i}" for i in range(100)]})
+
+
+@pytest.mark.parametrize("parent", [False, True])
+def test_cifar10_archive(tmp_path: Path, parent: bool) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    write_cifar10(folder)
+    data = load(tmp_path if parent else folder, batch_size=8)
+    assert isinstance(data.train, InMemory)
+    assert (data.name, len(data.train), len(data.test), data.classes[3]) == ("cifar10", 100, 20, "name3")
+    assert (data.mean, data.std) == ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+    planes = torch.from_numpy(rows(20, 2)[4]).view(3, 32, 32)  # the fifth image of the second file
+    assert torch.equal(data.train.images[24], planes.permute(1, 2, 0))
+
+
+def test_cifar100_archive(tmp_path: Path) -> None:
+    write_cifar100(tmp_path / "cifar-100-python")
+    data = load(tmp_path, batch_size=8)
+    assert (data.name, len(data.train), len(data.classes)) == ("cifar100", 200, 100)
+    assert data.train.labels.tolist() == [i % 100 for i in range(200)]
+    assert (data.mean, data.std) == ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761))
+
+
+class _Malicious:
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.marker}",)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    write_cifar100(tmp_path)
+    marker = tmp_path / "owned"
+    write(tmp_path / "train", {"data": _Malicious(marker), "fine_labels": []})
+    with pytest.raises(ValueError, match=r"train cannot be read \(it wants to run posix.system.*may be malicious"):
+        load(tmp_path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["eval", "getattr", "exec"])
+def test_builtins_are_refused(tmp_path: Path, name: str) -> None:
+    write_cifar100(tmp_path)
+    (tmp_path / "train").write_bytes(b"c__builtin__\n" + name.encode() + b"\n(S'1'\ntR.")
+    with pytest.raises(ValueError, match=f"it wants to run (__builtin__|builtins).{name}"):
+        load(tmp_path)
+
+
+def test_arrays_of_objects_are_refused(tmp_path: Path) -> None:
+    write_cifar100(tmp_path)
+    write(tmp_path / "train", {"data": np.array([{}, None]), "fine_labels": [0, 1]})
+    with pytest.raises(ValueError, match="it holds an array of object, not of numbers"):
+        load(tmp_path)
+
+
+def test_damaged_archives_name_the_file(tmp_path: Path) -> None:
+    write_cifar100(tmp_path)
+    whole = (tmp_path / "test").read_bytes()
+    (tmp_path / "test").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"test cannot be read .* Unpack the archive again"):
+        load(tmp_path)
+    write(tmp_path / "test", {"data": rows(3, 0), "fine_labels": [0]})
+    with pytest.raises(ValueError, match=r"test holds 3 images but 1 labels"):
+        load(tmp_path)
+    write(tmp_path / "test", {"data": rows(3, 0).astype(np.float64), "fine_labels": [0, 1, 2]})
+    with pytest.raises(ValueError, match=r"test is not a CIFAR batch"):
+        load(tmp_path)
+    write(tmp_path / "test", {"data": rows(3, 0)})
+    with pytest.raises(ValueError, match=r"test holds no fine_labels"):
+        load(tmp_path)
+    (tmp_path / "test").unlink()
+    with pytest.raises(ValueError, match=r"test is missing: unpack the archive again"):
+        load(tmp_path)
+
+
+def test_labels_beyond_the_classes_are_refused(tmp_path: Path) -> None:
+    write_cifar100(tmp_path)
+    write(tmp_path / "test", {"data": rows(2, 0), "fine_labels": [0, 100]})
+    with pytest.raises(ValueError, match="The test split of cifar100 holds the label 100"):
+        load(tmp_path)
+
+
+def test_without_a_network_the_message_says_what_to_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(url: str, root: str, md5: str) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(cifar, "download_and_extract_archive", offline)
+    with pytest.raises(ValueError, match=r"cifar10 could not be downloaded .*fetch https://\S*cifar-10-python.tar.gz"):
+        load("cifar10", download_to=tmp_path)
+
+
+def test_a_download_is_checked_and_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(url: str, root: str, md5: str) -> None:
+        asked.append(md5)
+        write_cifar100(Path(root) / "cifar-100-python")
+
+    monkeypatch.setattr(cifar, "download_and_extract_archive", download)
+    first, second = (load("cifar100", download_to=tmp_path) for _ in range(2))
+    assert asked == ["eb9058c3a382ffc7106e4002c42a8d85"]
+    assert first.fingerprint == second.fingerprint

@@ -1,0 +1,52 @@
+"""`load` itself; the formats have their own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stillhouse.data import DATASETS, load
+
+
+def test_misspelt_names_get_the_nearest_and_the_list() -> None:
+    with pytest.raises(
+        ValueError, match=r"called 'cifar-100'. Did you mean cifar100.* Data sets: digits, fashion_mnist"
+    ):
+        load("cifar-100")
+    with pytest.raises(ValueError, match=r"called 'Digit'. Did you mean digits\?"):
+        load("Digit")
+    with pytest.raises(
+        ValueError, match=r"called 'qqqq'. Data sets: digits, fashion_mnist, cifar10, cifar100; or pass"
+    ):
+        load("qqqq")
+
+
+def test_missing_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"There is no folder {tmp_path}/nowhere"):
+        load(tmp_path / "nowhere")
+
+
+def test_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.zip").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"data.zip is a file; pass the folder .* unpacked"):
+        load(tmp_path / "data.zip")
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, 10.0])
+def test_wrong_validation_fractions_are_refused(fraction: float) -> None:
+    with pytest.raises(ValueError, match=f"validation is {fraction}; it is the fraction to hold out"):
+        load("digits", validation=fraction)
+
+
+def test_options_reach_the_splits() -> None:
+    data = load("digits", batch_size=100, seed=3, drop_last=True, flip=True, image_size=16, validation=0.1)
+    assert data.train.steps == len(data.train) // 100
+    assert data.train.num_views == 162
+    assert next(data.train.epoch(0, "cpu")).images.shape == (100, 3, 16, 16)
+    assert next(data.train.epoch(0, "cpu")).seed == data.info.seed == 3
+    assert data.describe().startswith("digits: 1,295 training, 143 validation and 359 test images, 16x16 pixels, 10")
+
+
+def test_the_list_is_written_out() -> None:
+    assert list(DATASETS) == ["digits", "fashion_mnist", "cifar10", "cifar100"]

@@ -1,0 +1,144 @@
+import json
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+import torch
+from torch import Tensor, fx, nn
+
+from stillhouse.models import MODELS, zoo
+from tests.golden.closed_form import fill, u
+from tests.models.landmarks import anatomy_of, head_of, places, read
+
+
+class Golden(TypedDict):
+    """What the public implementation of a network computes, in eval mode, from closed-form weights and images."""
+
+    params: int
+    state: list[tuple[str, list[int]]]
+    feat_shapes: list[list[int]]  # stem, stages, pooled vector; without the batch
+    feat_mean_std: list[tuple[float, float]]
+    preact_mean_std: list[tuple[float, float]]  # stem, preacts, pooled vector
+    logits_row0_first5: list[float]
+    logits_sum: float
+    logits_l2: float
+
+
+GOLDEN: dict[str, dict[str, Golden]] = json.loads((Path(__file__).parents[1] / "golden/models.json").read_text())
+SMALL = ["resnet8", "wrn_16_1", "vgg8", "MobileNetV2", "ShuffleV1", "ShuffleV2", "shufflenetV2_0.5"]
+
+
+def check(value: Tensor, mean_std: tuple[float, float]) -> None:
+    mean, std = mean_std
+    assert value.std().item() == pytest.approx(std, rel=1e-9)
+    assert value.mean().item() == pytest.approx(mean, rel=0, abs=1e-9 * std)  # signed means cancel
+
+
+@pytest.mark.parametrize(("setting", "name"), [(setting, name) for setting in GOLDEN for name in GOLDEN[setting]])
+def test_equals_public_implementation(setting: str, name: str) -> None:
+    golden = GOLDEN[setting][name]
+    image_size, num_classes = {"32px_100cls": (32, 100), "64px_200cls": (64, 200)}[setting]
+    network = zoo(name, num_classes).double().eval()
+    state = network.state_dict()
+    assert [(key, list(value.shape)) for key, value in state.items()] == [(key, size) for key, size in golden["state"]]
+    assert sum(parameter.numel() for parameter in network.parameters()) == golden["params"]
+
+    fill(state)
+    with torch.no_grad():
+        logits, seen = read(network, u((2, 3, image_size, image_size), 999), places(network))
+    anatomy = anatomy_of(network)
+    features = [seen[path] for path in (str(anatomy.stem), *anatomy.stages, f"{anatomy.head}:in")]
+    preacts = [seen[path] for path in (str(anatomy.stem), *anatomy.preacts, f"{anatomy.head}:in")]
+    assert [list(feature.shape[1:]) for feature in features] == golden["feat_shapes"]
+    for value, mean_std in zip(features, golden["feat_mean_std"], strict=True):
+        check(value, mean_std)
+    for value, mean_std in zip(preacts, golden["preact_mean_std"], strict=True):
+        check(value, mean_std)
+
+    norm = golden["logits_l2"]
+    assert logits.norm().item() == pytest.approx(norm, rel=1e-9)
+    assert logits.sum().item() == pytest.approx(golden["logits_sum"], rel=0, abs=1e-9 * norm)
+    assert logits[0, :5].tolist() == pytest.approx(golden["logits_row0_first5"], rel=0, abs=1e-9 * norm)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_anatomy_names_existing_modules(name: str) -> None:
+    with torch.device("meta"):
+        network = zoo(name, 10)
+        _, seen = read(network, torch.empty(2, 3, 32, 32), places(network))
+    anatomy = anatomy_of(network)
+    assert set(seen) == set(places(network))
+    assert len(anatomy.preacts) == len(anatomy.stages)
+    assert anatomy.norms == () or len(anatomy.norms) == len(anatomy.preacts)
+    for norm, preact, stage in zip(anatomy.norms, anatomy.preacts, anatomy.stages, strict=False):
+        module = network.get_submodule(norm)
+        assert isinstance(module, nn.BatchNorm2d)
+        assert module.num_features == seen[preact].shape[1]
+        assert seen[preact].shape == seen[stage].shape
+    assert head_of(network).out_features == 10
+
+
+def check_pooled_map_is_what_the_head_reads(name: str, image_size: int) -> None:
+    network = zoo(name, 10).eval()
+    path = str(anatomy_of(network).map)
+    with torch.no_grad():
+        logits, seen = read(network, u((1, 3, image_size, image_size), 1).float(), [path])
+        assert torch.equal(head_of(network)(seen[path].mean((2, 3))), logits)
+
+
+@pytest.mark.parametrize("image_size", [32, 64])
+@pytest.mark.parametrize("name", MODELS)
+def test_pooled_map_is_what_the_head_reads(name: str, image_size: int) -> None:
+    check_pooled_map_is_what_the_head_reads(name, image_size)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_takes_large_images(name: str) -> None:
+    check_pooled_map_is_what_the_head_reads(name, 224)
+
+
+@pytest.mark.parametrize("name", [*SMALL, "ResNet50"])
+def test_runs_in_pieces(name: str) -> None:
+    """torch.fx sees every stage as one call, and what lies behind a stage reads nothing that lies before it."""
+    with torch.device("meta"):
+        network = zoo(name, 10)
+    stages = anatomy_of(network).stages
+
+    class Tracer(fx.Tracer):
+        def is_leaf_module(self, module: nn.Module, path: str) -> bool:
+            return not any(stage.startswith(f"{path}.") for stage in stages)
+
+    nodes = list(Tracer().trace(network).nodes)
+    for stage in stages:
+        [position] = [i for i, node in enumerate(nodes) if node.target == stage]
+        crossing = {node for node in nodes[: position + 1] for user in node.users if nodes.index(user) > position}
+        assert crossing == {nodes[position]}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_trace_computes_the_same(name: str) -> None:
+    network = zoo(name, 10).eval()
+    traced = fx.symbolic_trace(network)
+    for image_size in (32, 64):
+        images = u((2, 3, image_size, image_size), 1).float()
+        with torch.no_grad():
+            assert torch.equal(traced(images), network(images))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_parameter_learns(name: str) -> None:
+    network = zoo(name, 10)
+    network(u((4, 3, 32, 32), 1).float()).logsumexp(1).sum().backward()
+    untouched = [key for key, parameter in network.named_parameters() if parameter.grad is None]
+    assert untouched == []
+
+
+def test_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(
+        ValueError, match=r"no network 'resnet50' in the zoo\. Nearest: ResNet50.*stillhouse list models"
+    ):
+        zoo("resnet50", 10)
+    with pytest.raises(ValueError, match=r"Nearest: .*wrn_16_2.*wrn_D_W takes any depth D = 6n \+ 4"):
+        zoo("wrn-16-2", 10)
+    with pytest.raises(ValueError, match=r"in the zoo\. wrn_D_W takes"):
+        zoo("?", 10)
