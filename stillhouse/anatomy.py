@@ -30,6 +30,7 @@ class Anatomy:
     preacts: tuple[str, ...] = ()  # each stage before its last activation
     norms: tuple[str, ...] = ()  # the BatchNorm that last scaled each of `preacts`
     channels_last: bool = False  # this network's maps are (N, H, W, C)
+    chain: tuple[str, ...] = ()  # modules and methods that, called one after another, are the network
 
     @classmethod
     def of(cls, model: nn.Module, image_size: int | None = None, given: Anatomy | None = None) -> Anatomy:
@@ -224,8 +225,8 @@ def _strided_stages(maps: list[_Call], calls: list[_Call], channels_last: bool) 
         by_side.setdefault(side(call.value), []).append(call)
     groups = list(by_side.values())
     ends = [group[-1] for group in groups]
-    convolutions = sum(isinstance(call.module, nn.Conv2d) for call in _upto(calls, ends[0])) if ends else 0
-    has_stem = len(groups) > 3 and (convolutions <= 1 or all(call.is_leaf for call in groups[0]))
+    layers = sum(isinstance(call.module, (nn.Conv2d, nn.Linear)) for call in _upto(calls, ends[0])) if ends else 0
+    has_stem = len(groups) > 3 and (layers == 1 or all(call.is_leaf for call in groups[0]))
     return (ends[0], ends[1:]) if has_stem else (None, ends)
 
 

@@ -26,7 +26,7 @@ from .recipe import Recipe
 from .runs import Run, read_result
 from .taps import Tapped
 
-EPOCHS = {"digits": 30}  # what the defaults of the command line are for; other data have the protocol's 240
+EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
 EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
 PRETRAINED = "pretrained"
 
@@ -85,6 +85,11 @@ class NetworkSource:
             load_weights(model, Path(str(self.weights)).expanduser())
         return model
 
+    @property
+    def short(self) -> str:
+        """The name without the folders of a file."""
+        return self.name.rpartition("/")[2]
+
     def tapped(self, model: nn.Module, data: Data) -> Tapped:
         return Tapped(model, Anatomy.of(model, data.info.image_size, self.anatomy))
 
@@ -107,6 +112,11 @@ class Teacher:
     net: Tapped
     name: str
     about: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """The name without the folders of a file."""
+        return self.name.rpartition("/")[2]
 
     def identity(self) -> dict[str, object]:
         return {"network": self.name, "weights": fingerprint(self.net.model)}
@@ -133,8 +143,8 @@ def lesson_alone(source: NetworkSource, data: Data, recipe: Recipe, setting: Set
     """A network that learns from the labels by itself: what `stillhouse train` makes, and every baseline."""
     config = {"model": source.name, "weights": source.weights, "anatomy": _plain(source.anatomy)}
     identity = {"command": "train", "network": source.identity()}
-    run = _run(f"{data.name}-{_slug(source)}-seed{setting.seed}", identity, config, data, recipe, setting)
-    return _lesson(source, None, [CE()], data, recipe, setting, run, f"{source.name} by itself")
+    run = _run(f"{data.name}-{source.short}-seed{setting.seed}", identity, config, data, recipe, setting)
+    return _lesson(source, None, [CE()], data, recipe, setting, run, f"{source.short} by itself")
 
 
 def lesson_taught(
@@ -156,11 +166,11 @@ def lesson_taught(
         "files": [_hash_of_file(path.expanduser()) for path in catalogue.sources(methods)],
     }
     names = "+".join(method.cls.__name__ for method in methods)
-    slug = f"{data.name}-{_slug(source)}-from-{_tail(teacher.name)}-{names}-seed{setting.seed}"
+    slug = f"{data.name}-{source.short}-from-{teacher.short}-{names}-seed{setting.seed}"
     config = {**config, "methods": spelled}
     run = _run(slug, identity, config, data, recipe, setting)
     built = [method.build() for method in methods]
-    return _lesson(source, teacher.net, built, data, recipe, setting, run, f"{source.name} {names}")
+    return _lesson(source, teacher.net, built, data, recipe, setting, run, f"{source.short} {names}")
 
 
 def _lesson(
@@ -218,14 +228,6 @@ def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device
     model = network(name, len(classes) if isinstance(classes, list) else len(data.classes), data.info.image_size)
     load_weights(model, place)
     return Teacher(source.tapped(model.to(device).eval(), data), name, known)
-
-
-def _slug(source: NetworkSource) -> str:
-    return _tail(source.name)
-
-
-def _tail(name: str) -> str:
-    return name.rpartition("/")[2].replace(":", "_")
 
 
 def _plain(value: object) -> object:

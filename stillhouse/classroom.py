@@ -17,6 +17,7 @@ from .outputs import Batch, Outputs
 from .recipe import Optimizer, Recipe
 from .runs import Row, Run
 from .streams import stream_seed
+from .tally import Tally
 from .taps import Tapped
 
 
@@ -26,7 +27,7 @@ class _State(TypedDict):
     position: tuple[int, int]
     seconds: float
     best: tuple[float, int]
-    totals: dict[str, Tensor]
+    tally: dict[str, object]
     distillation: dict[str, Tensor]
     optimizer: dict[str, Any]
 
@@ -58,7 +59,7 @@ class Lesson:
         self.seconds = 0.0
         self.best = (-math.inf, -1)  # top-1 in percent on held-out images, after which epoch
         self.rows: list[Row] = []
-        self.totals: dict[str, Tensor] = {}  # sums of the epoch's terms, on the device
+        self.tally = Tally()  # of this epoch
         self._optimizer: Optimizer | None = None
 
     @property
@@ -107,25 +108,25 @@ class Lesson:
         with torch.no_grad():
             for _, method in self.distillation.named_methods():
                 method.after_step(batch)
-            for name, term in terms.items():
-                self.totals[name] = self.totals[name] + term if name in self.totals else term.detach().clone()
+        self.tally.add(terms)
         self.step += 1
 
     def check(self) -> None:
         """Raises ArithmeticError if a loss term is not a finite number any more; waits for the device."""
-        for name, total in self.totals.items():
-            if not math.isfinite(total.item()):
-                raise ArithmeticError(
-                    f"{self.name}: the loss term {name} became {total.item()} in epoch {self.epoch + 1}, by step "
-                    f"{self.step}. {self.run.folder} keeps the last good state; lower --lr or the weight of {name}, "
-                    f"or limit the gradient with --clip_norm"
-                )
+        spoilt = self.tally.spoilt()
+        if spoilt:
+            term, step = spoilt
+            raise ArithmeticError(
+                f"{self.name}: the loss term {term} is no finite number any more, from step {step} of epoch "
+                f"{self.epoch + 1} on. {self.run.folder} keeps the last good state; lower --lr or the weight of {term}, "
+                f"or limit the gradient with --clip_norm"
+            )
 
     def end_epoch(self, measured: Mapping[str, float], seconds: float) -> Row:
         """Closes an epoch: a row of metrics, a point to resume from, the best network so far."""
         self.check()  # before anything is written
         phase, _ = self.phase_at(self.epoch)
-        losses = {name: total.item() / self.step for name, total in self.totals.items()}
+        losses = self.tally.means()
         observed = {
             f"{name}.{what}": value.item()
             for name, method in self.distillation.named_methods()
@@ -136,7 +137,7 @@ class Lesson:
         row |= {**observed, **measured, "seconds": round(seconds, 3)}
         self.rows.append(row)
         self.seconds += seconds
-        self.epoch, self.step, self.totals = self.epoch + 1, 0, {}
+        self.epoch, self.step, self.tally = self.epoch + 1, 0, Tally()
         if phase is self.phases[-1] and measured["top1"] > self.best[0]:
             self.best = (measured["top1"], self.epoch)
             self.run.save_best(self.model, self.about | {"epoch": self.epoch})
@@ -150,7 +151,7 @@ class Lesson:
             "position": (self.epoch, self.step),
             "seconds": self.seconds,
             "best": self.best,
-            "totals": self.totals,
+            "tally": self.tally.state(),
             "distillation": self.distillation.state_dict(),
             "optimizer": self.optimizer.sgd.state_dict(),
         }
@@ -165,8 +166,7 @@ class Lesson:
         (self.epoch, self.step), self.seconds, self.best = state["position"], state["seconds"], state["best"]
         self.distillation.load_state_dict(state["distillation"])
         self.optimizer.sgd.load_state_dict(state["optimizer"])
-        device = next(self.distillation.parameters()).device
-        self.totals = {name: total.to(device) for name, total in state["totals"].items()}
+        self.tally.restore(state["tally"], next(self.distillation.parameters()).device)
         self.rows = [row for row in self.run.rows() if int(str(row["epoch"])) <= self.epoch]
         return True
 
@@ -222,5 +222,5 @@ class Classroom:
     def _ask(self, batch: Batch, batch_statistics: bool | None) -> Outputs | None:
         if batch_statistics is None or self.teacher is None:
             return None
-        outputs: Outputs = (self._batch_statistics or self.teacher if batch_statistics else self.teacher)(batch.images)
-        return outputs
+        teacher = self._batch_statistics or self.teacher if batch_statistics else self.teacher
+        return teacher.see(batch)

@@ -94,7 +94,7 @@ def train(options: TrainOptions, setting: Setting, recipe: Recipe, data: Data, d
     lesson = lesson_alone(source, data, recipe, setting)
     _train_alone(lesson, setting, data, display)
     parameters, macs = size_of(lesson.model, data.info.image_size)
-    line = Line(source.name, parameters, macs, *_outcome(lesson))
+    line = Line(source.short, parameters, macs, *_outcome(lesson))
     display.console.print(comparison([line], f"{data.name}, {recipe.epochs} epochs, seed {setting.seed}"))
     display.say(f"kept in {lesson.run.folder}")
 
@@ -123,8 +123,8 @@ def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Dat
     config = {key: value for key, value in dataclasses.asdict(options).items() if key != "methods"}
     taught = lesson_taught(source, teacher, spelled, data, recipe, setting, config)
     lessons = [lesson_alone(source, data, recipe, setting), taught] if options.baseline else [taught]
-    display.say(f"teacher {teacher.name}: {scores.top1:.2f} % top-1; {teacher.net.anatomy.describe()}")
-    display.say(f"student {source.name}: {taught.distillation.student.anatomy.describe()}")
+    display.say(f"teacher {teacher.short}: {scores.top1:.2f} % top-1; {teacher.net.anatomy.describe()}")
+    display.say(f"student {source.short}: {taught.distillation.student.anatomy.describe()}")
     for line in taught.distillation.describe_spots():
         display.say(f"  {line}")
     for lesson in lessons:
@@ -141,7 +141,7 @@ def _table(
     """The teacher and its students as they are on the test images now."""
     device = setting.torch_device()
     said = evaluate(teacher.net.model, data.test, device)
-    lines = [Line(f"{teacher.name} (teacher)", *size_of(teacher.net.model, data.info.image_size), said.top1)]
+    lines = [Line(f"{teacher.short} (teacher)", *size_of(teacher.net.model, data.info.image_size), said.top1)]
     for lesson in lessons:
         load_weights(lesson.model, lesson.run.folder / "student.safetensors")
         scores = evaluate(lesson.model.to(device), data.test, device)
@@ -190,7 +190,7 @@ def measure(options: EvaluateOptions, setting: Setting, recipe: Recipe, data: Da
         known = scores.logits.shape[1]
         raise ValueError(f"{options.model} tells {known} classes apart and {data.name} has {len(data.classes)}")
     parameters, macs = size_of(net.net.model, data.info.image_size)
-    display.console.print(comparison([Line(net.name, parameters, macs, scores.top1)], data.describe()))
+    display.console.print(comparison([Line(net.short, parameters, macs, scores.top1)], data.describe()))
     display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
 
 

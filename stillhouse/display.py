@@ -67,7 +67,7 @@ class Display(AbstractContextManager["Display"]):
         if self._progress is None:
             return
         losses = "  ".join(
-            f"{lesson.name}: " + " ".join(f"{n} {v.item() / lesson.step:.3f}" for n, v in lesson.totals.items())
+            f"{lesson.name}: " + " ".join(f"{n} {v:.3f}" for n, v in lesson.tally.means().items())
             for lesson in room.lessons
             if lesson.step
         )
@@ -79,7 +79,8 @@ class Display(AbstractContextManager["Display"]):
 
     def row(self, lesson: Lesson, row: Row) -> None:
         """A student has finished an epoch."""
-        terms = "  ".join(f"{name} {float(str(value)):.4f}" for name, value in row.items() if name not in _MEASURES)
+        names = [name for name in row if name not in _MEASURES and "." not in name]  # METHOD.what is an observation
+        terms = "  ".join(f"{name} {row[name]:.4f}" for name in names)
         done = lesson.epoch - self._first
         left = (time.perf_counter() - self._began) / max(done, 1) * (lesson.epochs - lesson.epoch)
         agreement = f"  agrees {row['agreement']:.2f} %" if "agreement" in row else ""

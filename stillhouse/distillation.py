@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from .anatomy import Anatomy
 from .method import Group, Method, Phase, Warmup
 from .outputs import Batch, DataInfo, Outputs
 from .streams import seeded
@@ -37,10 +38,9 @@ class Distillation(nn.Module):
         self, student: nn.Module | Tapped, teacher: nn.Module | Tapped | None, methods: Sequence[Method], data: DataInfo
     ):
         super().__init__()
-        self.student = student if isinstance(student, Tapped) else Tapped(student)
+        self.student = _tapped(student, data)
         self.is_taught = teacher is not None
-        teacher = self.student if teacher is None else teacher
-        teacher = teacher if isinstance(teacher, Tapped) else Tapped(teacher)
+        teacher = self.student if teacher is None else _tapped(teacher, data)
         self.methods = nn.ModuleDict(dict(zip(term_names(methods), methods, strict=True)))
 
         for name, method in self.named_methods():
@@ -69,7 +69,7 @@ class Distillation(nn.Module):
 
     def forward(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         """Weighted scalar terms by method name; the loss is their sum."""
-        student = self.student(batch.images)  # under the caller's autocast, if any
+        student = self.student.see(batch)  # under the caller's autocast, if any
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {
@@ -85,7 +85,8 @@ class Distillation(nn.Module):
             phases.append(Phase(f"{name} warm-up", warmup.epochs, warmup.trains, [Group(parameters)], terms, warmup.lr))
         student = Group([p for p in self.student.parameters() if p.requires_grad])
         groups = [group for _, method in self.named_methods() for group in method.groups() if group.parameters]
-        phases.append(Phase("distillation", epochs, [self], [student, *groups], self))
+        tasks = frozenset(name for name, method in self.named_methods() if not method.needs_teacher)
+        phases.append(Phase("distillation", epochs, [self], [student, *groups], self, tasks=tasks))
         return phases
 
     def describe_spots(self) -> list[str]:
@@ -102,6 +103,10 @@ class Distillation(nn.Module):
         for _, method in self.named_methods():
             model = method.deploy(model)
         return model
+
+
+def _tapped(network: nn.Module | Tapped, data: DataInfo) -> Tapped:
+    return network if isinstance(network, Tapped) else Tapped(network, Anatomy.of(network, data.image_size))
 
 
 class _WarmupTerms:

@@ -48,6 +48,7 @@ class Phase:
     groups: Sequence[Group]
     terms: Callable[[Batch, Outputs | None], dict[str, Tensor]]
     lr: float | None = None  # None: the recipe's lr and schedule
+    tasks: frozenset[str] = frozenset()  # names of the terms that labels alone decide
 
 
 class Method(nn.Module, ABC):
@@ -65,6 +66,11 @@ class Method(nn.Module, ABC):
         self.weight = weight
         self.spots: Sequence[Spot] = ()
         self.teacher_statistics: Literal["running", "batch"] = "running"  # "batch": its BatchNorms in train mode
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether the loss depends on what the teacher said."""
+        return True
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         """The places this method reads.
@@ -110,7 +116,11 @@ class SpotMethod(Method):
 
     @abstractmethod
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """The part of the loss that one spot contributes: (N,) or ()."""
+        """The part of the loss that one spot contributes: (N,) or ().
+
+        A loss of () is about the samples that `batch.on` names, as if the batch held no others; one of (N,) is masked
+        by whoever asks.
+        """
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         first, *others = (self.loss_at(spot, student, teacher, batch) for spot in self.spots)
@@ -129,6 +139,18 @@ class LogitMethod(SpotMethod):
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         return self.loss(student.logits, teacher.logits, batch.labels)
+
+
+class TemperedMethod(LogitMethod):
+    """A logit method of the form temperature^2 f(student / temperature, teacher / temperature, labels).
+
+    Args:
+        temperature: Divides both networks' logits.
+    """
+
+    def __init__(self, weight: float, temperature: float):
+        super().__init__(weight)
+        self.temperature = temperature
 
 
 class FeatureMethod(SpotMethod):
@@ -164,8 +186,25 @@ class FeatureMethod(SpotMethod):
         """Features at one spot, the student's behind its connector -> (N,) or ()."""
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        s = self.connectors[self.spots.index(spot)](student[spot.student])
+        t = teacher[spot.teacher]
+        loss = self.loss(s, t)
+        if loss.ndim or batch.on is None:
+            return loss
+        keep = batch.on.nonzero().squeeze(1)  # stops the device, so ours are RelationalMethods instead
+        return self.loss(s[keep], t[keep]) if len(keep) > 1 else 0 * loss
+
+
+class RelationalMethod(FeatureMethod):
+    """A feature method that compares samples with each other, so that who takes part matters to everyone's loss."""
+
+    @abstractmethod
+    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+        """Features at one spot and (N,) zeros and ones -> (), as if the batch held only the samples that are on."""
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         connector = self.connectors[self.spots.index(spot)]
-        return self.loss(connector(student[spot.student]), teacher[spot.teacher])
+        return self.loss(connector(student[spot.student]), teacher[spot.teacher], batch.on)
 
 
 def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:
@@ -190,3 +229,13 @@ def needs_maps(method: str, **features: Tensor) -> None:
                 f"{method} compares maps (N, C, H, W), but the {who}'s features are {tuple(feature.shape)} "
                 f"(a transformer's tokens or a vector); choose a method that reads logits or embeddings"
             )
+
+
+def needs_equal_channels(method: str, spot: Spot, student: Tensor, teacher: Tensor) -> None:
+    """Refuses networks of unequal width, for methods that compare maps channel by channel without a connector."""
+    if student.shape[1] != teacher.shape[1]:
+        raise ValueError(
+            f"{method} compares channel by channel, but the student's {spot.student!r} has {student.shape[1]} channels "
+            f"and the teacher's {spot.teacher!r} has {teacher.shape[1]}; choose networks of equal width, or a method "
+            f"that reads maps of any width, such as NST"
+        )

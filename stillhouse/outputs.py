@@ -23,16 +23,17 @@ class Batch:
     labels: Tensor  # (N,) int64
     indices: Tensor  # (N,) int64, position of each image in the training set
     views: Tensor | None = None  # (N,) int64, what augmentation drew, where that is finite (see data/views.py)
+    strong: Tensor | None = None  # (N, 3, H, W), the same images augmented strongly, if the data gives a second view
     epoch: float = 0.0  # epochs of this phase done so far, fractional
     step: int = 0  # steps done since the run began, over all phases
     seed: int = 0  # of the run
+    on: Tensor | None = None  # (N,) zeros and ones, the samples that a loss is asked about; None: all
 
     def rows(self, keep: Tensor) -> Batch:
         """The same batch for some of its samples; `keep` is a mask or indices over N."""
-        views = None if self.views is None else self.views[keep]
-        return replace(
-            self, images=self.images[keep], labels=self.labels[keep], indices=self.indices[keep], views=views
-        )
+        views, strong, on = (None if tensor is None else tensor[keep] for tensor in (self.views, self.strong, self.on))
+        images, labels, indices = self.images[keep], self.labels[keep], self.indices[keep]
+        return replace(self, images=images, labels=labels, indices=indices, views=views, strong=strong, on=on)
 
     def generator(self, purpose: str) -> torch.Generator:
         """Random numbers for one purpose at this step: the same whatever else draws, and after a resume."""
@@ -46,13 +47,17 @@ class Outputs:
     logits: Tensor  # (N, C)
     tapped: Mapping[str, Tensor]  # tap name -> (N, ...)
     net: Tapped  # the network that said it
+    precision: torch.dtype | None = None  # what autocast made it compute in; None: nothing did
+    strong: Outputs | None = None  # what it said about the strong view of the same images, if the batch has one
 
     def __getitem__(self, tap: str) -> Tensor:
         return self.logits if tap == "logits" else self.tapped[tap]
 
     def rows(self, keep: Tensor) -> Outputs:
         """The same outputs for some of the samples; `keep` is a mask or indices over N."""
-        return replace(self, logits=self.logits[keep], tapped={k: v[keep] for k, v in self.tapped.items()})
+        tapped = {tap: value[keep] for tap, value in self.tapped.items()}
+        strong = None if self.strong is None else self.strong.rows(keep)
+        return replace(self, logits=self.logits[keep], tapped=tapped, strong=strong)
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,4 @@ class DataInfo:
     labels: Tensor  # (num_samples,) of the whole training set, for methods with a memory
     batch_size: int = 64
     seed: int = 0
+    strong_view: bool = False  # whether batches carry a second, strongly augmented view of each image

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .dot import DOT
 from .method import Phase
 
 
@@ -28,6 +29,8 @@ class Recipe:
         lr_warmup: Epochs over which the learning rate rises linearly to `lr`.
         clip_norm: Longest joint gradient of all parameters; 0 for no limit.
         precision: Number format of the networks; losses are always computed in float32.
+        optimizer: "sgd", or "dot" for its variant with a momentum each for labels and teacher (see `DOT`).
+        dot_delta: How far DOT's two momenta lie from `momentum`.
     """
 
     epochs: int = 240
@@ -42,12 +45,16 @@ class Recipe:
     lr_warmup: float = 0.0
     clip_norm: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
+    optimizer: Literal["sgd", "dot"] = "sgd"
+    dot_delta: float = 0.075
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
             raise ValueError("--epochs must be at least 1 and --batch_size at least 2 (BatchNorm needs two images)")
         if not self.lr > 0:
             raise ValueError(f"--lr must be positive, not {self.lr}")
+        if self.optimizer == "dot" and (self.nesterov or self.clip_norm):
+            raise ValueError("--optimizer dot knows neither --nesterov nor --clip_norm; leave them out")
 
     def lr_at(self, epoch: float) -> float:
         """The learning rate after so many epochs (a fraction inside an epoch), counted from 0."""
@@ -80,7 +87,11 @@ class Optimizer:
             }
             for group in phase.groups
         ]
-        self.sgd = torch.optim.SGD(groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov, fused=True)
+        self.sgd: torch.optim.SGD | DOT
+        if recipe.optimizer == "dot":
+            self.sgd = DOT(groups, recipe.lr, recipe.momentum, recipe.dot_delta)
+        else:
+            self.sgd = torch.optim.SGD(groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov, fused=True)
         self.parameters = [p for group in phase.groups for p in group.parameters]
         self.set_lr(0.0)
 
@@ -92,6 +103,10 @@ class Optimizer:
 
     def step(self, terms: Mapping[str, Tensor]) -> None:
         """One update from the sum of the terms."""
+        if isinstance(self.sgd, DOT):
+            task, distillation = ([t for n, t in terms.items() if (n in self.phase.tasks) == own] for own in (True, False))
+            self.sgd.follow(*(torch.stack(part).sum() if part else None for part in (task, distillation)))
+            return
         self.sgd.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(terms.values())).sum())
         if self.recipe.clip_norm:

@@ -22,7 +22,7 @@ class Line:
 def comparison(lines: Sequence[Line], title: str) -> Table:
     """Networks side by side. The last epoch is the result; `best` is the best epoch, `agreement` that with the teacher."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("network", no_wrap=True)
+    table.add_column("network", overflow="fold")
     for heading in ("parameters", "MACs", "top-1 %", "best %", "agreement %"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in lines:

@@ -1,6 +1,7 @@
 """Reading a network at named places through forward hooks; the network's own code is not touched."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -8,7 +9,8 @@ from torch import Tensor, nn
 
 from .anatomy import Anatomy
 from .modes import in_eval_mode
-from .outputs import Outputs
+from .outputs import Batch, Outputs
+from .streams import stream
 
 
 class Tapped(nn.Module):
@@ -60,16 +62,27 @@ class Tapped(nn.Module):
             self._places[name] = path
 
     # Hooks are bound methods, not closures: a deep copy of this module then records into itself.
-    def _record(self, name: str, module: nn.Module, args: tuple[Tensor, ...], value: Tensor) -> None:
+    def _record(self, name: str, module: nn.Module, args: tuple[object, ...], value: object) -> None:
         if self._seen is not None:
+            if not isinstance(value, Tensor):
+                raise ValueError(
+                    f"{type(self.model).__name__}: {self._places[name]!r} is a {type(value).__name__}, not a tensor; "
+                    f"name a module inside it or behind it"
+                )
             if self.anatomy.channels_last and value.ndim == 4:
                 value = value.permute(0, 3, 1, 2)
             self._seen[name] = (value, _version(value))
 
-    def _record_input(self, name: str, module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        if self._seen is not None:
-            about_to_be_overwritten = getattr(module, "inplace", False)
-            self._record(name, module, args, args[0].clone() if about_to_be_overwritten else args[0])
+    def _record_input(self, name: str, module: nn.Module, args: tuple[object, ...]) -> None:
+        value = args[0] if args else None  # keyword arguments do not reach hooks
+        if isinstance(value, Tensor) and self._seen is not None and getattr(module, "inplace", False):
+            value = value.clone()  # it is about to be overwritten
+        self._record(name, module, args, value)
+
+    def see(self, batch: Batch) -> Outputs:
+        """What the network says about a batch, and about its strong view if it has one."""
+        outputs: Outputs = self(batch.images)
+        return outputs if batch.strong is None else replace(outputs, strong=self(batch.strong))
 
     def forward(self, images: Tensor) -> Outputs:
         """(N, 3, H, W) -> logits and every tapped place, in float32 at least."""
@@ -88,11 +101,16 @@ class Tapped(nn.Module):
         if missing:
             raise ValueError(f"{type(self.model).__name__} never ran {', '.join(sorted(missing))}; name another place")
         # Losses are small differences of large sums, so methods get float32 whatever the network ran in.
-        return Outputs(_at_least_float32(logits), {n: _at_least_float32(v) for n, (v, _) in seen.items()}, self)
+        tapped = {name: _at_least_float32(value) for name, (value, _) in seen.items()}
+        return Outputs(_at_least_float32(logits), tapped, self, _autocast(images.device.type))
 
 
 def _version(value: Tensor) -> int:
     return 0 if value.is_inference() or torch.compiler.is_compiling() else value._version
+
+
+def _autocast(device: str) -> torch.dtype | None:
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
 
 
 def _at_least_float32(value: Tensor) -> Tensor:
@@ -101,13 +119,14 @@ def _at_least_float32(value: Tensor) -> Tensor:
 
 @torch.no_grad()
 def probe(net: Tapped, image_size: int) -> Outputs:
-    """What the network says about two blank images, in eval mode: shapes for methods to build on.
+    """What the network says about two images of noise, in eval mode: shapes for methods to build on.
 
     Raises:
         ValueError: If the network cannot take images of this size.
     """
     parameter = next(net.parameters())
-    images = torch.zeros(2, 3, image_size, image_size, dtype=parameter.dtype, device=parameter.device)
+    noise = torch.randn(2, 3, image_size, image_size, generator=stream(0, "probe"))  # blank ones hide what nets do
+    images = noise.to(parameter)
     try:
         with in_eval_mode(net):
             outputs: Outputs = net(images)

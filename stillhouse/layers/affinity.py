@@ -25,6 +25,20 @@ def cosines(products: Tensor, epsilon: float) -> Tensor:
     return products / lengths[:, None] / lengths
 
 
-def probabilities(similarities: Tensor) -> Tensor:
-    """(N, N) positive similarities -> (N, N), rows that sum to 1: how likely each sample is to be picked by another."""
-    return similarities / similarities.sum(1, keepdim=True)
+def probabilities(similarities: Tensor, on: Tensor | None = None) -> Tensor:
+    """(N, N) similarities in [0, 1], (N,) -> (N, N), how likely j is picked as a neighbour of i; rows sum to 1.
+
+    Only samples that are on are picked: what the result holds at the others is without meaning.
+    """
+    total = similarities.sum(1) if on is None else similarities @ on.to(similarities)
+    return similarities / total.clamp(min=1e-3)[:, None]  # a sample that is on itself has a total of about 1/2 or more
+
+
+def mean_over(values: Tensor, on: Tensor | None = None) -> Tensor:
+    """(N, ..., N), (N,) -> (), the mean of all entries between samples that are on; 0 if none is."""
+    if on is None:
+        return values.mean()
+    weights = on.to(values) / on.sum().clamp(min=1)
+    for _ in range(values.ndim):
+        values = values @ weights
+    return values

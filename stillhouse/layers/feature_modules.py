@@ -14,7 +14,9 @@ def feature_modules(net: Tapped) -> list[nn.Module]:
     """
     end, _, is_input = net.anatomy.resolve("last_stage").partition(":")
     try:
-        calls, _ = dry_run(net.model, image_size=32)  # the order of calls does not depend on the size: a small one first
+        calls, _ = dry_run(
+            net.model, image_size=32
+        )  # the order of calls does not depend on the size: a small one first
     except ValueError:
         calls, _ = dry_run(net.model, image_size=None)
     paths: list[str] = []

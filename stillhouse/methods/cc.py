@@ -3,15 +3,16 @@
 import math
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.affinity import gram
-from ..method import FeatureMethod, Places, Spot
+from ..layers.affinity import gram, mean_over
+from ..method import Places, RelationalMethod, Spot
 from ..outputs import Batch, DataInfo, Outputs
 
 
-class CC(FeatureMethod):
+class CC(RelationalMethod):
     """Correlation Congruence for Knowledge Distillation (Peng et al., ICCV 2019, arXiv:1904.01802).
 
     Both networks' embeddings pass a linear layer that is trained along, to s and t of equal length. The paper has
@@ -61,17 +62,21 @@ class CC(FeatureMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         index = self.spots.index(spot)
         s, t = self.connectors[index], self.teacher_connectors[index]
-        return self.loss(s(student[spot.student]), t(teacher[spot.teacher]))
+        return self.loss(s(student[spot.student]), t(teacher[spot.teacher]), batch.on)
 
-    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, dim), (N, dim) -> ()"""
+    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+        """(N, dim), (N, dim), (N,) -> ()"""
         if self.correlation == "gaussian":
-            return (self.kernel(student) - self.kernel(teacher)).square().mean()
+            return mean_over((self.kernel(student) - self.kernel(teacher)).square(), on)
         distances = (student - teacher).abs()
-        return (distances[:-1] * distances[1:]).sum() / max(1, len(distances) - 1)
+        if on is None:
+            return (distances[:-1] * distances[1:]).sum() / max(1, len(distances) - 1)
+        order = on.argsort(descending=True, stable=True)  # those that are on become neighbours, the others 0
+        distances = (distances * on.to(distances)[:, None])[order]
+        return (distances[:-1] * distances[1:]).sum() / (on.sum() - 1).clamp(min=1)
 
     def kernel(self, embeddings: Tensor) -> Tensor:
         """(N, dim) -> (N, N), exp(-2 gamma) sum_p (2 gamma x . y)^p / p! of unit vectors x, y"""
         exponent = 2 * self.gamma * gram(F.normalize(embeddings))
-        series = sum(exponent**p / math.factorial(p) for p in range(1, self.order + 1))
-        return math.exp(-2 * self.gamma) * (1 + series)
+        terms = (exponent**p / math.factorial(p) for p in range(self.order + 1))
+        return math.exp(-2 * self.gamma) * sum(terms, start=torch.zeros_like(exponent))

@@ -12,5 +12,9 @@ class CE(LogitMethod):
     def __init__(self, weight: float = 1.0):
         super().__init__(weight)
 
+    @property
+    def needs_teacher(self) -> bool:
+        return False
+
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(student, labels, reduction="none")

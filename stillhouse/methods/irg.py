@@ -16,46 +16,62 @@ Place = str | tuple[str, str]  # one name for both networks, or (student, teache
 class IRG(Method):
     """Knowledge Distillation via Instance Relationship Graph (Liu et al., CVPR 2019).
 
-    A graph has samples as vertices and their squared distances, over the largest one, as edges E. The loss is
+    A graph's vertices are samples, its edges E their squared distances over the largest one. The loss is
 
-        mse(E_s, E_t) + mse(s, t)        the latter where the two networks' features have the same shape
+        mse(E_s, E_t) + mse(s, t)        the latter where the two networks' features s and t have one shape
 
-    and, for each transformation from layer a to layer b, ( mse(E_sa, E_sb) - mse(E_ta, E_tb) )^2 and the same of
-    the features themselves where a and b have one shape. SemCKD's code, whose CIFAR-100 results are published, uses
-    no transformations; the paper has some between its blocks.
+    and, for each transformation from a layer a to a layer b,
+
+        (mse(E_sa, E_sb) - mse(E_ta, E_tb))^2 + (mse(s_a, s_b) - mse(t_a, t_b))^2
+
+    the latter where a and b have one shape in both networks. The paper transforms from block to block and does not
+    scale the edges; SemCKD's code scales them and, unless asked, does not transform, as is the default here.
 
     Args:
         transforms: Pairs of layers (a, b).
-        edges: Whether transformations compare edges; without, only features.
+        transforms_edges: Without, transformations compare vertices only.
     """
 
     def __init__(
         self,
         weight: float = 0.005,
         transforms: Sequence[tuple[Place, Place]] = (),
-        edges: bool = True,
+        transforms_edges: bool = True,
         at: Places = "embedding",
     ):
         super().__init__(weight)
         self.at = at
         self.transforms = [(_spot(a), _spot(b)) for a, b in transforms]
-        self.edges = edges
+        self.transforms_edges = transforms_edges
+        self.graphs: Sequence[Spot] = ()
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         self.graphs = pair(self.at, student, teacher)
         return [*self.graphs, *(spot for transform in self.transforms for spot in transform)]
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """Outputs at the spots -> ()"""
+        """Outputs with features (N, ...) -> ()"""
         loss = student.logits.new_zeros(())
-        for spot in self.graphs:
-            s, t = student[spot.student], teacher[spot.teacher]
-            loss = loss + _difference(_edges(s), _edges(t)) + _vertex_difference(s, t)
+        for place, counterpart in self.graphs:
+            s, t = student[place], teacher[counterpart]
+            loss = loss + F.mse_loss(edges(s), edges(t))
+            if s.shape == t.shape:
+                loss = loss + F.mse_loss(s, t)
         for a, b in self.transforms:
-            s, t = (student[a.student], student[b.student]), (teacher[a.teacher], teacher[b.teacher])
-            if self.edges:
-                s_edges, t_edges = (_difference(_edges(x), _edges(y)) for x, y in (s, t))
-                loss = loss + (s_edges - t_edges).square()
-            if s[0].shape == s[1].shape and t[0].shape == t[1].shape:
-                loss = loss + (F.mse_loss(*s) - F.mse_loss(*t)).square()
+            s_pair, t_pair = (student[a.student], student[b.student]), (teacher[a.teacher], teacher[b.teacher])
+            if self.transforms_edges:
+                s_change, t_change = (F.mse_loss(edges(x), edges(y)) for x, y in (s_pair, t_pair))
+                loss = loss + (s_change - t_change).square()
+            if all(x.shape == y.shape for x, y in (s_pair, t_pair)):
+                loss = loss + (F.mse_loss(*s_pair) - F.mse_loss(*t_pair)).square()
         return loss
+
+
+def edges(features: Tensor) -> Tensor:
+    """(N, ...) -> (N, N)"""
+    distances = squared_distances(gram(features))
+    return distances / (distances.max() + 1e-12)
+
+
+def _spot(place: Place) -> Spot:
+    return Spot(place, place) if isinstance(place, str) else Spot(*place)

@@ -3,10 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..method import LogitMethod
+from ..method import TemperedMethod
 
 
-class KD(LogitMethod):
+class KD(TemperedMethod):
     """Distilling the Knowledge in a Neural Network (Hinton et al., NeurIPS workshop 2014, arXiv:1503.02531).
 
     KL(teacher || student) of the softened probabilities, times the square of the temperature. The CIFAR-100
@@ -14,13 +14,17 @@ class KD(LogitMethod):
 
     Args:
         temperature: Divides both networks' logits.
+        cross_entropy: Do not subtract the teacher's entropy: other values, the same gradient. So it is in
+            PkuDavidGuan/Distillation, whose alpha is `CE(alpha), KD(1 - alpha, temperature=16, cross_entropy=True)`.
     """
 
-    def __init__(self, weight: float = 0.9, temperature: float = 4.0):
-        super().__init__(weight)
-        self.temperature = temperature
+    def __init__(self, weight: float = 0.9, temperature: float = 4.0, cross_entropy: bool = False):
+        super().__init__(weight, temperature)
+        self.cross_entropy = cross_entropy
 
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         log_p = F.log_softmax(student / self.temperature, dim=1)
         log_q = F.log_softmax(teacher / self.temperature, dim=1)
+        if self.cross_entropy:
+            return -(log_q.exp() * log_p).sum(1) * self.temperature**2
         return F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(1) * self.temperature**2

@@ -2,19 +2,20 @@
 
 from torch import Tensor
 
-from ..layers.affinity import cosines, gram, probabilities
-from ..method import FeatureMethod, Places
+from ..layers.affinity import cosines, gram, mean_over, probabilities
+from ..method import Places, RelationalMethod
 
 
-class PKT(FeatureMethod):
-    """Learning Deep Representations with Probabilistic Knowledge Transfer (Passalis & Tefas, ECCV 2018, arXiv:1803.10837).
+class PKT(RelationalMethod):
+    """Learning Deep Representations with Probabilistic Knowledge Transfer (Passalis & Tefas, ECCV 2018,
+    arXiv:1803.10837).
 
     The divergence of two conditional probabilities, with K the cosine similarity shifted to [0, 1]:
 
         mean over i, j of  p_t(j|i) log(p_t(j|i) / p_s(j|i))        p(j|i) = K_ij / sum_k K_ik
 
-    As in the authors' code, which takes the mean over all pairs, j = i included; the paper writes a sum over the others.
-    The CIFAR-100 benchmark (Tian et al., ICLR 2020) weighs this mean with 30000.
+    The mean over all pairs is the authors' code's, with j = i among them; the paper writes a sum over the others. The
+    weight is the CIFAR-100 benchmark's (Tian et al., ICLR 2020).
     """
 
     epsilon = 1e-7
@@ -22,11 +23,11 @@ class PKT(FeatureMethod):
     def __init__(self, weight: float = 30000.0, at: Places = "embedding"):
         super().__init__(weight, at)
 
-    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, ...), (N, ...) -> ()"""
-        p, q = self.neighbours(student), self.neighbours(teacher)
-        return (q * ((q + self.epsilon) / (p + self.epsilon)).log()).mean()
+    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+        """(N, ...), (N, ...), (N,) -> ()"""
+        p, q = self.neighbours(student, on), self.neighbours(teacher, on)
+        return mean_over(q * ((q + self.epsilon) / (p + self.epsilon)).log(), on)
 
-    def neighbours(self, features: Tensor) -> Tensor:
-        """(N, ...) -> (N, N), row i the probabilities p(j|i)"""
-        return probabilities((cosines(gram(features), self.epsilon) + 1) / 2)
+    def neighbours(self, features: Tensor, on: Tensor | None) -> Tensor:
+        """(N, ...), (N,) -> (N, N), row i the probabilities p(j|i)"""
+        return probabilities((cosines(gram(features), self.epsilon) + 1) / 2, on)

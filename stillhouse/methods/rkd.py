@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.affinity import gram, squared_distances
-from ..method import FeatureMethod, Places
+from ..layers.affinity import gram, mean_over, squared_distances
+from ..method import Places, RelationalMethod
 
 
-class RKD(FeatureMethod):
+class RKD(RelationalMethod):
     """Relational Knowledge Distillation (Park et al., CVPR 2019, arXiv:1904.05068).
 
         distance_weight * mean_ij huber(d_ij) + angle_weight * mean_ijk huber(a_ijk)
@@ -29,15 +29,15 @@ class RKD(FeatureMethod):
         super().__init__(weight, at)
         self.distance_weight, self.angle_weight = distance_weight, angle_weight
 
-    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, ...), (N, ...) -> ()"""
-        (s_distances, s_angles), (t_distances, t_angles) = relations(student), relations(teacher)
-        distance, angle = F.smooth_l1_loss(s_distances, t_distances), F.smooth_l1_loss(s_angles, t_angles)
+    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+        """(N, ...), (N, ...), (N,) -> ()"""
+        pairs = zip(relations(student, on), relations(teacher, on), strict=True)
+        distance, angle = (mean_over(F.smooth_l1_loss(s, t, reduction="none"), on) for s, t in pairs)
         return self.distance_weight * distance + self.angle_weight * angle
 
 
-def relations(features: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, ...) -> distances (N, N) over their mean, cosines of angles (N, N, N) whose vertex is the first index
+def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex being the first index
 
     The law of cosines gives all angles from the N^2 distances; in float64, because close samples far from the others
     are small differences of large numbers.
@@ -48,7 +48,8 @@ def relations(features: Tensor) -> tuple[Tensor, Tensor]:
     apart = squared > 1e-12
     inverse = torch.where(apart, squared, 1).rsqrt() * apart
     lengths = squared * inverse
-    mean = lengths.sum() / max(1, len(lengths) * (len(lengths) - 1))
+    distinct = 1 - torch.eye(len(lengths), dtype=lengths.dtype, device=lengths.device)
+    mean = mean_over(lengths, on) / mean_over(distinct, on).clamp(min=1e-12)
     distances = lengths / mean.clamp(min=1e-12)
     opposite = squared[:, :, None] + squared[:, None, :] - squared
     angles = opposite * (inverse[:, :, None] * inverse[:, None, :]) / 2

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..anatomy import Anatomy
 from ..layers.affinity import gram
+from ..layers.means import Means
 from ..layers.pooling import pool_to_smaller
 from ..method import Method, Places, Spot, needs_maps, pair
 from ..outputs import Batch, DataInfo, Outputs
@@ -32,9 +33,6 @@ class SemCKD(Method):
         at: Of a list of pairs, every student place still meets every teacher place.
     """
 
-    attention_sum: Tensor
-    samples: Tensor
-
     def __init__(self, weight: float = 400.0, temperature: float = 1.0, at: Places = "stages"):
         super().__init__(weight)
         self.temperature = temperature
@@ -46,9 +44,10 @@ class SemCKD(Method):
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         pairs = pair(self.at, student, teacher)
         self.student_places, self.teacher_places = (list(dict.fromkeys(places)) for places in zip(*pairs, strict=True))
-        if self.at == "stages":  # pairs leave out the shallowest of the deeper network
-            self.student_places = [f"stage{i + 1}" for i in range(len(student.stages))]
-            self.teacher_places = [f"stage{j + 1}" for j in range(len(teacher.stages))]
+        if isinstance(self.at, str) and self.at in ("stages", "preacts"):  # pairs left some of the deeper network's out
+            role = self.at.removesuffix("s")
+            self.student_places = [place for place in student.roles if place.startswith(role)]
+            self.teacher_places = [place for place in teacher.roles if place.startswith(role)]
         return [Spot(s, t) for s in self.student_places for t in self.teacher_places]
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
@@ -62,15 +61,15 @@ class SemCKD(Method):
         for s, t in self.spots:
             needs_maps("SemCKD", student=student[s], teacher=teacher[t])
             self.regressors.append(_regressor(student[s].shape[1], teacher[t].shape[1]))
-        self.register_buffer("attention_sum", torch.zeros(len(self.student_places), len(self.teacher_places)))
-        self.register_buffer("samples", torch.zeros(()))
+        shape = len(self.student_places), len(self.teacher_places)
+        self.means = Means([f"attention_s{i + 1}_t{j + 1}" for i in range(shape[0]) for j in range(shape[1])])
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        attention = self.attention(student, teacher)
-        self.attention_sum += attention.detach().sum(0)
-        self.samples += len(attention)
-        loss = torch.zeros_like(attention[:, 0, 0])
-        for regressor, share, (s, t) in zip(self.regressors, attention.flatten(1).unbind(1), self.spots, strict=True):
+        """Outputs at the spots -> (N,)"""
+        attention = self.attention(student, teacher).flatten(1)  # one column for each spot
+        self.means.record(dict(zip(self.means.names, attention.mean(0), strict=True)), batch)
+        loss = torch.zeros_like(attention[:, 0])
+        for regressor, share, (s, t) in zip(self.regressors, attention.unbind(1), self.spots, strict=True):
             features, target = pool_to_smaller(student[s], teacher[t])
             loss = loss + share * (regressor(features) - target).square().flatten(1).mean(1)
         return loss / len(self.student_places)
@@ -90,11 +89,8 @@ class SemCKD(Method):
         return F.normalize(torch.stack(vectors, dim=1), dim=2)
 
     def observations(self) -> Mapping[str, Tensor]:
-        """How much each student stage listened to each teacher stage since this was last asked."""
-        mean = self.attention_sum / self.samples.clamp(min=1)
-        self.attention_sum.zero_()
-        self.samples.zero_()
-        return {f"attention_s{i + 1}_t{j + 1}": share for i, row in enumerate(mean) for j, share in enumerate(row)}
+        """How much each student stage listens to each teacher stage."""
+        return self.means.read()
 
 
 def _embedding(batch_size: int) -> nn.Module:

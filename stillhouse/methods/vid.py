@@ -53,7 +53,8 @@ class VID(SpotMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s, t = pool_to_smaller(student[spot.student], teacher[spot.teacher])
         mean, variance = self.gaussians[self.spots.index(spot)](s)
-        return ((mean - t).square() / variance + variance.log()).mean((1, 2, 3)) / 2
+        deviation: Tensor = (mean - t).square() / variance + variance.log()
+        return deviation.mean((1, 2, 3)) / 2
 
 
 class _Gaussian(nn.Module):

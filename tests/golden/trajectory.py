@@ -93,8 +93,7 @@ def deviations(case: Case, row: Row) -> list[str]:
     distillation.eval()
     for module in phase.trains:
         module.train()
-    listens = any(method.teacher_statistics == "batch" for _, method in distillation.named_methods())
-    teacher.train(listens)
+    teacher.train(bool(distillation.batch_statistics))
     for path in row.read_twice:
         for net in (distillation.student, teacher):
             net.model.get_submodule(path).register_forward_hook(_update_again)

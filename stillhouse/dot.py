@@ -1,0 +1,63 @@
+"""Distillation-oriented training: an optimiser that follows the teacher faster than the labels."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class DOT(torch.optim.Optimizer):
+    """DOT: A Distillation-Oriented Trainer (Zhao et al., ICCV 2023, arXiv:2307.08436).
+
+    SGD with two velocities for each parameter: one for the gradient of the task's loss, weight decay included, with
+    momentum - delta, one for that of the distillation losses, with momentum + delta; both are subtracted. Parameters
+    that only one of the two reaches have one velocity, with the plain momentum, and are decayed with it.
+
+    It computes gradients itself, in two backward passes over one graph. The authors' code spares parameters that only
+    distillation reaches the weight decay of their first step.
+
+    Args:
+        groups: As for `torch.optim.SGD`, each with its "weight_decay".
+        lr: Learning rate.
+        momentum: What the two momenta lie around.
+        delta: How far they lie from it; the paper has 0.075, for ImageNet 0.09.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float = 0.9, delta: float = 0.075):
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "delta": delta, "weight_decay": 0.0})
+
+    def follow(self, task: Tensor | None, distillation: Tensor | None) -> None:
+        """One update from two losses; None for one that does not exist."""
+        for_task, for_distillation = self._gradients(task, retain=True), self._gradients(distillation)
+        for group in self.param_groups:
+            self._move(group, for_task, for_distillation, "task velocity", -group["delta"])
+        for group in self.param_groups:
+            self._move(group, for_distillation, for_task, "distillation velocity", group["delta"])
+
+    def _gradients(self, loss: Tensor | None, retain: bool = False) -> Mapping[nn.Parameter, Tensor]:
+        if loss is None or not loss.requires_grad:
+            return {}
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=retain, allow_unused=True)
+        return {p: gradient for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
+
+    @torch.no_grad()
+    def _move(
+        self,
+        group: Mapping[str, Any],
+        gradients: Mapping[nn.Parameter, Tensor],
+        others: Mapping[nn.Parameter, Tensor],
+        name: str,
+        delta: float,
+    ) -> None:
+        for shared in (True, False):
+            parameters = [p for p in group["params"] if p in gradients and (p in others) == shared]
+            if not parameters:
+                continue
+            velocities = [self.state[p].setdefault(name, torch.zeros_like(p)) for p in parameters]
+            torch._foreach_mul_(velocities, group["momentum"] + (delta if shared else 0.0))
+            torch._foreach_add_(velocities, [gradients[p] for p in parameters])
+            if not shared or delta < 0:  # once for each parameter
+                torch._foreach_add_(velocities, parameters, alpha=group["weight_decay"])
+            torch._foreach_add_(parameters, velocities, alpha=-group["lr"])

@@ -1,0 +1,57 @@
+"""What carries features of one network into another, whatever the two look like."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from .connectors import Regressor
+
+
+def adapter(source: Sequence[int], target: Sequence[int]) -> nn.Module:
+    """A trainable module from features of one shape, the batch in front, to features of another.
+
+    Between maps: a 1 x 1 convolution, one of stride 2 to a map half as large or a transposed one to a map twice as
+    large, then BatchNorm and ReLU; to any other size, the map is averaged or repeated beforehand. Between vectors: a
+    linear layer. Where tokens are involved, or a map meets a vector: linear layers over channels and positions.
+    """
+    if len(source) == len(target) == 2:
+        return nn.Linear(source[1], target[1])
+    if len(source) != 4 or len(target) != 4:
+        return _Mixer(source, target)
+    if source[2] in (target[2], 2 * target[2]) or 2 * source[2] == target[2]:
+        return Regressor(source, target)
+    size = (target[2], target[3])
+    return nn.Sequential(nn.AdaptiveAvgPool2d(size), Regressor((*source[:2], *size), target))
+
+
+class _Mixer(nn.Module):
+    """Maps (N, C, H, W), tokens (N, L, D) or vectors (N, D) -> any of them"""
+
+    def __init__(self, source: Sequence[int], target: Sequence[int]):
+        super().__init__()
+        (positions, channels), (new_positions, new_channels) = _positions(source), _positions(target)
+        self.shape = tuple(target[1:])
+        self.channels = nn.Linear(channels, new_channels)
+        self.norm = nn.LayerNorm(new_channels)
+        self.positions: nn.Module = nn.Identity()
+        if positions != new_positions:
+            self.positions = nn.Linear(positions, new_positions)
+
+    def forward(self, features: Tensor) -> Tensor:
+        if features.ndim != 3:
+            features = features.flatten(2).mT if features.ndim == 4 else features[:, None]
+        features = self.positions(self.norm(self.channels(features)).mT)  # (N, new channels, new positions)
+        return (features.mT if len(self.shape) == 2 else features).reshape(len(features), *self.shape)
+
+
+def _positions(shape: Sequence[int]) -> tuple[int, int]:
+    """Number of positions and of channels."""
+    match tuple(shape[1:]):
+        case (channels, height, width):
+            return height * width, channels
+        case (length, channels):
+            return length, channels
+        case (channels,):
+            return 1, channels
+        case _:
+            raise ValueError(f"features of shape {tuple(shape)} are neither maps, nor tokens, nor vectors")

@@ -1,0 +1,33 @@
+"""What is done to rows of logits before they are compared, and how they are compared."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """(N, C), (N, C) logits -> (N,), KL(softmax(teacher) || softmax(student))"""
+    log_p, log_q = F.log_softmax(student, dim=1), F.log_softmax(teacher, dim=1)
+    return F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(1)
+
+
+def without(logits: Tensor, labels: Tensor) -> Tensor:
+    """(N, C), (N,) -> (N, C - 1), the logits of all classes but the one named by the label"""
+    classes = torch.arange(logits.shape[1] - 1, device=logits.device)
+    return logits.gather(1, classes + (classes >= labels[:, None]))
+
+
+def binary(logits: Tensor, labels: Tensor) -> Tensor:
+    """(N, C), (N,) -> (N, 2), whose softmax is the probability of the label's class and that of all others together"""
+    return torch.cat([logits.gather(1, labels[:, None]), without(logits, labels).logsumexp(1, keepdim=True)], dim=1)
+
+
+def z_score(logits: Tensor, unbiased: bool = False, eps: float = 1e-7) -> Tensor:
+    """(N, C) -> (N, C), each row to mean 0 and standard deviation 1
+
+    Args:
+        unbiased: Divide the sum of squares by C - 1 instead of C.
+        eps: Added to the deviation.
+    """
+    std, mean = torch.std_mean(logits, dim=1, correction=int(unbiased), keepdim=True)
+    return (logits - mean) / (std + eps)

@@ -1,0 +1,22 @@
+"""The second, strongly augmented view of each image, for those who cannot do without."""
+
+from ..outputs import DataInfo, Outputs
+
+
+def needs_strong_view(data: DataInfo) -> None:
+    """Refuses data that gives one view only."""
+    if not data.strong_view:
+        raise ValueError(
+            "it compares two views of each image, one of them augmented strongly, but the data gives one only; "
+            "load the data with strong_view=True, or choose a method that takes one view"
+        )
+
+
+def strong_outputs(student: Outputs, teacher: Outputs) -> tuple[Outputs, Outputs]:
+    """What the two networks said about the strong view."""
+    for who, outputs in (("student", student), ("teacher", teacher)):
+        if outputs.strong is None:
+            raise ValueError(f"the {who} was not asked about the strong view; ask with `net.see(batch)`")
+    assert student.strong is not None
+    assert teacher.strong is not None
+    return student.strong, teacher.strong

@@ -1,0 +1,104 @@
+"""Contrastive distillation: tell an image's own teacher embedding from those of other classes, and the reverse."""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+from ..layers.memory import Classmates, Memory
+from ..method import Spot, SpotMethod
+from ..outputs import Batch, DataInfo, Outputs
+
+
+class CRD(SpotMethod):
+    """Contrastive Representation Distillation (Tian et al., ICLR 2020, arXiv:1910.10699).
+
+    Both networks' embeddings pass a linear layer that is trained along, to unit vectors s and t. A memory of the
+    other network's vectors for all n training images tells the own image, k = 0, from K of other classes:
+
+        -log [P_0 / (P_0 + K/n)] - sum over k of log [(K/n) / (P_k + K/n)],  P_k = exp(s . memory_k / temperature) / Z
+
+    plus the same with t and the student's memory. Z makes P average 1 / n over the first batch, and stays. Afterwards
+    both memories take in the whole batch. The code draws an image's negatives without replacement, we with.
+
+    Args:
+        dim: Length of s and t.
+        num_negatives: K.
+        positive: "exact" is the same image, "relax" any image of its class.
+    """
+
+    log_normalisers: Tensor  # (2,) log Z for s and for t, infinite until the first batch
+
+    def __init__(
+        self,
+        weight: float = 0.8,
+        dim: int = 128,
+        num_negatives: int = 16384,
+        temperature: float = 0.07,
+        momentum: float = 0.5,
+        positive: Literal["exact", "relax"] = "exact",
+    ):
+        super().__init__(weight)
+        self.dim, self.num_negatives, self.positive = dim, num_negatives, positive
+        self.temperature, self.momentum = temperature, momentum
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
+        return [Spot("embedding", "embedding")]
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        self.embed_student = nn.Linear(student["embedding"][0].numel(), self.dim)
+        self.embed_teacher = nn.Linear(teacher["embedding"][0].numel(), self.dim)
+        self.classmates = Classmates(data.labels, data.num_classes)
+        self.student_memory = Memory(len(data.labels), self.dim, self.momentum)
+        self.teacher_memory = Memory(len(data.labels), self.dim, self.momentum)
+        self.register_buffer("log_normalisers", torch.full((2,), math.inf))
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        s = F.normalize(self.embed_student(student[spot.student].flatten(1)))
+        t = F.normalize(self.embed_teacher(teacher[spot.teacher].flatten(1)))
+        return self.loss(s, t, batch.indices, self.candidates(batch))
+
+    def candidates(self, batch: Batch) -> Tensor:
+        """-> (N, 1 + K), the positions in the training set of the positive and of the negatives"""
+        own = batch.indices[:, None]
+        if self.positive == "relax":
+            own = self.classmates.same(batch.labels, 1, batch.generator("CRD positives"))
+        others = self.classmates.other(batch.labels, self.num_negatives, batch.generator("CRD negatives"))
+        return torch.cat([own, others], dim=1)
+
+    def loss(self, student: Tensor, teacher: Tensor, indices: Tensor, candidates: Tensor) -> Tensor:
+        """(N, dim), (N, dim), (N,), (N, 1 + K) -> (N,); in train mode the memories move, after they were read."""
+        student_loss = self.contrast(student, self.teacher_memory.bank, candidates, side=0)
+        teacher_loss = self.contrast(teacher, self.student_memory.bank, candidates, side=1)
+        if self.training:
+            self.student_memory.update(indices, student.detach())
+            self.teacher_memory.update(indices, teacher.detach())
+        return student_loss + teacher_loss
+
+    def contrast(self, anchor: Tensor, bank: Tensor, candidates: Tensor, side: int) -> Tensor:
+        """(N, dim), (n, dim), (N, 1 + K) -> (N,)
+
+        With x = log(P n / K), negated for k = 0, each term is softplus(x), its slope sigmoid(x). One matrix product has
+        all scores, and a second, with the slopes where the candidates stand, the gradient: much faster and smaller
+        than to gather (N, 1 + K, dim) vectors.
+        """
+        negatives = candidates.shape[1] - 1
+        share = negatives / len(bank)
+        noise = share + 1e-7  # as in the code's denominators
+        with torch.no_grad():
+            scores = anchor @ bank.T / self.temperature  # (N, n)
+            picked = scores.gather(1, candidates)  # (N, 1 + K)
+            first, known = picked.logsumexp((0, 1)) + math.log(len(bank) / picked.numel()), self.log_normalisers[side]
+            log_z = torch.where(known.isinf(), first, known)
+            if self.training:
+                self.log_normalisers[side] = log_z
+            x = picked - log_z - math.log(noise)
+            x[:, 0].neg_()
+            slopes = x.sigmoid()
+            slopes[:, 0].neg_()
+            value = -F.logsigmoid(-x).sum(1) + negatives * math.log(noise / share)
+            gradient = scores.zero_().scatter_add_(1, candidates, slopes) @ bank / self.temperature  # (N, dim)
+        return value + ((anchor - anchor.detach()) * gradient).sum(1)  # the value, with this gradient

@@ -1,0 +1,46 @@
+"""Correlation instead of equality: a strong teacher's probabilities are matched up to shift and scale."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..anatomy import Anatomy
+from ..method import Spot, SpotMethod
+from ..outputs import Batch, Outputs
+
+
+class DIST(SpotMethod):
+    """Knowledge Distillation from A Stronger Teacher (Huang et al., NeurIPS 2022, arXiv:2205.10536).
+
+    temperature^2 (beta (1 - r_inter) + gamma (1 - r_intra)): Pearson's correlation of the two networks' probabilities,
+    r_inter over the classes of a sample, mean over samples, r_intra over the samples of a class, mean over classes.
+    It compares samples with each other, hence is no LogitMethod.
+
+    Weight and temperature are those of CIFAR-100, beside CE at 1; on ImageNet the temperature is 1.
+
+    Args:
+        beta: Weight of the correlation within samples.
+        gamma: Weight of the correlation within classes.
+        temperature: Divides both networks' logits.
+    """
+
+    def __init__(self, weight: float = 2.0, beta: float = 1.0, gamma: float = 1.0, temperature: float = 4.0):
+        super().__init__(weight)
+        self.beta, self.gamma, self.temperature = beta, gamma, temperature
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
+        return [Spot("logits", "logits")]
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        s, t = (F.softmax(net.logits / self.temperature, dim=1) for net in (student, teacher))
+        on = s.new_ones(len(s)) if batch.on is None else batch.on
+        inter = 1 - correlation(s.T, t.T, s.new_ones(s.shape[1]))  # (N,)
+        intra = 1 - correlation(s, t, on)  # (C,)
+        inter_mean = (inter * on).sum() / on.sum().clamp_min(1)
+        return (self.beta * inter_mean + self.gamma * intra.mean()) * self.temperature**2
+
+
+def correlation(one: Tensor, other: Tensor, on: Tensor) -> Tensor:
+    """(N, C), (N, C), (N,) zeros and ones -> (C,), Pearson's over those of the N that are on"""
+    on = on[:, None]
+    one, other = (on * (x - (on * x).sum(0) / on.sum().clamp_min(1)) for x in (one, other))
+    return F.cosine_similarity(one, other, dim=0)

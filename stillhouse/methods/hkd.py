@@ -1,0 +1,64 @@
+"""Heterogeneous knowledge distillation: match how information flows through the stages, early in training."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from ..layers.affinity import cosines, gram, mean_over, probabilities, squared_distances
+from ..method import Places, RelationalMethod, Spot
+from ..outputs import Batch, Outputs
+
+
+class HKD(RelationalMethod):
+    """Heterogeneous Knowledge Distillation using Information Flow Modeling (Passalis et al., CVPR 2020,
+    arXiv:2005.00727).
+
+    At each stage the divergence of the probabilities p(j|i) = K_ij / sum_k K_ik that student and teacher pick sample
+    j as a neighbour of i, once with cosine similarity, (cos + 1) / 2, once with Student's t, 1 / (1 + distance):
+
+        mean over i, j of  (p_t(j|i) - p_s(j|i)) log(p_t(j|i) / p_s(j|i))
+
+    The paper's teacher here is an auxiliary network shaped like the student but wider (`resnet8x4_double` for
+    resnet8x4), which PKT has distilled from the actual teacher beforehand: train that one first.
+
+    Args:
+        initial_weight: Of stages that are weighted up.
+        decay: What this weight is multiplied with after every epoch.
+        weighting: "critical_period" is the paper's and its authors' code's: all stages but the last are weighted up,
+            by a decaying weight. "first_stage" is SemCKD's code's: the first stage is, and nothing decays.
+    """
+
+    epsilon = 1e-6
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        initial_weight: float = 100.0,
+        decay: float = 0.7,
+        weighting: Literal["critical_period", "first_stage"] = "critical_period",
+        at: Places = "stages",
+    ):
+        super().__init__(weight, at)
+        self.initial_weight, self.decay = initial_weight, decay
+        self.weighting = weighting
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        return self.stage_weight(spot, int(batch.epoch)) * super().loss_at(spot, student, teacher, batch)
+
+    def stage_weight(self, spot: Spot, epoch: int) -> float:
+        if self.weighting == "first_stage":
+            return self.initial_weight if spot == self.spots[0] else 1.0
+        return 1.0 if spot == self.spots[-1] else self.initial_weight * self.decay**epoch
+
+    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+        """(N, ...), (N, ...), (N,) -> ()"""
+        pairs = zip(self.neighbours(student, on), self.neighbours(teacher, on), strict=True)
+        by_cosine, by_distance = (mean_over((q - p) * (q.log() - p.log()), on) for p, q in pairs)
+        return by_cosine + by_distance
+
+    def neighbours(self, features: Tensor, on: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(N, ...), (N,) -> twice (N, N), row i the probabilities p(j|i): by cosine and by distance"""
+        products = gram(features)
+        distances = (squared_distances(products) + self.epsilon).sqrt()
+        by_cosine, by_distance = (cosines(products, self.epsilon) + 1) / 2, 1 / (1 + distances)
+        return probabilities(by_cosine, on), probabilities(by_distance, on)

@@ -1,0 +1,100 @@
+"""Knowledge distillation by singular vectors: match how the main directions of maps relate from stage to stage."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..anatomy import Anatomy
+from ..method import Method, Places, Spot, needs_equal_channels, needs_maps, pair
+from ..outputs import Batch, DataInfo, Outputs
+
+
+class KDSVD(Method):
+    """Self-supervised Knowledge Distillation Using Singular Value Decomposition (Lee et al., ECCV 2018,
+    arXiv:1807.06819).
+
+    A map (C, H, W) is a matrix (H W, C) with the right singular vectors v, the strongest first. For stages a and b that
+    follow each other the loss compares, as the sum of (R_s - R_t)^2,
+
+        R_ij = exp(-(v_bi - v_aj)^2 / 8)
+
+    of the teacher's first vectors and of those among the student's first four that are closest to them or to their
+    opposite. A singular vector's sign is arbitrary, and RepDistiller's code takes what the solver gives; here the sum
+    of the teacher's is positive, which for maps behind a ReLU comes to the same.
+    """
+
+    def __init__(self, weight: float = 1.0, at: Places = "stages"):
+        super().__init__(weight)
+        self.at = at
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
+        spots = pair(self.at, student, teacher)
+        if len(spots) < 2:
+            raise ValueError(f"KDSVD compares neighbouring maps, but at={self.at!r} names one; name two or more")
+        return spots
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        for spot in self.spots:
+            s, t = student[spot.student], teacher[spot.teacher]
+            needs_maps("KDSVD", student=s, teacher=t)
+            needs_equal_channels("KDSVD", spot, s, t)
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        """Outputs with maps (N, C, H, W), of equal channels -> (N,)"""
+        vectors = [aligned_vectors(student[spot.student], teacher[spot.teacher]) for spot in self.spots]
+        first, *others = (
+            (_relation(s_lower, s_upper) - _relation(t_lower, t_upper)).square().sum((1, 2))
+            for (s_lower, t_lower), (s_upper, t_upper) in pairwise(vectors)
+        )
+        return sum(others, start=first)
+
+
+def aligned_vectors(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, C, Hs, Ws), (N, C, Ht, Wt) -> the chosen singular vector of each, (N, C), (N, C)"""
+    _, t_vectors = _decompose(teacher)
+    t_first = t_vectors[:, :, :1]
+    t_first = t_first * _sign(t_first.sum(1, keepdim=True))
+    values, s_vectors = _decompose(student)
+    along = s_vectors[:, :, :4].mT @ t_first  # (N, 4, 1)
+    closest = along.abs().argmax(1, keepdim=True)
+    s_closest = _with_gradient(closest, values, s_vectors, student) * _sign(along.gather(1, closest))
+    return s_closest.squeeze(2), t_first.squeeze(2)
+
+
+@torch.no_grad()
+def _decompose(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, C, H, W) -> singular values (N, K), right singular vectors (N, C, K)"""
+    _, values, vectors = torch.linalg.svd(maps.flatten(2).mT, full_matrices=False)
+    return values, vectors.mT
+
+
+def _with_gradient(chosen: Tensor, values: Tensor, vectors: Tensor, maps: Tensor) -> Tensor:
+    """The chosen vectors v, (N, C, 1), with the gradient of an eigenvector of X^T X
+
+        dv = sum over the other eigenvectors w of  w (w . d(X^T X) v) / (eigenvalue of v - eigenvalue of w)
+
+    except where the two are equal and this is infinite, since v could be any mixture of v and w.
+    """
+    v = vectors.gather(2, chosen.expand(-1, vectors.shape[1], -1))
+    matrix = maps.flatten(2).mT
+    image = matrix.mT @ (matrix @ v)
+    inside = vectors.mT @ image  # the vectors that are not among `vectors` have the eigenvalue 0
+    eigenvalues = values.square()[:, :, None]
+    own, close = eigenvalues.gather(1, chosen), torch.finfo(values.dtype).eps * eigenvalues[:, :1]
+    step = vectors @ (inside * _inverse(own - eigenvalues, close)) + (image - vectors @ inside) * _inverse(own, close)
+    return v + (step - step.detach())
+
+
+def _inverse(gaps: Tensor, close: Tensor) -> Tensor:
+    apart = gaps.abs() > close
+    return apart / torch.where(apart, gaps, 1)
+
+
+def _relation(lower: Tensor, upper: Tensor) -> Tensor:
+    """(N, C), (N, D) -> (N, D, C)"""
+    return (-(upper[:, :, None] - lower[:, None]).square() / 8).exp()
+
+
+def _sign(values: Tensor) -> Tensor:
+    return 1 - 2 * (values < 0).to(values.dtype)

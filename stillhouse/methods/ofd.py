@@ -1,0 +1,107 @@
+"""Overhaul: match pre-activations, but only as far as the activation behind them lets anything through."""
+
+from math import pi, sqrt
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+from ..method import Places, Spot, SpotMethod, needs_maps, pair
+from ..outputs import Batch, DataInfo, Outputs
+
+_ACTIVATIONS: dict[str, nn.Module] = {"relu": nn.Identity(), "elu": nn.ELU(), "swish": nn.SiLU()}
+
+
+class OFD(SpotMethod):
+    """A Comprehensive Overhaul of Feature Distillation (Heo et al., ICCV 2019, arXiv:1904.01866), or margin ReLU.
+
+    A partial squared distance, summed over all elements: with s and t before the last activation of a stage, s
+    behind a 1 x 1 convolution and BatchNorm, and a margin m < 0 for each channel,
+
+        (s - max(t, m))^2   where s > max(t, m) or t > 0,   0 elsewhere
+
+    m is the mean of t where it is negative, were t normal as its BatchNorm says. Each level counts half as much as the
+    next deeper one. The teacher's maps are pooled to the student's size. A later code, PkuDavidGuan/Distillation, has
+    `teacher_statistics="running"`, the stem as a fourth level, and the other activations.
+
+    Args:
+        margin: "batchnorm", or one number for all channels.
+        activation: What follows t where m < t <= 0: nothing in the paper; "elu"; "swish", whose margin is -100.
+        level_ratio: The weight of a level relative to the next deeper one.
+        teacher_statistics: "batch" lets the teacher's BatchNorms use each batch's own, as the authors' code does.
+    """
+
+    def __init__(
+        self,
+        weight: float = 0.001,
+        margin: Literal["batchnorm"] | float = "batchnorm",
+        activation: Literal["relu", "elu", "swish"] = "relu",
+        level_ratio: float = 0.5,
+        teacher_statistics: Literal["running", "batch"] = "batch",
+        at: Places = "preacts",
+    ):
+        super().__init__(weight)
+        self.margin: str | float = -100.0 if activation == "swish" else margin
+        self.activation = activation
+        self.level_ratio, self.teacher_statistics = level_ratio, teacher_statistics
+        self.at = at
+        self.levels = nn.ModuleList()
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
+        return pair(self.at, student, teacher)
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        for spot in self.spots:
+            s, t = student[spot.student], teacher[spot.teacher]
+            needs_maps("OFD", student=s, teacher=t)
+            self.levels.append(_Level(s.shape[1], self.margins(spot, teacher), self.activation))
+
+    def margins(self, spot: Spot, teacher: Outputs) -> Tensor:
+        """-> (Ct,)"""
+        if isinstance(self.margin, float | int):
+            return torch.full_like(teacher[spot.teacher][0, :, 0, 0], self.margin)
+        anatomy, path = teacher.net.anatomy, teacher.net.anatomy.resolve(spot.teacher)
+        norm = teacher.net.module(dict(zip(anatomy.preacts, anatomy.norms, strict=False)).get(path, path))
+        if not isinstance(norm, nn.BatchNorm2d) or not norm.affine:
+            raise ValueError(
+                f"margins come from the BatchNorm before the teacher's {spot.teacher}, and none is known there; "
+                f"give one for all channels: OFD(margin=-1.0)"
+            )
+        return _mean_below_zero(norm.bias.detach(), norm.weight.detach().abs())
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        index = self.spots.index(spot)
+        distance: Tensor = self.levels[index](student[spot.student], teacher[spot.teacher])
+        return self.level_ratio ** (len(self.spots) - 1 - index) * distance
+
+
+class _Level(nn.Module):
+    """(N, Cs, H, W), (N, Ct, Ht, Wt) -> (N,)"""
+
+    margin: Tensor  # (Ct, 1, 1)
+
+    def __init__(self, student_channels: int, margins: Tensor, activation: str):
+        super().__init__()
+        conv = nn.Conv2d(student_channels, len(margins), 1, bias=False)
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        self.connector = nn.Sequential(conv, nn.BatchNorm2d(len(margins)))
+        self.register_buffer("margin", margins[:, None, None].clone())
+        self.activation = _ACTIVATIONS[activation]
+
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        s = self.connector(student)
+        t = teacher if s.shape == teacher.shape else F.adaptive_avg_pool2d(teacher, (s.shape[2], s.shape[3]))
+        active = (s > torch.maximum(t, self.margin)) | (t > 0)
+        target = torch.where(t > 0, t, torch.where(t > self.margin, self.activation(t), self.margin))
+        distance: Tensor = ((s - target).square() * active).sum((1, 2, 3))
+        return distance
+
+
+def _mean_below_zero(mean: Tensor, deviation: Tensor) -> Tensor:
+    """E[x | x < 0] for normal x, or where x is hardly ever negative, three deviations below 0"""
+    z = mean / deviation.clamp(min=1e-12)
+    share = torch.special.ndtr(-z)
+    density = torch.exp(-z.square() / 2) / sqrt(2 * pi)
+    return torch.where(share > 0.001, mean - deviation * density / share, -3 * deviation)

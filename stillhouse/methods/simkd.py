@@ -1,0 +1,102 @@
+"""Reused classifier: the student learns the teacher's last map, and ships with the teacher's classifier on top."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+from ..layers.classifiers import ReusedClassifier, frozen_classifier
+from ..layers.maps import as_map
+from ..layers.pooling import pool_to_smaller
+from ..method import FeatureMethod, Places, Spot, needs_maps, pair
+from ..outputs import DataInfo, Outputs
+
+
+class SimKD(FeatureMethod):
+    """Knowledge Distillation with the Reused Teacher Classifier (Chen et al., CVPR 2022, arXiv:2203.14001).
+
+    The mean squared difference of the last maps before pooling, the student's behind a projector, and no other term:
+    to be used alone. What is evaluated and shipped is the student with the projector and the teacher's classifier
+    behind it. The larger of two maps is pooled to the smaller, the student's before the projector.
+
+    Args:
+        reduction: Channels of the teacher's map per channel inside the projector.
+        at: `"map"`, or `"embedding"` for networks without a map before their pool, or one pair of places.
+    """
+
+    def __init__(self, weight: float = 1.0, reduction: int = 2, at: Places = "map"):
+        super().__init__(weight, at)
+        self.reduction = reduction
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
+        for who, net in (("student", student), ("teacher", teacher)):
+            if self.at == "map" and net.map is None:
+                raise ValueError(f"the {who} has no map before a global pool; SimKD(at='embedding') reads behind it")
+        spots = pair(self.at, student, teacher)
+        if len(spots) != 1:
+            raise ValueError(f"one place is compared, the last before the classifier, not {len(spots)}")
+        return spots
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        super().build(student, teacher, data)
+        self.classifier = frozen_classifier(teacher)
+        self.anatomy = student.net.anatomy
+        place, embedding = self.spots[0].teacher, teacher["embedding"]
+        pooled = as_map(teacher[place]).mean((2, 3))
+        if pooled.shape != embedding.shape or not torch.allclose(pooled, embedding, rtol=1e-2, atol=1e-2):
+            raise ValueError(
+                f"the teacher's classifier does not read the mean of its {place}, so it cannot read the student's; "
+                f"SimKD(at='embedding') compares what it does read"
+            )
+
+    def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
+        student, teacher = as_map(student), as_map(teacher)
+        needs_maps("SimKD", student=student, teacher=teacher)
+        height, width = teacher.shape[2:]
+        is_rectified = bool((teacher >= 0).all())
+        return Projector(student.shape[1], teacher.shape[1], (height, width), self.reduction, is_rectified)
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """(N, Ct, Hs, Ws) behind the projector, (N, Ct, Ht, Wt) or (N, Ct) -> (N,)"""
+        s, t = pool_to_smaller(student, as_map(teacher))
+        return (s - t).square().mean((1, 2, 3))
+
+    def deploy(self, student: nn.Module) -> nn.Module:
+        return ReusedClassifier(student, self.connectors[0], self.classifier, self.spots[0].student, self.anatomy)
+
+
+class Projector(nn.Module):
+    """(N, student, H, W) -> (N, teacher, min(H, height), min(W, width))
+
+    Args:
+        largest: Height and width of the teacher's map; larger ones are pooled to it first.
+        rectified: Whether it ends in a ReLU; not for a teacher whose map is signed.
+    """
+
+    def __init__(
+        self, student: int, teacher: int, largest: tuple[int, int], reduction: int = 2, rectified: bool = True
+    ):
+        super().__init__()
+        self.largest = largest
+        inner = max(1, teacher // reduction)
+        self.layers = nn.Sequential(
+            nn.Conv2d(student, inner, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, padding=1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(),
+            nn.Conv2d(inner, teacher, 1, bias=False),
+            nn.BatchNorm2d(teacher),
+            nn.ReLU() if rectified else nn.Identity(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = as_map(features)
+        size = min(features.shape[2], self.largest[0]), min(features.shape[3], self.largest[1])
+        if features.shape[2:] != size:
+            features = F.adaptive_avg_pool2d(features, size)
+        projected: Tensor = self.layers(features)
+        return projected

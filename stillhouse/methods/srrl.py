@@ -1,0 +1,49 @@
+"""Softmax regression: the teacher's own classifier shall read the student's features as it reads the teacher's."""
+
+from torch import Tensor, nn
+
+from ..anatomy import Anatomy
+from ..layers.classifiers import frozen_classifier
+from ..layers.maps import as_map
+from ..method import Spot, SpotMethod, needs_maps
+from ..outputs import Batch, DataInfo, Outputs
+
+
+class SRRL(SpotMethod):
+    """Knowledge Distillation via Softmax Regression Representation Learning (Yang et al., ICLR 2021, ZzwDy_wiWv).
+
+    The student's last map passes a 1 x 1 convolution, BatchNorm and ReLU and is pooled, to s of the length of the
+    teacher's embedding t. With the teacher's classifier W, which is not trained, the loss is
+
+        mean (s - t)^2  +  logit_weight * mean (W(s) - W(t))^2
+
+    The ReLU is left out for a teacher whose embedding is signed, as those of transformers are.
+
+    Args:
+        at: Where the student is read: its "map", its "embedding" (as in SimKD's code), or a path.
+    """
+
+    def __init__(self, weight: float = 1.0, logit_weight: float = 1.0, at: str = "map"):
+        super().__init__(weight)
+        self.logit_weight = logit_weight
+        self.at = at
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
+        if self.at == "map" and student.map is None:
+            raise ValueError("the student has no map before a global pool; SRRL(at='embedding') reads behind it")
+        return [Spot(self.at, "embedding")]
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        s, t = as_map(student[self.at]), teacher["embedding"]
+        needs_maps("SRRL", student=s)
+        conv = nn.Conv2d(s.shape[1], t.shape[1], 1, bias=False)
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        is_rectified = bool((t >= 0).all())
+        self.connector = nn.Sequential(conv, nn.BatchNorm2d(t.shape[1]), nn.ReLU() if is_rectified else nn.Identity())
+        self.classifier = frozen_classifier(teacher)
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        s: Tensor = self.connector(as_map(student[spot.student])).mean((2, 3))  # (N, Ct)
+        features = (s - teacher[spot.teacher]).square().mean(1)
+        logits: Tensor = (self.classifier(s) - teacher.logits).square().mean(1)
+        return features + self.logit_weight * logits

@@ -1,0 +1,5 @@
+"""For every test: one thread, because the networks are small and tests run side by side."""
+
+import torch
+
+torch.set_num_threads(1)

@@ -1,0 +1,159 @@
+"""The laws of a room: who else is in it changes nothing, and the teacher stays as it is."""
+
+import copy
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stillhouse.classroom import Classroom, Lesson
+from stillhouse.distillation import Distillation
+from stillhouse.gate import fingerprint
+from stillhouse.method import Method
+from stillhouse.methods import AT, CE, KD, SP, FitNet
+from stillhouse.recipe import Recipe
+from stillhouse.runs import Run
+from stillhouse.streams import seeded
+from stillhouse.taps import Tapped
+from stillhouse.train import fit
+from tests.quick import QuickNet, quick_data
+
+RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)
+
+
+def teacher_net() -> Tapped:
+    with seeded(0, "teacher"):
+        return Tapped(QuickNet(width=8))
+
+
+def lesson(
+    methods: Sequence[Method],
+    teacher: Tapped | None,
+    folder: Path,
+    name: str,
+    dropout: float = 0.0,
+    recipe: Recipe = RECIPE,
+) -> Lesson:
+    with seeded(0, "student"):
+        student = QuickNet(dropout=dropout)
+    run = Run(folder, name, {"name": name}, {})
+    return Lesson(Distillation(student, teacher, methods, quick_data().info), recipe, run, name=name)
+
+
+def weights(one: Lesson) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in one.model.state_dict().items()}
+
+
+def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
+    assert left.keys() == right.keys()
+    for name in left:
+        assert torch.equal(left[name], right[name]), name
+
+
+def test_a_student_in_a_room_of_three_equals_the_same_student_alone(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    alone = lesson([CE(), KD()], teacher, tmp_path / "alone", "kd", dropout=0.5)
+    fit(Classroom(teacher, [alone]), quick_data(), "cpu")
+
+    teacher = teacher_net()
+    others = [
+        lesson([CE(), AT(), FitNet(at="stage1")], teacher, tmp_path / "room", "at", dropout=0.2),
+        lesson([CE(), KD()], teacher, tmp_path / "room", "kd", dropout=0.5),
+        lesson([CE()], None, tmp_path / "room", "ce"),
+    ]
+    fit(Classroom(teacher, others), quick_data(), "cpu")
+    assert_same(weights(alone), weights(others[1]))
+    kept = (alone.run.folder / "student.safetensors").read_bytes()
+    assert kept == (others[1].run.folder / "student.safetensors").read_bytes()
+    with pytest.raises(AssertionError):
+        assert_same(weights(others[0]), weights(others[1]))
+
+
+def test_same_seed_same_student_other_seed_another(tmp_path: Path) -> None:
+    def trained(folder: str, seed: int) -> Lesson:
+        teacher = teacher_net()
+        one = lesson([CE(), KD()], teacher, tmp_path / folder, "kd", dropout=0.5)
+        fit(Classroom(teacher, [one]), quick_data(seed=seed), "cpu")
+        return one
+
+    first, second, other = trained("a", 0), trained("b", 0), trained("c", 1)
+    assert_same(weights(first), weights(second))
+    assert [{**row, "seconds": 0} for row in first.rows] == [{**row, "seconds": 0} for row in second.rows]
+    assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
+
+
+def test_the_global_random_state_of_the_caller_is_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    fit(Classroom(None, [lesson([CE()], None, tmp_path, "ce", dropout=0.5)]), quick_data(), "cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+class BatchStatistics(CE):
+    """Listens to a teacher whose BatchNorms normalise with the batch's statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.teacher_statistics = "batch"
+        self.said: list[torch.Tensor] = []
+
+    def loss(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        self.said.append(teacher)
+        return super().loss(student, teacher, labels)
+
+
+def test_a_teacher_with_batch_statistics_is_a_copy_and_the_teacher_stays_bit_unchanged(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    before = fingerprint(teacher)
+    method = BatchStatistics()
+    others = [lesson([method], teacher, tmp_path, "batch"), lesson([CE(), KD(), SP()], teacher, tmp_path, "eval")]
+    data = quick_data()
+    fit(Classroom(teacher, others), data, "cpu")
+    assert fingerprint(teacher) == before
+
+    batch = next(data.train.epoch(0, "cpu"))
+    in_train_mode = copy.deepcopy(teacher.model).train()
+    torch.testing.assert_close(method.said[0], in_train_mode(batch.images))
+    assert not torch.allclose(method.said[0], teacher.model.eval()(batch.images))
+
+
+def test_students_that_are_ahead_wait_for_the_others(tmp_path: Path) -> None:
+    whole = lesson([CE(), KD()], teacher := teacher_net(), tmp_path / "whole", "kd")
+    fit(Classroom(teacher, [whole]), quick_data(), "cpu")
+
+    teacher = teacher_net()
+    room = Classroom(teacher, [lesson([CE(), KD()], teacher, tmp_path, "kd"), lesson([CE()], None, tmp_path, "ce")])
+    room.to(torch.device("cpu"))
+    first, second = room.lessons
+    for step, batch in enumerate(quick_data().train.epoch(0, "cpu")):  # only one of them gets this far
+        room.teach(batch, [first])
+        if step == 2:
+            break
+    assert room.position == (0, 0)
+    assert room.turn(0, 0) == [second]
+    assert room.turn(0, 3) == [first]
+    fit(room, quick_data(), "cpu")
+    assert_same(weights(whole), weights(first))
+    assert room.position is None
+
+
+def test_check_names_the_term_that_is_not_finite(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    one = lesson([CE(), KD(weight=math.inf)], teacher, tmp_path, "kd")
+    with pytest.raises(ArithmeticError, match="loss term KD is no finite number any more, from step 1 of epoch 1 on.*lower --lr"):
+        fit(Classroom(teacher, [one]), quick_data(), "cpu")
+    assert not (one.run.folder / "state.pt").exists()
+    assert not one.run.is_done
+
+
+def test_modules_outside_the_phase_are_in_eval_mode(tmp_path: Path) -> None:
+    one = lesson([CE()], None, tmp_path, "ce")
+    one.phases[0] = type(one.phases[0])("part", 1, [one.distillation.student.module("stage1")], [], one.distillation)
+    one.begin()
+    modes = {name: module.training for name, module in one.distillation.student.model.named_children()}
+    assert modes == {"stage1": True, "stage2": False, "dropout": False, "head": False}
+    assert all(isinstance(module, nn.Module) for module in one.distillation.children())

@@ -1,0 +1,177 @@
+"""The loop: interrupted or killed at any moment, it ends where an undisturbed run ends, bit for bit."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse import checkpoints, train
+from stillhouse.__main__ import main
+from stillhouse.classroom import Classroom
+from stillhouse.methods import AT, CE, KD
+from stillhouse.recipe import Recipe
+from tests.test_classroom import assert_same, lesson, teacher_net, weights
+from tests.quick import quick_data, quick_net_file
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["stillhouse.cli", "sklearn.datasets"])
+
+
+def command(folder: Path, nets: str) -> list[str]:
+    words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --methods CE,KD,AT --epochs 4"
+    return [*words.split(), "--batch_size", "128", "--folder", str(folder), "--device", "cpu"]
+
+
+def run_until(words: list[str], writes: int | None, renamed: bool) -> None:
+    """Runs a command; dies by SIGKILL at the given write of a file, before or after it gets its name."""
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    torch.set_num_threads(1)
+    left = writes
+    replace = os.replace
+
+    def counted(source: str, target: Path) -> None:
+        nonlocal left
+        if left is not None:
+            left -= 1
+            if left < 0:
+                if renamed:
+                    replace(source, target)
+                os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    checkpoints.os.replace = counted  # type: ignore[assignment]
+    os._exit(main(words))
+
+
+def in_a_process(
+    words: list[str], seconds: float | None = None, writes: int | None = None, renamed: bool = False
+) -> int:
+    """The exit code of a run in a process of its own, killed after so many seconds or at the given write."""
+    process = FORKS.Process(target=run_until, args=(words, writes, renamed))
+    process.start()
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def outcome(folder: Path) -> dict[str, object]:
+    """Every finished run's network, byte for byte, and its metrics without the times."""
+    found: dict[str, object] = {}
+    for run in sorted(folder.iterdir()):
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        metrics = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+        found[run.name] = ((run / "student.safetensors").read_bytes(), (run / "best.safetensors").read_bytes(), metrics)
+    return found
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    nets = quick_net_file(tmp_path)
+    assert in_a_process(command(tmp_path / "warm", nets)) == 0  # the first one waits for imports
+    began = time.perf_counter()
+    assert in_a_process(command(tmp_path / "undisturbed", nets)) == 0
+    duration = time.perf_counter() - began
+    expected = outcome(tmp_path / "undisturbed")
+    assert len(expected) == 3  # the teacher, the student by itself, the student distilled
+
+    words = command(tmp_path / "killed", nets)
+    moments = random.Random(0)
+    codes = []
+    for kill in range(20):
+        if kill % 2:
+            codes.append(in_a_process(words, seconds=moments.uniform(0.1, 0.4) * duration))
+        else:  # while writing: every run saves at least a configuration before it is killed
+            codes.append(in_a_process(words, writes=moments.randrange(1, 5), renamed=bool(kill % 4)))
+    assert codes.count(-signal.SIGKILL) == 20
+    assert in_a_process(words) == 0
+    assert outcome(tmp_path / "killed") == expected
+    leftovers = [path for path in (tmp_path / "killed").rglob(".*") if path.is_file()]
+    assert leftovers == []
+
+
+def test_stopped_by_a_signal_it_saves_and_goes_on_to_the_same_student(tmp_path: Path) -> None:
+    def new(folder: str) -> tuple[Classroom, list[str]]:
+        teacher = teacher_net()
+        return Classroom(teacher, [lesson([CE(), KD(), AT()], teacher, tmp_path / folder, "student", dropout=0.3)]), []
+
+    whole, _ = new("whole")
+    train.fit(whole, quick_data(), "cpu")
+    for stop_at in (1, 7, 12):  # steps; 5 make an epoch
+        data = quick_data()
+        room, _ = new("stopped")
+        method = room.lessons[0].distillation.methods["CE"]
+        assert isinstance(method, CE)
+
+        def stop(batch: object, at: int = stop_at, counted: list[object] = [], room: Classroom = room) -> None:  # noqa: B006
+            counted.append(batch)
+            if room.lessons[0].epoch * 5 + room.lessons[0].step + 1 == at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        method.after_step = stop  # type: ignore[method-assign]
+        with pytest.raises(train.Stopped, match="the same command goes on"):
+            train.fit(room, data, "cpu")
+    room, _ = new("stopped")
+    train.fit(room, quick_data(), "cpu")
+    assert_same(weights(whole.lessons[0]), weights(room.lessons[0]))
+    bare = [[{**row, "seconds": 0} for row in one.lessons[0].rows] for one in (whole, room)]
+    assert bare[0] == bare[1]
+
+
+def test_a_long_epoch_is_saved_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    one = lesson([CE()], None, tmp_path, "ce")
+    saved: list[tuple[int, int]] = []
+    original = one.run.save
+
+    def save(state: dict[str, object], rows: list[dict[str, object]]) -> None:
+        saved.append(state["position"])  # type: ignore[arg-type]
+        original(state, rows)
+
+    monkeypatch.setattr(one.run, "save", save)
+    train.fit(Classroom(None, [one]), quick_data(), "cpu")
+    assert (0, 1) in saved
+    assert (2, 5) in saved
+
+
+def test_a_changed_teacher_fails_the_run(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    one = lesson([CE(), KD()], teacher, tmp_path, "kd")
+    method = one.distillation.methods["KD"]
+
+    def spoil(batch: object) -> None:
+        with torch.no_grad():
+            teacher.head.weight.view(-1)[0].add_(1e-6)  # type: ignore[operator,union-attr]
+
+    method.after_step = spoil  # type: ignore[assignment]
+    with pytest.raises(RuntimeError, match="teacher's weights or buffers changed"):
+        train.fit(Classroom(teacher, [one]), quick_data(), "cpu")
+    assert not one.run.is_done
+
+
+def test_result_reports_the_last_epoch_and_the_best_beside_it(tmp_path: Path) -> None:
+    one = lesson([CE()], None, tmp_path, "ce", recipe=Recipe(epochs=4, batch_size=8))
+    train.fit(Classroom(None, [one]), quick_data(), "cpu")
+    result, top1 = one.run.result, [row["top1"] for row in one.rows]
+    assert result["top1"] == top1[-1]
+    assert result["best_top1"] == max(top1)  # type: ignore[type-var]
+    assert result["best_epoch"] == 1 + top1.index(max(top1))  # type: ignore[type-var]
+    assert not (one.run.folder / "state.pt").exists()
+
+
+def test_with_a_validation_split_the_test_images_are_not_chosen_by(tmp_path: Path) -> None:
+    one = lesson([CE()], None, tmp_path, "ce")
+    data = quick_data(validation=0.25)
+    train.fit(Classroom(None, [one]), data, "cpu")
+    assert one.run.result["best_measured_on"] == "validation"
+    assert data.validation is not None
+    scores = train.evaluate(one.model, data.validation, torch.device("cpu"))
+    assert one.rows[-1]["top1"] == scores.top1
