@@ -251,8 +251,9 @@ def _preactivations(calls: list[_Call], stages: list[_Call]) -> tuple[tuple[str,
         last = next(call for call in reversed(inside) if call.is_leaf)
         ends_active = isinstance(last.module, _ACTIVATIONS) and last.value.data_ptr() == stage.value.data_ptr()
         preacts.append(f"{last.path}:in" if ends_active else stage.path)
-        main = [call for call in inside if isinstance(call.module, nn.BatchNorm2d) and not _SHORTCUT.search(call.path)]
-        if main and main[-1].value.shape[1] == stage.value.shape[1]:
+        kinds = (nn.BatchNorm2d, nn.Conv2d)  # what a convolution follows did not scale the stage last
+        main = [call for call in inside if isinstance(call.module, kinds) and not _SHORTCUT.search(call.path)]
+        if main and isinstance(main[-1].module, nn.BatchNorm2d) and main[-1].value.shape[1] == stage.value.shape[1]:
             norms.append(main[-1].path)
     return tuple(preacts), tuple(norms) if len(norms) == len(stages) else ()
 

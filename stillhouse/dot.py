@@ -1,6 +1,6 @@
 """Distillation-oriented training: an optimiser that follows the teacher faster than the labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,19 +27,20 @@ class DOT(torch.optim.Optimizer):
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float = 0.9, delta: float = 0.075):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "delta": delta, "weight_decay": 0.0})
 
-    def follow(self, task: Tensor | None, distillation: Tensor | None) -> None:
-        """One update from two losses; None for one that does not exist."""
+    def follow(self, task: Sequence[Tensor], distillation: Sequence[Tensor]) -> None:
+        """One update from the terms of either kind, scalars."""
         for_task, for_distillation = self._gradients(task, retain=True), self._gradients(distillation)
         for group in self.param_groups:
             self._move(group, for_task, for_distillation, "task velocity", -group["delta"])
         for group in self.param_groups:
             self._move(group, for_distillation, for_task, "distillation velocity", group["delta"])
 
-    def _gradients(self, loss: Tensor | None, retain: bool = False) -> Mapping[nn.Parameter, Tensor]:
-        if loss is None or not loss.requires_grad:
+    def _gradients(self, terms: Sequence[Tensor], retain: bool = False) -> Mapping[nn.Parameter, Tensor]:
+        terms = [term for term in terms if term.requires_grad]
+        if not terms:
             return {}
         parameters = [p for group in self.param_groups for p in group["params"]]
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=retain, allow_unused=True)
+        gradients = torch.autograd.grad(terms, parameters, retain_graph=retain, allow_unused=True)
         return {p: gradient for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
 
     @torch.no_grad()

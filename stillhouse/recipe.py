@@ -104,8 +104,9 @@ class Optimizer:
     def step(self, terms: Mapping[str, Tensor]) -> None:
         """One update from the sum of the terms."""
         if isinstance(self.sgd, DOT):
-            task, distillation = ([t for n, t in terms.items() if (n in self.phase.tasks) == own] for own in (True, False))
-            self.sgd.follow(*(torch.stack(part).sum() if part else None for part in (task, distillation)))
+            task = [term for name, term in terms.items() if name in self.phase.tasks]
+            distillation = [term for name, term in terms.items() if name not in self.phase.tasks]
+            self.sgd.follow(task, distillation)
             return
         self.sgd.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(terms.values())).sum())

@@ -16,9 +16,10 @@ from .tiny import TinyNet, tiny
 Build = Callable[[], nn.Module]
 
 
-def _vit(**more: int) -> nn.Module:
-    options = {"img_size": 32, "patch_size": 8, "depth": 6, "embed_dim": 16, "num_heads": 2, "num_classes": 10, **more}
-    net: nn.Module = timm.models.VisionTransformer(**options)
+def _vit(img_size: int = 32) -> nn.Module:
+    net: nn.Module = timm.models.VisionTransformer(
+        img_size=img_size, patch_size=8, depth=6, embed_dim=16, num_heads=2, num_classes=10
+    )
     return net
 
 
@@ -180,21 +181,27 @@ def test_landmarks_can_be_read_and_mean_what_they_say(name: str, build: Build, e
         assert pooled.shape == said["embedding"].shape
 
 
-def test_norms_are_the_last_to_scale_their_stage() -> None:
-    for name in ("resnet14", "vgg8"):
-        net = zoo(name, 10)
-        declared = Anatomy.of(net)
-        del net.anatomy
-        found = Anatomy.of(net, 32)
-        assert (found.norms, found.preacts[-1]) == (declared.norms, declared.preacts[-1]) or name == "vgg8"
-        assert found.norms[-1] == declared.norms[-1]
+@pytest.mark.parametrize("name", ["resnet14", "ResNet50", "ShuffleV1"])
+def test_what_is_found_is_what_our_networks_declare(name: str) -> None:
+    net = zoo(name, 10)
+    declared = Anatomy.of(net)
+    del net.anatomy
+    assert Anatomy.of(net, 32, given=Anatomy(stem=declared.stem, chain=declared.chain)) == declared
+
+
+def test_a_stage_that_no_norm_scaled_last_has_none() -> None:
+    net = zoo("wrn_16_1", 10)  # its blocks end in convolutions
+    del net.anatomy
+    found = Anatomy.of(net, 32)
+    assert found.preacts[:2] == ("block1", "block2")
+    assert found.norms == ()
 
 
 def test_declared_landmarks_are_taken() -> None:
-    net = tiny()
-    net.anatomy = Anatomy(stages=("conv1",), head="fc")
-    assert Anatomy.of(net) is not None
-    assert Anatomy.of(net) == Anatomy(stages=("conv1",), head="fc")
+    class Declared(TinyNet):
+        anatomy = Anatomy(stages=("conv1",), head="fc")
+
+    assert Anatomy.of(Declared()) == Declared.anatomy
 
 
 def test_what_is_given_wins_and_the_rest_is_found() -> None:

@@ -1,10 +1,23 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.distillation import Distillation
-from stillhouse.method import FeatureMethod, Group, LogitMethod, Method, Spot, SpotMethod, needs_maps, pair
+from stillhouse.method import (
+    FeatureMethod,
+    Group,
+    LogitMethod,
+    Method,
+    RelationalMethod,
+    Spot,
+    SpotMethod,
+    needs_equal_channels,
+    needs_maps,
+    pair,
+)
 from stillhouse.methods import CE
 from stillhouse.outputs import Batch, Outputs
 
@@ -109,6 +122,54 @@ def test_a_logit_method_reads_logits_and_labels() -> None:
     assert method.spots == [Spot("logits", "logits")]
     expected = student.logits.sum(1) + 10 * teacher.logits.sum(1) + 100 * batch.labels
     assert torch.equal(method(student, teacher, batch), expected)
+
+
+def test_a_scalar_loss_sees_only_the_samples_that_are_on() -> None:
+    class Spread(FeatureMethod):
+        def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+            return student.var() + teacher.var()
+
+    method = Spread(1.0, at="embedding")
+    _, student, teacher, batch = _outputs(method)
+    on = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    (spot,) = method.spots
+    kept = student["embedding"][on > 0].var() + teacher["embedding"][on > 0].var()
+    torch.testing.assert_close(method.loss_at(spot, student, teacher, replace(batch, on=on)), kept)
+    assert method.loss_at(spot, student, teacher, replace(batch, on=torch.zeros(6))) == 0
+
+
+def test_a_per_sample_loss_leaves_masking_to_whoever_asks() -> None:
+    method = _Distance(1.0, at="last_stage")
+    _, student, teacher, batch = _outputs(method)
+    (spot,) = method.spots
+    masked = method.loss_at(spot, student, teacher, replace(batch, on=torch.zeros(6)))
+    assert torch.equal(masked, method.loss_at(spot, student, teacher, batch))
+
+
+def test_a_relational_method_is_told_who_is_on() -> None:
+    class Told(RelationalMethod):
+        def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+            return student.new_tensor(-1.0) if on is None else on.sum()
+
+    method = Told(1.0, at="embedding")
+    _, student, teacher, batch = _outputs(method)
+    (spot,) = method.spots
+    assert method.loss_at(spot, student, teacher, batch) == -1
+    assert method.loss_at(spot, student, teacher, replace(batch, on=torch.ones(6))) == 6
+
+
+def test_unequal_widths_are_refused_by_place_and_number() -> None:
+    spot = Spot("stage1", "layer1")
+    needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 8, 8))
+    with pytest.raises(
+        ValueError, match="FSP compares channel by channel, but the student's 'stage1' has 3 channels and"
+    ):
+        needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 4, 4))
+
+
+def test_only_methods_that_say_so_need_no_teacher() -> None:
+    assert _Distance(1.0).needs_teacher
+    assert not CE().needs_teacher
 
 
 def test_frozen_parameters_are_not_trained() -> None:

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stillhouse.method import FeatureMethod
-from stillhouse.methods import AT, CE, KD, SP, FitNet
+from stillhouse.methods import AT, CC, CE, FSP, HKD, IRG, KD, NST, PKT, RKD, SP, VID, FitNet
 from stillhouse.outputs import Outputs
 
 from .golden.trajectory import CASES, Row, deviations
@@ -54,6 +54,22 @@ ROWS = {
     "R sp resnet20->resnet8": Row(lambda: [CE(), SP()]),
     "R sp vgg13->MobileNetV2": Row(lambda: [CE(), SP()]),
     "R sp_lr0.01 vgg13->MobileNetV2": Row(lambda: [CE(), SP()]),
+    "R cc resnet20->resnet8": Row(lambda: [CE(), CC(0.02, correlation="consecutive")]),
+    "R vid resnet20->resnet8": Row(lambda: [CE(), VID()]),
+    "R vid resnet32x4->resnet8x4": Row(lambda: [CE(), VID()]),
+    "R vid vgg13->MobileNetV2": Row(lambda: [CE(), VID()]),
+    "R vid_lr0.01 vgg13->MobileNetV2": Row(lambda: [CE(), VID()]),
+    "R rkd resnet20->resnet8": Row(lambda: [CE(), RKD()]),
+    "R rkd vgg13->MobileNetV2": Row(lambda: [CE(), RKD()]),
+    "R rkd_lr0.01 vgg13->MobileNetV2": Row(lambda: [CE(), RKD()]),
+    "R pkt resnet20->resnet8": Row(lambda: [CE(), PKT()]),
+    "R nst resnet20->resnet8": Row(lambda: [CE(), NST()]),
+    "R fsp_init resnet20->resnet8": Row(lambda: [FSP()]),
+    # SemCKD
+    "S hkd resnet20->resnet8": Row(lambda: [CE(), KD(1.0), HKD(weighting="first_stage")]),
+    "S irg resnet20->resnet8": Row(lambda: [CE(), KD(1.0), IRG()]),
+    "S irg vgg13->MobileNetV2": Row(lambda: [CE(), KD(1.0), IRG()]),
+    "S irg_transform01 resnet20->resnet8": Row(lambda: [CE(), KD(1.0), IRG(transforms=[("stem", "stage1")])]),
     # github.com/PkuDavidGuan/Distillation
     "P pku_kd wrn-16-1->wrn-10-1": _entropy(4.0, 0.2),
     "P pku_kd_T16 wrn-16-1->wrn-10-1": _entropy(16.0, 0.2),

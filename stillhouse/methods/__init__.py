@@ -1,18 +1,25 @@
 """The catalogue: one import per method."""
 
+from .ab import AB as AB
 from .at import AT as AT
 from .cc import CC as CC
 from .ce import CE as CE
+from .crd import CRD as CRD
 from .dspp import DSPP as DSPP
 from .fitnet import FitNet as FitNet
 from .fsp import FSP as FSP
+from .ft import FT as FT
 from .hkd import HKD as HKD
 from .irg import IRG as IRG
 from .kd import KD as KD
 from .kdsvd import KDSVD as KDSVD
 from .nst import NST as NST
+from .ofd import OFD as OFD
 from .pkt import PKT as PKT
+from .reviewkd import ReviewKD as ReviewKD
 from .rkd import RKD as RKD
 from .semckd import SemCKD as SemCKD
+from .simkd import SimKD as SimKD
 from .sp import SP as SP
+from .srrl import SRRL as SRRL
 from .vid import VID as VID

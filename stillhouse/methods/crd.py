@@ -89,16 +89,16 @@ class CRD(SpotMethod):
         share = negatives / len(bank)
         noise = share + 1e-7  # as in the code's denominators
         with torch.no_grad():
-            scores = anchor @ bank.T / self.temperature  # (N, n)
+            scores = anchor / self.temperature @ bank.T  # (N, n)
             picked = scores.gather(1, candidates)  # (N, 1 + K)
             first, known = picked.logsumexp((0, 1)) + math.log(len(bank) / picked.numel()), self.log_normalisers[side]
             log_z = torch.where(known.isinf(), first, known)
             if self.training:
                 self.log_normalisers[side] = log_z
-            x = picked - log_z - math.log(noise)
+            x = picked - (log_z + math.log(noise))
             x[:, 0].neg_()
+            value = F.softplus(x, threshold=40).sum(1) + negatives * math.log(noise / share)
             slopes = x.sigmoid()
             slopes[:, 0].neg_()
-            value = -F.logsigmoid(-x).sum(1) + negatives * math.log(noise / share)
             gradient = scores.zero_().scatter_add_(1, candidates, slopes) @ bank / self.temperature  # (N, dim)
         return value + ((anchor - anchor.detach()) * gradient).sum(1)  # the value, with this gradient

@@ -43,8 +43,7 @@ def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tenso
     are small differences of large numbers.
     """
     samples = features.flatten(1).double()
-    products = gram(samples - samples.mean(0).detach())
-    squared = squared_distances(products)
+    squared = torch.cdist(samples, samples, compute_mode="donot_use_mm_for_euclid_dist").square()
     apart = squared > 1e-12
     inverse = torch.where(apart, squared, 1).rsqrt() * apart
     lengths = squared * inverse

@@ -3,11 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.affinity import gram
-from ..method import FeatureMethod, Places
+from ..layers.affinity import gram, mean_over
+from ..method import Places, RelationalMethod
 
 
-class SP(FeatureMethod):
+class SP(RelationalMethod):
     """Similarity-Preserving Knowledge Distillation (Tung & Mori, ICCV 2019, arXiv:1907.09682).
 
     ||Gt - Gs||^2 / N^2, where G holds the products of all pairs of a batch's flattened features, each row at unit
@@ -17,6 +17,11 @@ class SP(FeatureMethod):
     def __init__(self, weight: float = 3000.0, at: Places = "last_stage"):
         super().__init__(weight, at)
 
-    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, ...), (N, ...) -> ()"""
-        return (F.normalize(gram(student)) - F.normalize(gram(teacher))).square().mean()
+    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+        """(N, ...), (N, ...), (N,) -> ()"""
+        return mean_over((self.similarities(student, on) - self.similarities(teacher, on)).square(), on)
+
+    def similarities(self, features: Tensor, on: Tensor | None) -> Tensor:
+        """(N, ...), (N,) -> (N, N), rows of unit length"""
+        products = gram(features)
+        return F.normalize(products if on is None else products * on)

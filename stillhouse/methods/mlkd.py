@@ -1,0 +1,84 @@
+"""Multi-level logit distillation: predictions, and how alike samples and classes are in them."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..layers.logits import divergence, z_score
+from ..layers.views import needs_strong_view, strong_outputs
+from ..method import Method
+from ..outputs import Batch, DataInfo, Outputs
+
+
+class MLKD(Method):
+    """Multi-Level Logit Distillation (Jin et al., CVPR 2023).
+
+    For each of two views of the images, one augmented as usual, one strongly, the sum over temperatures T of
+    T^2 KL(t || s), mean over samples, |t t' - s s'|^2 / N between samples and |t' t - s' s|^2 / C between classes,
+    with the (N, C) softened probabilities t and s. Beside `CE(0.1), StrongView(CE(0.1))`.
+
+    The authors' code lets only the samples count of which the teacher is less sure than of the median, and the classes
+    it finds rarer than the median. By slips it multiplies the losses with the fraction of these instead, takes the
+    weak view for the last two temperatures of the strong one, and leaves the likenesses of the strong one out.
+
+    Args:
+        temperatures: The code has them in this order.
+        form: "paper", with the "masks" that the code intends, or what the "code" computes.
+        standardized: KL of standardised logits, as in Logit Standardization (CVPR 2024), there with weight 9 and the
+            first temperature 2.
+
+    Raises:
+        ValueError: When built for data that gives one view only.
+    """
+
+    def __init__(
+        self,
+        weight: float = 0.9,
+        temperatures: Sequence[float] = (4.0, 3.0, 5.0, 2.0, 6.0),
+        form: Literal["paper", "masks", "code"] = "paper",
+        standardized: bool = False,
+    ):
+        super().__init__(weight)
+        self.temperatures, self.form, self.standardized = temperatures, form, standardized
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        needs_strong_view(data)
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        weak, strong = ((s.logits, t.logits) for s, t in ((student, teacher), strong_outputs(student, teacher)))
+        samples, classes = self.masks(teacher.logits)
+        if self.form == "paper":
+            samples, classes = torch.ones_like(samples), torch.ones_like(classes)
+        elif self.form == "code":
+            samples, classes = samples.mean(), classes.mean()
+        losses = []
+        for i, temperature in enumerate(self.temperatures):
+            losses.append(self.levels(*weak, temperature, samples, classes))
+            if self.form == "code":
+                losses.append(self.kl(*(strong if i < len(self.temperatures) - 2 else weak), temperature).mean())
+            else:
+                losses.append(self.levels(*strong, temperature, samples, classes))
+        return torch.stack(losses).sum()
+
+    def masks(self, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C) -> (N,), (C,) ones for samples and classes that count, else zeros"""
+        probabilities = F.softmax(teacher, dim=1)
+        samples, classes = probabilities.amax(1), probabilities.sum(0)
+        return (samples <= samples.quantile(0.5)).to(teacher), (classes <= classes.quantile(0.5)).to(teacher)
+
+    def levels(self, student: Tensor, teacher: Tensor, temperature: float, samples: Tensor, classes: Tensor) -> Tensor:
+        """(N, C), (N, C), masks or factors (N,) and (C,) or () -> (), instance, batch and class level"""
+        s, t = (F.softmax(logits / temperature, dim=1) for logits in (student, teacher))
+        between_samples = (t @ t.T - s @ s.T).square().sum(1)
+        between_classes = (t.T @ t - s.T @ s).square().sum(1)
+        by_sample = samples * (self.kl(student, teacher, temperature) + between_samples)
+        return by_sample.mean() + (classes * between_classes).mean()
+
+    def kl(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """(N, C), (N, C) -> (N,)"""
+        if self.standardized:
+            student, teacher = z_score(student, unbiased=True), z_score(teacher, unbiased=True)
+        return divergence(student / temperature, teacher / temperature) * temperature**2
