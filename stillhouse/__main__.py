@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(HELP)
         return 0
     if arguments[0] == "--version":
-        from importlib.metadata import version
-
-        sys.stdout.write(f"stillhouse {version('stillhouse')}\n")
+        sys.stdout.write(f"stillhouse {_version()}\n")
         return 0
     if arguments[0] not in COMMANDS:
         from .spelling import nearest
@@ -46,9 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = nearest(arguments[0], COMMANDS)
         sys.stderr.write(f"stillhouse: there is no command {arguments[0]!r}.{hint} See stillhouse --help\n")
         return 2
-    from .cli import run
-
+    try:
+        from .cli import run
+    except KeyboardInterrupt:  # importing PyTorch takes seconds
+        sys.stderr.write("stillhouse: interrupted before it began\n")
+        return 2
     return run(arguments[0], arguments[1:])
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("stillhouse")
+    except PackageNotFoundError:
+        return "from a folder, not installed"
 
 
 if __name__ == "__main__":

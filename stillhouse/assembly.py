@@ -21,7 +21,7 @@ from .distillation import Distillation
 from .gate import fingerprint
 from .method import Method
 from .methods import CE
-from .networks import network
+from .networks import is_ours, network, source_files
 from .recipe import Recipe
 from .runs import Run, read_result
 from .taps import Tapped
@@ -95,12 +95,11 @@ class NetworkSource:
 
     def identity(self) -> dict[str, object]:
         """What the network depends on, for the hash of a run."""
-        files = [self.name.partition(":")[0]] if self.name.partition(":")[0].endswith(".py") else []
-        files += [self.weights] if self.weights not in (None, PRETRAINED) else []
+        weights = [] if self.weights in (None, PRETRAINED) else [Path(str(self.weights)).expanduser()]
         return {
             "name": self.name,
             "weights": PRETRAINED if self.weights == PRETRAINED else None,
-            "files": [_hash_of_file(Path(str(file)).expanduser()) for file in files],
+            "files": [_hash_of_file(file) for file in [*source_files(self.name), *weights]],
             "anatomy": dataclasses.asdict(self.anatomy) if self.anatomy else None,
         }
 
@@ -163,7 +162,7 @@ def lesson_taught(
         "network": source.identity(),
         "teacher": teacher.identity(),
         "methods": spelled,
-        "files": [_hash_of_file(path.expanduser()) for path in catalogue.sources(methods)],
+        "files": [_hash_of_file(file) for file in catalogue.sources(methods)],
     }
     names = "+".join(method.cls.__name__ for method in methods)
     slug = f"{data.name}-{source.short}-from-{teacher.short}-{names}-seed{setting.seed}"
@@ -213,16 +212,19 @@ def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device
     """The network of a run folder, or of a safetensors file that one holds.
 
     Raises:
-        ValueError: If there is no finished run.
+        ValueError: If there is no finished run, or a file that came alone names somebody's code to run.
     """
     place = Path(path).expanduser()
-    if place.is_dir():
+    is_run = place.is_dir()
+    if is_run:
         read_result(place)
         place = place / "student.safetensors"
     known = about_weights(place)
     name = known.get("network")
     if not isinstance(name, str):
-        raise ValueError(f"{path} does not say which network it holds; give its name, and the file as weights")
+        raise ValueError(f"{path} does not say which network it holds; give its name, and the file as its weights")
+    if not is_run and not is_ours(name):
+        raise ValueError(f"{path} wants to run {name}; if you trust that, give {name}, and the file as its weights")
     source = NetworkSource(name, anatomy=anatomy)
     classes = known.get("classes")
     model = network(name, len(classes) if isinstance(classes, list) else len(data.classes), data.info.image_size)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from . import methods, wrappers
 from .method import Method
-from .networks import load_object
-from .spelling import nearest
+from .networks import load_object, source_files
+from .spelling import misfit, nearest
 
 Value = object  # what an expression stands for: a `Spelled`, a plain Python value, or a list of either
+_FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|([\w./~-]+:[A-Za-z_]\w*)""")  # file.py:MyKD, outside of quotes
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ def parse(text: str) -> list[Spelled]:
     foreign: dict[str, str] = {}
 
     def hide(match: re.Match[str]) -> str:  # a path and a colon are no Python expression
-        foreign[f"_foreign{len(foreign)}"] = match.group(0)
+        if match[1] is None:
+            return match[0]
+        foreign[f"_foreign{len(foreign)}"] = match[1]
         return list(foreign)[-1]
 
-    source = re.sub(r"[\w./~-]+:[A-Za-z_]\w*", hide, text.strip())
+    source = _FOREIGN.sub(hide, text.strip().rstrip(","))
     try:
         tree = ast.parse(f"[{source}]", mode="eval").body
     except SyntaxError as error:
@@ -80,13 +84,18 @@ def parse(text: str) -> list[Spelled]:
 
 def _value(node: ast.expr, foreign: dict[str, str]) -> Value:
     if isinstance(node, ast.Name):
-        return _spelled(node.id, [], {}, foreign)
+        return _spelled(foreign.get(node.id, node.id), [], {})
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        positional = [_value(argument, foreign) for argument in node.args]
-        named = {str(keyword.arg): _value(keyword.value, foreign) for keyword in node.keywords}
-        return _spelled(node.func.id, positional, named, foreign)
+        name = foreign.get(node.func.id, node.func.id)
+        named: dict[str, Value] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None or keyword.arg in named:
+                given = "**" if keyword.arg is None else f"{keyword.arg} twice"
+                raise ValueError(f"{name}(...) in --methods is given {given}; write each argument once, by its name")
+            named[keyword.arg] = _argument(keyword.value, foreign)
+        return _spelled(name, [_argument(argument, foreign) for argument in node.args], named)
     if isinstance(node, ast.List | ast.Tuple):
-        return [_value(element, foreign) for element in node.elts]
+        return [_argument(element, foreign) for element in node.elts]
     try:
         plain: Value = ast.literal_eval(node)
     except ValueError:
@@ -94,25 +103,36 @@ def _value(node: ast.expr, foreign: dict[str, str]) -> Value:
     return plain
 
 
-def _spelled(name: str, positional: list[Value], named: dict[str, Value], foreign: dict[str, str]) -> Spelled:
-    name, cls = _class(foreign.get(name, name))
+def _argument(node: ast.expr, foreign: dict[str, str]) -> Value:
+    known = [*foreign, *(name.lower() for name in catalogue())]
+    if isinstance(node, ast.Name) and node.id not in known and node.id.lower() not in known:
+        hint = nearest(node.id, catalogue())
+        raise ValueError(f"{node.id!r} in --methods is no method.{hint} Text needs quotes: '{node.id}'")
+    return _value(node, foreign)
+
+
+def _spelled(name: str, positional: list[Value], named: dict[str, Value]) -> Spelled:
+    name, cls = _class(name)
     parameters = {k: p for k, p in inspect.signature(cls).parameters.items() if p.kind is not p.VAR_KEYWORD}
     if len(positional) > len(parameters):
         raise ValueError(f"{name} takes {len(parameters)} arguments ({', '.join(parameters)}), not {len(positional)}")
-    given = dict(zip(parameters, positional, strict=False)) | named
+    given = dict(zip(parameters, positional, strict=False))
     for argument in named:
         if argument not in parameters:
-            hint = nearest(argument, list(parameters))
+            hint = nearest(argument, parameters)
             raise ValueError(f"{name} has no argument {argument!r}.{hint} It takes {', '.join(parameters)}")
-    for argument, parameter in parameters.items():
         if argument in given:
-            continue
-        if parameter.default is parameter.empty:
-            raise ValueError(f"{name} needs {argument}, e.g. {name}({'[KD, AT]' if argument == 'terms' else 'KD'})")
-        given[argument] = parameter.default
-    arguments = {argument: given[argument] for argument in parameters}
-    _check_types(name, cls, arguments)
-    return Spelled(name, cls, arguments)
+            raise ValueError(f"{name} is given {argument} twice, by its position and by its name")
+    given |= named
+    hints = typing.get_type_hints(cls.__init__)
+    for argument, parameter in parameters.items():
+        if argument not in given and parameter.default is parameter.empty:
+            example = _example(hints.get(argument, object))
+            raise ValueError(f"{name} needs {argument}, for example {name}({argument}={example})")
+        given.setdefault(argument, parameter.default)
+        _check_kind(name, argument, given[argument], hints.get(argument, object))
+    plain = _typed(name, cls, {k: v for k, v in given.items() if not _methods_in(v)}, hints)
+    return Spelled(name, cls, {argument: plain.get(argument, given[argument]) for argument in parameters})
 
 
 def _class(name: str) -> tuple[str, type[Method]]:
@@ -121,35 +141,66 @@ def _class(name: str) -> tuple[str, type[Method]]:
         module, _, attribute = name.rpartition(":")
         found = load_object(module, attribute)
         if not (isinstance(found, type) and issubclass(found, Method)) or inspect.isabstract(found):
-            raise ValueError(
-                f"{name} is not a method: a class derived from stillhouse.Method with nothing left abstract"
-            )
+            left = sorted(getattr(found, "__abstractmethods__", ()))
+            why = f": it leaves {', '.join(left)} to be written" if left else ", a class derived from stillhouse.Method"
+            raise ValueError(f"{name} is not a method{why}")
         return name, found
     by_lower = {key.lower(): key for key in known}
     exact = name if name in known else by_lower.get(name.lower())
     if exact is None:
-        raise ValueError(f"there is no method {name!r}.{nearest(name, list(known))} There are {', '.join(known)}")
+        raise ValueError(f"there is no method {name!r}.{nearest(name, known)} There are {', '.join(known)}")
     return exact, known[exact]
 
 
-def _check_types(name: str, cls: type[Method], arguments: dict[str, Value]) -> None:
-    """Methods inside methods against the parameter's class, everything else by jsonargparse."""
-    hints = typing.get_type_hints(cls.__init__)
-    inner = {argument for argument, value in arguments.items() if _methods_in(value)}
-    for argument in inner:
-        wanted = [t for t in (hints[argument], *typing.get_args(hints[argument])) if inspect.isclass(t)]
-        wanted = [t for t in wanted if issubclass(t, Method)]
-        for item in _methods_in(arguments[argument]):
-            if not any(issubclass(item.cls, t) for t in wanted):
-                kinds = " or ".join(t.__name__ for t in wanted) or "plain value"
-                raise ValueError(f"{name} takes a {kinds} as {argument}, and {item.name} is none")
+def _check_kind(name: str, argument: str, value: Value, hint: object) -> None:
+    """Methods belong where the signature wants methods, and plain values elsewhere."""
+    wanted, many = _wanted(hint)
+    if not wanted and _methods_in(value):
+        raise ValueError(f"{name} takes a plain value as {argument}, not the method {_methods_in(value)[0].name}")
+    if not wanted or (value is None and _takes_none(hint)):
+        return
+    items = value if many and isinstance(value, list) else [value]
+    fit = [isinstance(item, Spelled) and issubclass(item.cls, wanted) for item in items]
+    if not fit or not all(fit) or isinstance(value, list) is not many:
+        kind = " or ".join(cls.__name__ for cls in wanted)
+        kinds = f"a list, each item a {kind}," if many else f"a {kind}"
+        raise ValueError(f"{name} takes {kinds} as {argument}, such as {_example(hint)}, and {_text(value)} is none")
+
+
+def _wanted(hint: object) -> tuple[tuple[type[Method], ...], bool]:
+    """The methods that a parameter takes, and whether it takes many."""
+    many = [inner for inner in (hint, *typing.get_args(hint)) if typing.get_origin(inner) in (list, Sequence)]
+    inner = typing.get_args(many[0]) if many else (hint, *typing.get_args(hint))
+    return tuple(cls for cls in inner if inspect.isclass(cls) and issubclass(cls, Method)), bool(many)
+
+
+def _example(hint: object) -> str:
+    wanted, many = _wanted(hint)
+    fitting = [name for name in ("KD", "AT") if wanted and issubclass(catalogue()[name], wanted)]
+    return f"[{', '.join(fitting)}]" if many and wanted else "".join(fitting[:1]) or "1"
+
+
+def _takes_none(hint: object) -> bool:
+    return hint is object or type(None) in typing.get_args(hint)
+
+
+def _typed(name: str, cls: type[Method], plain: dict[str, Value], hints: Mapping[str, object]) -> dict[str, Value]:
+    """Plain values as the constructor's annotations want them: 4 and 4.0 are the same temperature."""
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(cls, "method", skip=inner)
+    parser.add_class_arguments(
+        cls, "method", skip=set(inspect.signature(cls).parameters) - set(plain), fail_untyped=False
+    )
     try:
-        parser.parse_object({"method": {k: v for k, v in arguments.items() if k not in inner}})
+        typed = dict(vars(parser.parse_object({"method": plain})).get("method") or {})
     except ArgumentError as error:
-        reason = re.sub(r"\s+", " ", str(error)).replace('"method.', '"')
-        raise ValueError(f"{name}: {reason}") from None
+        argument, reason = misfit(str(error)) or ("", str(error))
+        raise ValueError(f"{name}: {argument.removeprefix('method.')} {reason}") from None
+    for argument, value in typed.items():
+        if value is None and not _takes_none(hints.get(argument, object)):
+            raise ValueError(f"{name}: {argument} needs a value, not None")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name}: {argument} takes a finite number, not {value}")
+    return typed
 
 
 def _methods_in(value: Value) -> list[Spelled]:
@@ -173,8 +224,7 @@ def sources(spelled: Sequence[Spelled]) -> list[Path]:
     """The files of methods that are not ours: what they hold is a part of what a run depends on."""
     files = []
     for item in spelled:
-        module, _, _ = item.name.rpartition(":")
-        files += [Path(module)] if module.endswith(".py") else []
+        files += source_files(item.name)
         for value in item.arguments.values():
             files += sources(_methods_in(value))
     return files

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk does not say where it is
         raise
 
 
@@ -67,10 +70,10 @@ def about_weights(path: Path) -> dict[str, object]:
         return {}
     try:
         with safe_open(path, "pt") as file:
-            about: dict[str, object] = json.loads((file.metadata() or {}).get("stillhouse", "{}"))
-    except (SafetensorError, OSError) as error:
+            about = json.loads((file.metadata() or {}).get("stillhouse", "{}"))
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a complete safetensors file ({error}); get it again") from error
-    return about
+    return about if isinstance(about, dict) else {}
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -90,9 +93,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         content = inner
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a state dict; save model.state_dict()")
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in content):
-            content = {name.removeprefix(prefix): value for name, value in content.items()}
+    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in content)), None):
+        content = {name.removeprefix(prefix): value for name, value in content.items()}
     return content
 
 
@@ -110,7 +112,7 @@ def _read_safetensors(path: Path) -> object:
 
 def _read_torch(path: Path) -> object:
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
+        with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings(action="ignore"):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
@@ -118,7 +120,8 @@ def _read_torch(path: Path) -> object:
             f"Where you trust it, load it yourself once and save model.state_dict() with torch.save or safetensors"
         ) from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} is cut off or no PyTorch checkpoint ({_first_line(error)}); get it again") from error
+        why = f"{type(error).__name__}: {_first_line(error)}"
+        raise ValueError(f"{path} is cut off or no PyTorch checkpoint ({why}); get it again") from error
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

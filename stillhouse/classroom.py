@@ -118,8 +118,8 @@ class Lesson:
             term, step = spoilt
             raise ArithmeticError(
                 f"{self.name}: the loss term {term} is no finite number any more, from step {step} of epoch "
-                f"{self.epoch + 1} on. {self.run.folder} keeps the last good state; lower --lr or the weight of {term}, "
-                f"or limit the gradient with --clip_norm"
+                f"{self.epoch + 1} on; {self.run.describe()}: lower --lr or {term}'s weight, or limit the gradient "
+                f"with --clip_norm"
             )
 
     def end_epoch(self, measured: Mapping[str, float], seconds: float) -> Row:
@@ -142,6 +142,7 @@ class Lesson:
             self.best = (measured["top1"], self.epoch)
             self.run.save_best(self.model, self.about | {"epoch": self.epoch})
         self.save()
+        self.run.chart(row)
         return row
 
     def save(self) -> None:
@@ -167,7 +168,7 @@ class Lesson:
         self.distillation.load_state_dict(state["distillation"])
         self.optimizer.sgd.load_state_dict(state["optimizer"])
         self.tally.restore(state["tally"], next(self.distillation.parameters()).device)
-        self.rows = [row for row in self.run.rows() if int(str(row["epoch"])) <= self.epoch]
+        self.rows = [row for row in self.run.rows() if row["epoch"] <= self.epoch]
         return True
 
 

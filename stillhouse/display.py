@@ -6,14 +6,18 @@ import time
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 if TYPE_CHECKING:
     from .classroom import Classroom, Lesson
     from .runs import Row
 
 _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
+_PLAIN_WIDTH = 160  # of tables in files and pipes
+_PLAIN_EVERY = 300.0  # seconds between two lines of a long epoch where there is no terminal
 
 
 class Display(AbstractContextManager["Display"]):
@@ -24,71 +28,100 @@ class Display(AbstractContextManager["Display"]):
     """
 
     def __init__(self, quiet: bool = False):
-        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
-        self._began = 0.0  # when the first epoch of this process began
-        self._first = -1
-        self._epoch, self._steps = 0, 1
+        self.console = Console(quiet=quiet, highlight=False, markup=False, emoji=False)
+        if not self.console.is_terminal:
+            self.console.soft_wrap, self.console.width = True, _PLAIN_WIDTH
+        self._live: Live | None = None
+        self._pace = _Pace()
+        self._name_width = 0
+        self._last_line = 0.0
 
     def __enter__(self) -> Display:
-        self._first = -1
+        self._pace = _Pace()
         if self.console.is_terminal and not self.console.quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[status]}"))
-            self._progress = Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True)
-            self._progress.start()
-            self._task = self._progress.add_task("starting", total=None, status="")
+            self._live = Live(console=self.console, transient=True, auto_refresh=False)
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def say(self, text: str) -> None:
         """A line for people."""
-        self.console.print(text, markup=False)
+        self.console.print(text)
 
     def resumed(self, lesson: Lesson) -> None:
-        done = f"after epoch {lesson.epoch}" + (f" and {lesson.step} steps" if lesson.step else "")
-        self.say(f"{lesson.name}: goes on {done} of {lesson.epochs} ({lesson.run.folder})")
+        step = f", step {lesson.step + 1}" if lesson.step else ""
+        self.say(f"{lesson.name}: goes on at epoch {lesson.epoch + 1} of {lesson.epochs}{step} ({lesson.run.folder})")
 
-    def epoch(self, room: Classroom, epoch: int, steps: int) -> None:
-        """An epoch begins."""
-        if self._first < 0:
-            self._began, self._first = time.perf_counter(), epoch
-        self._epoch, self._steps = epoch, steps
-        if self._progress is not None:
-            what = f"epoch {epoch + 1}/{room.epochs}"
-            self._progress.update(self._task, description=what, total=steps, completed=0)
+    def epoch(self, room: Classroom, epoch: int, steps: int, start: int = 0) -> None:
+        """An epoch of so many steps begins, or goes on after `start` of them."""
+        self._pace.begin(epoch, steps, start)
+        self._name_width = max(len(lesson.name) for lesson in room.lessons)
+        self._last_line = time.perf_counter()
 
     def step(self, room: Classroom, done: int) -> None:
         """So many steps of this epoch are done."""
-        if self._progress is None:
+        long_ago = time.perf_counter() - self._last_line > _PLAIN_EVERY
+        if self._live is None and not long_ago:
             return
-        losses = "  ".join(
-            f"{lesson.name}: " + " ".join(f"{n} {v:.3f}" for n, v in lesson.tally.means().items())
-            for lesson in room.lessons
-            if lesson.step
-        )
-        fraction = self._epoch + done / self._steps - self._first
-        elapsed = time.perf_counter() - self._began
-        rate = f"{fraction * self._steps / elapsed:.1f} step/s"
-        left = duration((room.epochs - self._first - fraction) * elapsed / fraction)
-        self._progress.update(self._task, completed=done, status=f"{done}/{self._steps}  {rate}  {left} left  {losses}")
+        self._last_line = time.perf_counter()
+        rate, left = self._pace.rate(done), duration(self._pace.left(done, room.epochs))
+        words = [f"epoch {self._pace.epoch + 1}/{room.epochs}", f"{done}/{self._pace.steps}", f"{rate:.1f} step/s"]
+        words.append(f"{left} left")
+        losses = {lesson.name: _terms(lesson.tally.means()) for lesson in room.lessons if lesson.step}
+        if self._live is None:
+            self.say("  ".join([*words, *(f"{name}: {terms}" for name, terms in losses.items())]))
+            return
+        head, students = Table.grid(padding=(0, 2, 0, 0)), Table.grid(padding=(0, 2, 0, 0))
+        head.add_row(words[0], ProgressBar(self._pace.steps, done, width=24), *words[1:])
+        for name, terms in losses.items():
+            students.add_row(name, terms)
+        self._live.update(Group(head, students), refresh=True)
 
     def row(self, lesson: Lesson, row: Row) -> None:
         """A student has finished an epoch."""
         names = [name for name in row if name not in _MEASURES and "." not in name]  # METHOD.what is an observation
-        terms = "  ".join(f"{name} {row[name]:.4f}" for name in names)
-        done = lesson.epoch - self._first
-        left = (time.perf_counter() - self._began) / max(done, 1) * (lesson.epochs - lesson.epoch)
-        agreement = f"  agrees {row['agreement']:.2f} %" if "agreement" in row else ""
-        phase = "" if row["phase"] == "distillation" else f" ({row['phase']})"
-        self.say(
-            f"{lesson.name}{phase}  epoch {row['epoch']}/{lesson.epochs}  {terms}  top-1 {row['top1']:.2f} %"
-            f"{agreement}  {row['seconds']:.1f} s  {duration(left)} left"
-        )
+        measured = [f"top-1 {row['top1']:.2f} %"]
+        measured += [f"agrees {row['agreement']:.2f} %"] if "agreement" in row else []
+        phase = [] if row["phase"] == "distillation" else [f"({row['phase']})"]
+        left = duration(self._pace.left(self._pace.steps, lesson.epochs))
+        words = [f"{lesson.name:{self._name_width}}", *phase, f"epoch {row['epoch']}/{lesson.epochs}"]
+        words += [_terms({name: row[name] for name in names}), *measured, f"{row['seconds']:.1f} s", f"{left} left"]
+        self.say("  ".join(words))
+
+
+class _Pace:
+    """How fast it goes, and how long it will take at that."""
+
+    def __init__(self) -> None:
+        self.epoch, self.steps = 0, 1
+        self._first: float | None = None  # the epoch, with its fraction, at which this process began
+        self._start = 0  # the step at which it took up the present epoch
+        self._began = self._epoch_began = 0.0
+
+    def begin(self, epoch: int, steps: int, start: int) -> None:
+        self._epoch_began = time.perf_counter()
+        if self._first is None:
+            self._began, self._first = self._epoch_began, epoch + start / steps
+        self.epoch, self.steps, self._start = epoch, steps, start
+
+    def rate(self, done: int) -> float:
+        """Steps a second in this epoch."""
+        return (done - self._start) / max(time.perf_counter() - self._epoch_began, 1e-9)
+
+    def left(self, done: int, epochs: int) -> float:
+        """Seconds that the rest of so many epochs will take, evaluations included."""
+        assert self._first is not None
+        position = self.epoch + done / self.steps
+        elapsed = time.perf_counter() - self._began
+        return (epochs - position) * elapsed / max(position - self._first, 1e-9)
+
+
+def _terms(losses: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:#.4g}" for name, value in losses.items())
 
 
 def duration(seconds: float) -> str:

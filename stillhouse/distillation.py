@@ -82,7 +82,8 @@ class Distillation(nn.Module):
         for name, warmup in self._warmups:
             parameters = [p for module in warmup.trains for p in module.parameters() if p.requires_grad]
             terms = _WarmupTerms(self, name, warmup)
-            phases.append(Phase(f"{name} warm-up", warmup.epochs, warmup.trains, [Group(parameters)], terms, warmup.lr))
+            group, what = Group(parameters), f"{name} warm-up"
+            phases.append(Phase(what, warmup.epochs, warmup.trains, [group], terms, warmup.lr, follows_schedule=False))
         student = Group([p for p in self.student.parameters() if p.requires_grad])
         groups = [group for _, method in self.named_methods() for group in method.groups() if group.parameters]
         tasks = frozenset(name for name, method in self.named_methods() if not method.needs_teacher)

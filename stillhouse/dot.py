@@ -1,7 +1,7 @@
 """Distillation-oriented training: an optimiser that follows the teacher faster than the labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +31,9 @@ class DOT(torch.optim.Optimizer):
         """One update from the terms of either kind, scalars."""
         for_task, for_distillation = self._gradients(task, retain=True), self._gradients(distillation)
         for group in self.param_groups:
-            self._move(group, for_task, for_distillation, "task velocity", -group["delta"])
+            self._move(group, "task", for_task, for_distillation)
         for group in self.param_groups:
-            self._move(group, for_distillation, for_task, "distillation velocity", group["delta"])
+            self._move(group, "distillation", for_distillation, for_task)
 
     def _gradients(self, terms: Sequence[Tensor], retain: bool = False) -> Mapping[nn.Parameter, Tensor]:
         terms = [term for term in terms if term.requires_grad]
@@ -47,18 +47,25 @@ class DOT(torch.optim.Optimizer):
     def _move(
         self,
         group: Mapping[str, Any],
+        kind: Literal["task", "distillation"],
         gradients: Mapping[nn.Parameter, Tensor],
         others: Mapping[nn.Parameter, Tensor],
-        name: str,
-        delta: float,
     ) -> None:
+        delta = -group["delta"] if kind == "task" else group["delta"]
         for shared in (True, False):
             parameters = [p for p in group["params"] if p in gradients and (p in others) == shared]
             if not parameters:
                 continue
-            velocities = [self.state[p].setdefault(name, torch.zeros_like(p)) for p in parameters]
+            velocities = [self._velocity(p, kind) for p in parameters]
             torch._foreach_mul_(velocities, group["momentum"] + (delta if shared else 0.0))
             torch._foreach_add_(velocities, [gradients[p] for p in parameters])
-            if not shared or delta < 0:  # once for each parameter
+            if kind == "task" or not shared:  # once for each parameter
                 torch._foreach_add_(velocities, parameters, alpha=group["weight_decay"])
             torch._foreach_add_(parameters, velocities, alpha=-group["lr"])
+
+    def _velocity(self, parameter: nn.Parameter, kind: str) -> Tensor:
+        state = self.state[parameter]
+        if f"{kind} velocity" not in state:
+            state[f"{kind} velocity"] = torch.zeros_like(parameter)
+        velocity: Tensor = state[f"{kind} velocity"]
+        return velocity

@@ -31,23 +31,34 @@ def check_teacher(name: str, scores: Scores, data: Data, about: Mapping[str, obj
     Raises:
         ValueError: If it knows other classes, or does not know these better than chance.
     """
+    check_classes(f"the teacher {name}", scores, data, about)
+    if not scores.logits.isfinite().all():
+        raise ValueError(f"the teacher {name} answers with NaN or infinity: its weights are spoilt, give others")
+    chance, images = 1 / len(data.classes), len(scores.labels)
+    noise = 4 * math.sqrt(chance * (1 - chance) / images)  # four standard deviations
+    least = 100 * min(chance + noise, (chance + 1) / 2)
+    if scores.top1 <= least or len(set(scores.logits.argmax(1).tolist())) == 1:
+        raise ValueError(
+            f"the teacher {name} is right on {scores.top1:.2f} % of {images:,} held-out images, no better than chance "
+            f"({100 * chance:.2f} %): {_why(scores, len(data.classes), least)}"
+        )
+
+
+def check_classes(who: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
+    """Refuses a network that was made for other classes than the data's; arguments as in `check_teacher`."""
     count, known = len(data.classes), scores.logits.shape[1]
     if known != count:
         raise ValueError(
-            f"the teacher {name} tells {known} classes apart and {data.name} has {count}; give a teacher that was "
-            f"trained on these classes, or train one: stillhouse train --data ... --model ..."
+            f"{who} tells {known} classes apart and {data.name} has {count}; give one that was trained on these "
+            f"classes, or train one: stillhouse train --data ... --model ..."
         )
-    trained_on = about.get("classes")
-    if trained_on is not None and list(data.classes) != trained_on:
-        raise ValueError(_other_classes(name, list(data.classes), trained_on))
-    chance = 100 / count
-    images = len(scores.labels)
-    noise = 400 * math.sqrt((1 / count) * (1 - 1 / count) / images)  # four standard deviations, in percent
-    if scores.top1 <= chance + noise:
-        raise ValueError(
-            f"the teacher {name} is right on {scores.top1:.2f} % of {images:,} held-out images, which is chance "
-            f"({chance:.2f} %): {_why(scores, count, chance + noise)}"
-        )
+    ours, theirs = list(data.classes), about.get("classes")
+    if not isinstance(theirs, list) or ours == theirs:
+        return
+    if sorted(ours) == sorted(theirs):
+        raise ValueError(f"{who} was trained on the same classes in another order; train it on these data")
+    different = ", ".join([name for name in ours if name not in theirs][:3])
+    raise ValueError(f"{who} was not trained on these classes (it does not know {different}); train it on these data")
 
 
 def normalisation_note(about: Mapping[str, object], data: Data) -> str | None:
@@ -59,17 +70,9 @@ def normalisation_note(about: Mapping[str, object], data: Data) -> str | None:
     return None
 
 
-def _other_classes(name: str, ours: list[str], theirs: object) -> str:
-    assert isinstance(theirs, list)
-    if sorted(ours) == sorted(theirs):
-        return f"the teacher {name} was trained on the same classes in another order; train it on these data"
-    different = [cls for cls in ours if cls not in theirs][:3]
-    return f"the teacher {name} was not trained on these classes (it does not know {', '.join(different)})"
-
-
-def _why(scores: Scores, count: int, better_than_chance: float) -> str:
+def _why(scores: Scores, count: int, least: float) -> str:
     matched = _best_relabelling(scores.logits.argmax(1), scores.labels, count)
-    if matched > max(2 * better_than_chance, 30.0):
+    if matched > max(30.0, min(2 * least, (least + 100) / 2)):
         return (
             f"with its classes in another order it would be right on {matched:.1f} %. Its class order is not the "
             f"data's: rename the class folders, or train it on these data"

@@ -35,7 +35,7 @@ class Warmup(NamedTuple):
     epochs: int
     trains: Sequence[nn.Module]
     loss: Callable[[Outputs, Outputs, Batch], Tensor]
-    lr: float | None = None  # None: the recipe's, constant
+    lr: float | None = None  # None: the recipe's; constant either way
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Phase:
     trains: Sequence[nn.Module]
     groups: Sequence[Group]
     terms: Callable[[Batch, Outputs | None], dict[str, Tensor]]
-    lr: float | None = None  # None: the recipe's lr and schedule
+    lr: float | None = None  # None: the recipe's
+    follows_schedule: bool = True  # otherwise the learning rate is constant
     tasks: frozenset[str] = frozenset()  # names of the terms that labels alone decide
 
 

@@ -1,10 +1,11 @@
 """From what a user types to a network: zoo, `timm:NAME`, `torchvision:NAME`, `module:callable`, `file.py:callable`."""
 
 import importlib
-import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,8 @@ from torch import nn
 from .models import zoo
 from .spelling import nearest
 from .streams import seeded
+
+_OURS = (__file__, "<frozen importlib._bootstrap>")
 
 
 def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pretrained: bool = False) -> nn.Module:
@@ -26,34 +29,63 @@ def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pret
         pretrained: Start from the weights that timm or torchvision offer instead.
 
     Raises:
-        ValueError: If there is no such network; the sentence names the nearest ones.
+        ValueError: If there is no such network, the sentence names the nearest ones; or if it cannot be built so.
     """
     source, _, rest = name.partition(":")
+    if pretrained and source not in ("timm", "torchvision"):
+        raise ValueError(f"nobody offers pretrained weights for {name}, only for timm:NAME and torchvision:NAME")
+    builder: Callable[[], object]
+    if not source or not rest:
+        builder = partial(zoo, name, num_classes)
+    elif source == "timm":
+        builder = _timm(rest, num_classes, image_size, pretrained)
+    elif source == "torchvision":
+        builder = _torchvision(rest, num_classes, image_size, pretrained)
+    else:
+        builder = _own(source, rest, num_classes)
     with seeded(seed, f"init {name}"):
-        if not rest:
-            return zoo(name, num_classes)
-        if source == "timm":
-            return _timm(rest, num_classes, image_size, pretrained)
-        if source == "torchvision":
-            return _torchvision(rest, num_classes, image_size, pretrained)
-        return _own(source, rest, num_classes)
+        return _built(name, builder, f"{num_classes} classes and images of {image_size} px")
 
 
-def _timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> nn.Module:
+def _built(name: str, builder: Callable[[], object], wanted: str) -> nn.Module:
+    try:
+        built = builder()
+    except ValueError:
+        raise
+    except Exception as error:  # foreign code can fail in any way
+        raise ValueError(f"{name} cannot be built for {wanted}: {_where(error)}") from error
+    if not isinstance(built, nn.Module):
+        raise ValueError(f"{name} makes an object of type {type(built).__name__}, not an nn.Module")
+    return built
+
+
+def _where(error: BaseException) -> str:
+    """An error of somebody else's code in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f"{frame.filename}, line {frame.lineno}" for frame in frames if frame.filename not in _OURS]
+    place = f" ({theirs[-1]})" if theirs and not isinstance(error, SyntaxError | ModuleNotFoundError) else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{place}"
+
+
+def _timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> Callable[[], object]:
     try:
         import timm
     except ImportError as error:
         raise ValueError(f"timm:{name} needs timm; install it with: pip install 'stillhouse[timm]'") from error
     if not timm.is_model(name.partition(".")[0]):
         raise ValueError(f"timm has no {name!r}.{nearest(name, timm.list_models())}")
-    create: Callable[..., nn.Module] = timm.create_model
-    try:
-        return create(name, pretrained=pretrained, num_classes=num_classes, img_size=image_size)
-    except TypeError:  # convolutional networks take every size
-        return create(name, pretrained=pretrained, num_classes=num_classes)
+    create = partial(timm.create_model, name, pretrained=pretrained, num_classes=num_classes)
+
+    def build() -> object:
+        try:
+            return create(img_size=image_size)
+        except TypeError:  # convolutional networks take every size
+            return create()
+
+    return build
 
 
-def _torchvision(name: str, num_classes: int, image_size: int, pretrained: bool) -> nn.Module:
+def _torchvision(name: str, num_classes: int, image_size: int, pretrained: bool) -> Callable[[], object]:
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -61,33 +93,41 @@ def _torchvision(name: str, num_classes: int, image_size: int, pretrained: bool)
         raise ValueError(f"torchvision has no {name!r}.{nearest(name, known)}")
     builder = models.get_model_builder(name)
     options: dict[str, object] = {"num_classes": num_classes}
-    if "image_size" in inspect.signature(builder).parameters or name.startswith("vit_"):
+    if name.startswith("vit_"):
         options["image_size"] = image_size
     if name in ("googlenet", "inception_v3"):
         options |= {"aux_logits": False, "init_weights": True}
-    if not pretrained:
-        return _module(builder(weights=None, **options), name)
-    options.pop("num_classes")
-    model = builder(weights="DEFAULT")
-    fresh = builder(weights=None, num_classes=num_classes)
-    kept = {k: v for k, v in model.state_dict().items() if v.shape == fresh.state_dict()[k].shape}
-    fresh.load_state_dict(kept, strict=False)
-    return _module(fresh, name)
+
+    def build() -> object:
+        model: nn.Module = builder(weights=None, **options)
+        if pretrained:  # all that fits: not the head of other classes, nor positions in images of another size
+            own = model.state_dict()
+            offered = builder(weights="DEFAULT").state_dict()
+            fits = {key: value for key, value in offered.items() if key in own and value.shape == own[key].shape}
+            model.load_state_dict(fits, strict=False)
+        return model
+
+    return build
 
 
-def _own(module: str, attribute: str, num_classes: int) -> nn.Module:
+def _own(module: str, attribute: str, num_classes: int) -> Callable[[], object]:
     builder = load_object(module, attribute)
     if not callable(builder):
         raise ValueError(f"{module}:{attribute} is a {type(builder).__name__}; name a function or class that builds")
     takes = inspect.signature(builder).parameters
     named = "num_classes" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
-    return _module(builder(num_classes=num_classes) if named else builder(), f"{module}:{attribute}")
+    return partial(builder, num_classes=num_classes) if named else builder
 
 
-def _module(built: object, name: str) -> nn.Module:
-    if not isinstance(built, nn.Module):
-        raise ValueError(f"{name} returned a {type(built).__name__}, not an nn.Module")
-    return built
+def is_ours(name: str) -> bool:
+    """Whether it names a network of the zoo, timm or torchvision: building it runs nobody else's code."""
+    return name.partition(":")[0] in ("timm", "torchvision", name)
+
+
+def source_files(name: str) -> list[Path]:
+    """The file of `package.module:callable` or `file.py:callable`: what it holds decides what the network is."""
+    file = None if is_ours(name) else _module(name.rpartition(":")[0]).__file__
+    return [Path(file)] if file else []
 
 
 def load_object(module: str, attribute: str) -> object:
@@ -96,13 +136,7 @@ def load_object(module: str, attribute: str) -> object:
     Raises:
         ValueError: If the module cannot be imported or has no such attribute.
     """
-    try:
-        loaded = _load_file(Path(module).expanduser()) if module.endswith(".py") else importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(
-            f"{module!r} in {module}:{attribute} cannot be imported ({error}); write zoo names without a colon, "
-            f"or timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
-        ) from error
+    loaded = _module(module)
     if not hasattr(loaded, attribute):
         public = [name for name in vars(loaded) if not name.startswith("_")]
         raise ValueError(f"{module} has no {attribute!r}.{nearest(attribute, public)}")
@@ -110,17 +144,37 @@ def load_object(module: str, attribute: str) -> object:
     return found
 
 
-def _load_file(path: Path) -> ModuleType:
+def _module(name: str) -> ModuleType:
+    """A module or file of somebody else's, which may import others from its own folder and the present one."""
+    if not name:
+        raise ValueError("before a colon comes timm, torchvision, a package.module or a file.py")
+    own = name.endswith(".py")
+    path = Path(name).expanduser()
+    for folder in (path.parent, Path()) if own else (Path(),):
+        if str(folder.resolve()) not in sys.path:
+            sys.path.append(str(folder.resolve()))
+    try:
+        return _file(path) if own else importlib.import_module(name)
+    except ValueError:
+        raise
+    except Exception as error:  # it can fail in any way
+        forms = (
+            "zoo names have no colon; others are timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
+        )
+        hint = f"; {forms}" if isinstance(error, ModuleNotFoundError) and not own else ""
+        raise ValueError(f"{name} cannot be imported: {_where(error)}{hint}") from error
+
+
+def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    name = f"stillhouse_user_{path.stem}"
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) == str(path.resolve()):
-        return known
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[name] = loaded
-    spec.loader.exec_module(loaded)
+    return _executed(path.resolve(), path.read_bytes())
+
+
+@cache  # it is run again only if it has changed
+def _executed(path: Path, content: bytes) -> ModuleType:
+    loaded = ModuleType(f"stillhouse_user_{path.stem}")
+    loaded.__file__ = str(path)
+    sys.modules[loaded.__name__] = loaded  # where dataclasses look up their annotations
+    exec(compile(content, path, "exec"), vars(loaded))
     return loaded

@@ -49,10 +49,17 @@ class Recipe:
     dot_delta: float = 0.075
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 2:
-            raise ValueError("--epochs must be at least 1 and --batch_size at least 2 (BatchNorm needs two images)")
-        if not self.lr > 0:
+        if self.epochs < 1:
+            raise ValueError(f"--epochs must be at least 1, not {self.epochs}")
+        if self.batch_size < 2:
+            raise ValueError(f"--batch_size must be at least 2 (BatchNorm needs two images), not {self.batch_size}")
+        if not 0 < self.lr < math.inf:
             raise ValueError(f"--lr must be positive, not {self.lr}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"--momentum must be at least 0 and below 1, not {self.momentum}")
+        for name in ("weight_decay", "lr_decay", "lr_warmup", "clip_norm"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name} must be 0 or more, not {getattr(self, name)}")
         if self.optimizer == "dot" and (self.nesterov or self.clip_norm):
             raise ValueError("--optimizer dot knows neither --nesterov nor --clip_norm; leave them out")
 
@@ -97,7 +104,10 @@ class Optimizer:
 
     def set_lr(self, epoch: float) -> None:
         """Follow the schedule to this point of the phase."""
-        lr = self.recipe.lr_at(epoch) if self.phase.lr is None else self.phase.lr
+        if self.phase.follows_schedule:
+            lr = self.recipe.lr_at(epoch)
+        else:
+            lr = self.recipe.lr if self.phase.lr is None else self.phase.lr
         for group in self.sgd.param_groups:
             group["lr"] = lr * group["lr_scale"]
 

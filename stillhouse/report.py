@@ -20,18 +20,21 @@ class Line:
 
 
 def comparison(lines: Sequence[Line], title: str) -> Table:
-    """Networks side by side. The last epoch is the result; `best` is the best epoch, `agreement` that with the teacher."""
+    """Networks side by side: the result is the last epoch's; the best one's, and the agreement with the teacher."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("network", overflow="fold")
-    for heading in ("parameters", "MACs", "top-1 %", "best %", "agreement %"):
+    columns = {
+        "parameters": [f"{line.parameters:,}" for line in lines],
+        "MACs": [magnitude(line.macs) for line in lines],
+        "top-1 %": [percent(line.top1) for line in lines],
+        "best %": [percent(line.best) for line in lines],
+        "agreement %": [percent(line.agreement) for line in lines],
+    }
+    columns = {heading: cells for heading, cells in columns.items() if any(cells)}
+    for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
-    for line in lines:
-        table.add_row(
-            line.name,
-            f"{line.parameters:,}",
-            magnitude(line.macs),
-            *map(percent, (line.top1, line.best, line.agreement)),
-        )
+    for line, *cells in zip(lines, *columns.values(), strict=True):
+        table.add_row(line.name, *cells)
     return table
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from torch import nn
 
 from .checkpoints import load_state, save_state, save_weights, write_atomically
 
-Row = dict[str, object]  # a line of metrics.jsonl
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
 
 
 class Run:
@@ -42,6 +47,7 @@ class Run:
         self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)}-{digest}"
         self.config = dict(config)
         self._lock: int | None = None
+        self._board: SummaryWriter | None = None
 
     def __enter__(self) -> Run:
         """Takes the folder for this process, for as long as the run lasts.
@@ -68,6 +74,9 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._board is not None:
+            self._board.close()
+            self._board = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -80,16 +89,35 @@ class Run:
     def result(self) -> dict[str, object]:
         return read_result(self.folder)
 
+    def describe(self) -> str:
+        """In a clause, what there is to go on from."""
+        kept = (self.folder / "state.pt").is_file()
+        return f"{self.folder} keeps the last good state" if kept else f"nothing is kept in {self.folder} yet"
+
     def rows(self) -> list[Row]:
         """What metrics.jsonl holds so far."""
         path = self.folder / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        lines = path.read_text().splitlines() if path.is_file() else []
+        return [_read_json(path, line) for line in lines]
 
     def save(self, state: Mapping[str, object], rows: Sequence[Row]) -> None:
         """A point from which the run can go on."""
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.folder / "metrics.jsonl", lines.encode())
         save_state(self.folder / "state.pt", state)
+
+    def chart(self, row: Row) -> None:
+        """The numbers of an epoch for TensorBoard, where it is installed."""
+        if importlib.util.find_spec("tensorboard") is None:
+            return
+        epoch = row["epoch"]
+        if self._board is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(self.folder, purge_step=epoch)  # what was written behind a lost point goes
+        for name, value in row.items():
+            if isinstance(value, int | float) and name != "epoch":
+                self._board.add_scalar(name.replace(".", "/"), value, epoch)
 
     def load(self) -> dict[str, object] | None:
         """The last point saved; None for a new run."""
@@ -120,5 +148,12 @@ def read_result(folder: Path) -> dict[str, object]:
             else ("holds no run (it has no result.json)")
         )
         raise ValueError(f"{folder} {why}")
-    result: dict[str, object] = json.loads(path.read_text())
-    return result
+    return _read_json(path, path.read_text())
+
+
+def _read_json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        read: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); move {path.parent} away to train it anew") from error
+    return read

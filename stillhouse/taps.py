@@ -106,7 +106,7 @@ class Tapped(nn.Module):
 
 
 def _version(value: Tensor) -> int:
-    return 0 if value.is_inference() or torch.compiler.is_compiling() else value._version
+    return 0 if torch.compiler.is_compiling() or value.is_inference() else value._version
 
 
 def _autocast(device: str) -> torch.dtype | None:

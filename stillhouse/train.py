@@ -64,7 +64,7 @@ def fit(
         while (position := room.position) is not None:
             epoch, start = position
             began = time.perf_counter()
-            display.epoch(room, epoch, data.train.steps)
+            display.epoch(room, epoch, data.train.steps, start)
             for lesson in room.lessons:
                 lesson.begin()
             for step, batch in enumerate(data.train.epoch(epoch, device, start), start):

@@ -181,7 +181,7 @@ def test_landmarks_can_be_read_and_mean_what_they_say(name: str, build: Build, e
         assert pooled.shape == said["embedding"].shape
 
 
-@pytest.mark.parametrize("name", ["resnet14", "ResNet50", "ShuffleV1"])
+@pytest.mark.parametrize("name", ["resnet8", "resnet14", "ResNet50", "ShuffleV1"])
 def test_what_is_found_is_what_our_networks_declare(name: str) -> None:
     net = zoo(name, 10)
     declared = Anatomy.of(net)

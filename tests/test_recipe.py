@@ -75,12 +75,21 @@ def test_warm_up_rises_linearly_to_the_schedule() -> None:
     ("wrong", "sentence"),
     [
         ({"epochs": 0}, "--epochs must be at least 1"),
-        ({"batch_size": 1}, "--batch_size at least 2"),
+        ({"batch_size": 1}, "--batch_size must be at least 2"),
         ({"lr": 0.0}, "--lr must be positive, not 0.0"),
         ({"lr": math.nan}, "--lr must be positive, not nan"),
+        ({"lr": math.inf}, "--lr must be positive, not inf"),
+        ({"momentum": 1.0}, "--momentum must be at least 0 and below 1, not 1.0"),
+        ({"momentum": math.nan}, "--momentum must be at least 0 and below 1, not nan"),
+        ({"weight_decay": -1e-4}, "--weight_decay must be 0 or more, not -0.0001"),
+        ({"lr_decay": math.nan}, "--lr_decay must be 0 or more, not nan"),
+        ({"lr_warmup": -1.0}, "--lr_warmup must be 0 or more"),
+        ({"clip_norm": -1.0}, "--clip_norm must be 0 or more"),
+        ({"optimizer": "dot", "nesterov": True}, "--optimizer dot knows neither --nesterov nor --clip_norm"),
+        ({"optimizer": "dot", "clip_norm": 1.0}, "--optimizer dot knows neither --nesterov nor --clip_norm"),
     ],
 )
-def test_recipes_that_cannot_train_are_refused(wrong: dict[str, float], sentence: str) -> None:
+def test_recipes_that_cannot_train_are_refused(wrong: dict[str, float | str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Recipe(**wrong)  # type: ignore[arg-type]
 

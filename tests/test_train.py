@@ -7,13 +7,15 @@ import random
 import signal
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 
-from stillhouse import checkpoints, train
+from stillhouse import train
 from stillhouse.__main__ import main
 from stillhouse.classroom import Classroom
+from stillhouse.evaluation import evaluate
 from stillhouse.methods import AT, CE, KD
 from stillhouse.recipe import Recipe
 from tests.test_classroom import assert_same, lesson, teacher_net, weights
@@ -45,8 +47,8 @@ def run_until(words: list[str], writes: int | None, renamed: bool) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         replace(source, target)
 
-    checkpoints.os.replace = counted  # type: ignore[assignment]
-    os._exit(main(words))
+    with patch("os.replace", counted):
+        os._exit(main(words))
 
 
 def in_a_process(
@@ -149,7 +151,7 @@ def test_a_changed_teacher_fails_the_run(tmp_path: Path) -> None:
 
     def spoil(batch: object) -> None:
         with torch.no_grad():
-            teacher.head.weight.view(-1)[0].add_(1e-6)  # type: ignore[operator,union-attr]
+            teacher.head.weight.view(-1)[0].add_(1e-6)  # type: ignore[operator]
 
     method.after_step = spoil  # type: ignore[assignment]
     with pytest.raises(RuntimeError, match="teacher's weights or buffers changed"):
@@ -162,8 +164,8 @@ def test_result_reports_the_last_epoch_and_the_best_beside_it(tmp_path: Path) ->
     train.fit(Classroom(None, [one]), quick_data(), "cpu")
     result, top1 = one.run.result, [row["top1"] for row in one.rows]
     assert result["top1"] == top1[-1]
-    assert result["best_top1"] == max(top1)  # type: ignore[type-var]
-    assert result["best_epoch"] == 1 + top1.index(max(top1))  # type: ignore[type-var]
+    assert result["best_top1"] == max(top1)
+    assert result["best_epoch"] == 1 + top1.index(max(top1))
     assert not (one.run.folder / "state.pt").exists()
 
 
@@ -173,5 +175,5 @@ def test_with_a_validation_split_the_test_images_are_not_chosen_by(tmp_path: Pat
     train.fit(Classroom(None, [one]), data, "cpu")
     assert one.run.result["best_measured_on"] == "validation"
     assert data.validation is not None
-    scores = train.evaluate(one.model, data.validation, torch.device("cpu"))
+    scores = evaluate(one.model, data.validation, torch.device("cpu"))
     assert one.rows[-1]["top1"] == scores.top1

@@ -3,34 +3,36 @@
 import copy
 from itertools import chain
 
-import torch
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
 from ..outputs import Outputs
 from ..taps import Tapped
+from .maps import as_map
 
 
-def frozen_classifier(teacher: Outputs) -> nn.Linear:
-    """A copy of the layer that turns the teacher's embedding into its logits; it is not trained.
+def frozen_classifier(teacher: Outputs, place: str) -> nn.Linear:
+    """A copy of the layer that turns the mean of the teacher's features at a place into its logits; it is not trained.
 
     Raises:
         ValueError: If no linear layer does.
     """
-    head = teacher.net.head
-    if not isinstance(head, nn.Linear) or not _explains(head, teacher):
+    head, features = teacher.net.head, as_map(teacher[place]).mean((2, 3))
+    if not isinstance(head, nn.Linear) or not _explains(head, features, teacher.logits):
         raise ValueError(
-            f"the teacher's classifier is to read the student's features, but its logits are not those of one linear "
-            f"layer on its embedding (its head is a {type(head).__name__}); choose a method that does without it"
+            f"the teacher's classifier is to read the student's features, but its own logits are not those of one "
+            f"linear layer on the mean of its {place!r} (its head is a {type(head).__name__}); choose another place, "
+            f"such as 'embedding', or a method that does without the classifier"
         )
     copied = nn.Linear(head.in_features, head.out_features, head.bias is not None)
     copied.load_state_dict(head.state_dict())
     return copied.to(head.weight).requires_grad_(False)
 
 
-def _explains(head: nn.Linear, teacher: Outputs) -> bool:
-    logits = head(teacher["embedding"].to(head.weight.dtype))
-    return torch.allclose(logits.to(teacher.logits.dtype), teacher.logits, rtol=1e-2, atol=1e-2)
+def _explains(head: nn.Linear, features: Tensor, logits: Tensor) -> bool:
+    if features.shape[1] != head.in_features:
+        return False
+    return bool((head(features.to(head.weight)) - logits).abs().max() <= 1e-3 * logits.abs().max())
 
 
 class ReusedClassifier(nn.Module):

@@ -1,5 +1,7 @@
 """What was decided per sample and place, counted where it happens: on the device, without waiting for it."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,25 +11,26 @@ _NEVER = 255
 
 
 class Decisions(nn.Module):
-    """Yes or no at each of P places, for every training sample. All of it is saved and resumed with the network.
+    """On or off at each of P places, for every training sample; saved and resumed with the network.
 
-    `latest` holds each sample's last decisions (255: not yet seen), so that patterns, and maps of who is on where,
-    can be drawn afterwards. The other counts begin anew with every epoch.
+    From `latest` and the labels one can draw afterwards who is on where, and which patterns there are. The other
+    counts begin anew with every epoch.
     """
 
-    latest: Tensor  # (samples, P) uint8
+    latest: Tensor  # (samples, P) uint8, 255 for a sample that was not yet seen
     seen: Tensor  # (classes,)
     on: Tensor  # (classes, P)
     changed: Tensor  # (P,) decisions unlike the same sample's one before
     probability: Tensor  # (P,) sums
 
-    def __init__(self, places: int, data: DataInfo):
+    def __init__(self, places: Sequence[str], data: DataInfo):
         super().__init__()
-        self.register_buffer("latest", torch.full((len(data.labels), places), _NEVER, dtype=torch.uint8))
+        self.places, count = list(places), len(places)
+        self.register_buffer("latest", torch.full((len(data.labels), count), _NEVER, dtype=torch.uint8))
         self.register_buffer("seen", torch.zeros(data.num_classes, dtype=torch.int64))
-        self.register_buffer("on", torch.zeros(data.num_classes, places, dtype=torch.int64))
-        self.register_buffer("changed", torch.zeros(places, dtype=torch.int64))
-        self.register_buffer("probability", torch.zeros(places))
+        self.register_buffer("on", torch.zeros(data.num_classes, count, dtype=torch.int64))
+        self.register_buffer("changed", torch.zeros(count, dtype=torch.int64))
+        self.register_buffer("probability", torch.zeros(count))
 
     @torch.no_grad()
     def record(self, on: Tensor, probability: Tensor, batch: Batch) -> None:
@@ -42,22 +45,13 @@ class Decisions(nn.Module):
         self.on.index_add_(0, batch.labels, new.to(self.on.dtype))
         self.probability += probability.sum(0)
 
-    @property
-    def rate(self) -> Tensor:
-        """(P,) the share of samples that were on since the epoch began"""
-        return self.on.sum(0) / self.seen.sum().clamp(min=1)
+    def read(self) -> dict[str, Tensor]:
+        """By place, the shares of samples that are on, that are expected to be, and that were not so before."""
+        total = self.seen.sum().clamp(min=1)
+        shares = {"on": self.on.sum(0) / total, "likely": self.probability / total, "changed": self.changed / total}
+        return {f"{what}_{place}": share[i] for what, share in shares.items() for i, place in enumerate(self.places)}
 
     @property
     def rate_by_class(self) -> Tensor:
-        """(classes, P)"""
+        """(classes, P), the share of a class's samples that are on"""
         return self.on / self.seen.clamp(min=1)[:, None]
-
-    @property
-    def change(self) -> Tensor:
-        """(P,) the share of samples that were decided unlike the time before"""
-        return self.changed / self.seen.sum().clamp(min=1)
-
-    @property
-    def likelihood(self) -> Tensor:
-        """(P,) the mean probability of a one"""
-        return self.probability / self.seen.sum().clamp(min=1)

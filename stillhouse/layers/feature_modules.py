@@ -6,19 +6,14 @@ from ..anatomy import dry_run
 from ..taps import Tapped
 
 
-def feature_modules(net: Tapped) -> list[nn.Module]:
+def feature_modules(net: Tapped, image_size: int) -> list[nn.Module]:
     """The modules that have run when the last stage is done, outermost only, in the order of their calls.
 
     What comes behind the last stage is not among them (the last BatchNorm of a WRN, the last convolution of a
     MobileNetV2), nor are parameters that a module around both keeps for itself (the class token of a transformer).
     """
     end, _, is_input = net.anatomy.resolve("last_stage").partition(":")
-    try:
-        calls, _ = dry_run(
-            net.model, image_size=32
-        )  # the order of calls does not depend on the size: a small one first
-    except ValueError:
-        calls, _ = dry_run(net.model, image_size=None)
+    calls, _ = dry_run(net.model, image_size)
     paths: list[str] = []
     for call in calls:
         if is_input and f"{call.path}.".startswith(f"{end}."):

@@ -22,12 +22,15 @@ class Memory(nn.Module):
         self.register_buffer("bank", (2 * torch.rand(images, dim) - 1) * (3 / dim) ** 0.5)  # about unit length
 
     @torch.no_grad()
-    def update(self, indices: Tensor, embeddings: Tensor) -> None:
-        """(N,), (N, dim); of an image that comes up twice the last embedding counts, on every device."""
-        position = torch.arange(len(indices), device=indices.device)
-        last = torch.where(indices[:, None] == indices, position, -1).amax(1) if len(indices) else position
+    def update(self, indices: Tensor, embeddings: Tensor, on: Tensor) -> None:
+        """(N,), (N, dim), (N,) which of them count; of an image that comes up twice the last one, on every device."""
+        if not len(indices):
+            return
+        same, position = (indices[:, None] == indices) & on, torch.arange(len(indices), device=indices.device)
+        last = torch.where(same, position, -1).amax(1)
         known = self.bank[indices]
-        self.bank[indices] = F.normalize(self.momentum * known + (1 - self.momentum) * embeddings[last])
+        moved = F.normalize(self.momentum * known + (1 - self.momentum) * embeddings[last])
+        self.bank[indices] = torch.where(same.any(1)[:, None], moved, known)
 
 
 class Classmates(nn.Module):

@@ -27,7 +27,7 @@ class Routes(nn.Module):
         *junctions, _ = places
         self.first = None if fresh else places[0]
         features = [(student[spot.student], teacher[spot.teacher]) for spot in junctions]
-        self.junctions = nn.ModuleList(_Junction(s.shape, t.shape) for s, t in features)
+        self.junctions = nn.ModuleList(Junction(s.shape, t.shape) for s, t in features)
         self.pieces = (  # in a tuple, so that the networks do not become a part of this
             cut(student.net, [spot.student for spot in junctions], image_size),
             cut(teacher.net, [spot.teacher for spot in junctions], image_size),
@@ -49,7 +49,7 @@ class Routes(nn.Module):
             return _blend(s.to(student.logits), t.to(student.logits), last)
 
 
-class _Junction(nn.Module):
+class Junction(nn.Module):
     """Where a route may change: either network goes on with its own features or with the other's, adapted."""
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int]):
@@ -68,22 +68,23 @@ def _blend(off: Tensor, on: Tensor, gate: Tensor) -> Tensor:
 
 def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[list[Spot], dict[Spot, int]]:
     """Each place once, in the order in which both networks run them, the logits last; and the place of each spot."""
-    s_order, t_order = (_order(outputs) for outputs in (student, teacher))
+    s_order, t_order = _order(student), _order(teacher)
     where = {spot: (s_order[spot.student], t_order[spot.teacher]) for spot in [*spots, LOGITS]}
-    ranks = sorted(set(where.values()))
-    if any(before[1] > after[1] for before, after in pairwise(ranks)):
-        names = ", ".join(f"{spot.student} with {spot.teacher}" for spot in sorted(where, key=where.__getitem__))
+    in_order = sorted(where, key=where.__getitem__)
+    places = list(dict.fromkeys(where[spot] for spot in in_order))
+    if any(before[1] > after[1] for before, after in pairwise(places)):
+        names = ", ".join(f"{spot.student} with {spot.teacher}" for spot in in_order)
         raise ValueError(
             f"its spots cross ({names}): what comes later in one network must not come earlier in the other"
         )
-    first = {where[spot]: spot for spot in reversed(where)}
-    return [first[rank] for rank in ranks], {spot: ranks.index(rank) for spot, rank in where.items()}
+    first = {where[spot]: spot for spot in reversed(in_order)}
+    return [first[place] for place in places], {spot: places.index(where[spot]) for spot in in_order}
 
 
 def _order(outputs: Outputs) -> dict[str, int]:
     """By name of a place, when it runs; the same for two names of one place."""
-    paths = [outputs.net.anatomy.resolve(name) for name in [*outputs.tapped, "logits"]]
-    return {name: paths.index(outputs.net.anatomy.resolve(name)) for name in [*outputs.tapped, "logits"]}
+    paths = {name: outputs.net.anatomy.resolve(name) for name in [*outputs.tapped, "logits"]}
+    return {name: list(paths.values()).index(path) for name, path in paths.items()}
 
 
 def precision_of(outputs: Outputs) -> torch.autocast:

@@ -2,9 +2,12 @@
 
 from .ab import AB as AB
 from .at import AT as AT
+from .catkd import CATKD as CATKD
 from .cc import CC as CC
 from .ce import CE as CE
 from .crd import CRD as CRD
+from .dist import DIST as DIST
+from .dkd import DKD as DKD
 from .dspp import DSPP as DSPP
 from .fitnet import FitNet as FitNet
 from .fsp import FSP as FSP
@@ -13,13 +16,20 @@ from .hkd import HKD as HKD
 from .irg import IRG as IRG
 from .kd import KD as KD
 from .kdsvd import KDSVD as KDSVD
+from .mlkd import MLKD as MLKD
+from .nkd import NKD as NKD
 from .nst import NST as NST
+from .ofakd import OFAKD as OFAKD
 from .ofd import OFD as OFD
 from .pkt import PKT as PKT
 from .reviewkd import ReviewKD as ReviewKD
 from .rkd import RKD as RKD
+from .rld import RLD as RLD
 from .semckd import SemCKD as SemCKD
 from .simkd import SimKD as SimKD
 from .sp import SP as SP
+from .srd import SRD as SRD
 from .srrl import SRRL as SRRL
+from .ttm import TTM as TTM
 from .vid import VID as VID
+from .wttm import WTTM as WTTM

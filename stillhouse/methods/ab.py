@@ -43,6 +43,7 @@ class AB(Method):
         return pair(self.at, student, teacher)
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        self.image_size = data.image_size
         for spot in self.spots:
             s, t = student[spot.student], teacher[spot.teacher]
             needs_maps("AB", student=s, teacher=t)
@@ -50,7 +51,8 @@ class AB(Method):
             self.connectors.append(nn.Identity() if same else Regressor(s.shape, t.shape, active=False))
 
     def warmups(self, student: Tapped, teacher: Tapped) -> Sequence[Warmup]:
-        return [Warmup(self.warmup_epochs, [self.connectors, *feature_modules(student)], self.transfer)]
+        trains = [self.connectors, *feature_modules(student, self.image_size)]
+        return [Warmup(self.warmup_epochs, trains, self.transfer)]
 
     def groups(self) -> Sequence[Group]:
         return []  # the connectors have done their work

@@ -59,7 +59,7 @@ class CRD(SpotMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s = F.normalize(self.embed_student(student[spot.student].flatten(1)))
         t = F.normalize(self.embed_teacher(teacher[spot.teacher].flatten(1)))
-        return self.loss(s, t, batch.indices, self.candidates(batch))
+        return self.loss(s, t, batch.indices, self.candidates(batch), batch.on)
 
     def candidates(self, batch: Batch) -> Tensor:
         """-> (N, 1 + K), the positions in the training set of the positive and of the negatives"""
@@ -69,21 +69,27 @@ class CRD(SpotMethod):
         others = self.classmates.other(batch.labels, self.num_negatives, batch.generator("CRD negatives"))
         return torch.cat([own, others], dim=1)
 
-    def loss(self, student: Tensor, teacher: Tensor, indices: Tensor, candidates: Tensor) -> Tensor:
-        """(N, dim), (N, dim), (N,), (N, 1 + K) -> (N,); in train mode the memories move, after they were read."""
-        student_loss = self.contrast(student, self.teacher_memory.bank, candidates, side=0)
-        teacher_loss = self.contrast(teacher, self.student_memory.bank, candidates, side=1)
+    def loss(
+        self, student: Tensor, teacher: Tensor, indices: Tensor, candidates: Tensor, on: Tensor | None = None
+    ) -> Tensor:
+        """(N, dim), (N, dim), (N,), (N, 1 + K), (N,) -> (N,)
+
+        In train mode the memories move, after they were read; Z and they are about the samples that are on.
+        """
+        on = torch.ones_like(indices, dtype=torch.bool) if on is None else on > 0
+        student_loss = self.contrast(student, self.teacher_memory.bank, candidates, on, side=0)
+        teacher_loss = self.contrast(teacher, self.student_memory.bank, candidates, on, side=1)
         if self.training:
-            self.student_memory.update(indices, student.detach())
-            self.teacher_memory.update(indices, teacher.detach())
+            self.student_memory.update(indices, student.detach(), on)
+            self.teacher_memory.update(indices, teacher.detach(), on)
         return student_loss + teacher_loss
 
-    def contrast(self, anchor: Tensor, bank: Tensor, candidates: Tensor, side: int) -> Tensor:
-        """(N, dim), (n, dim), (N, 1 + K) -> (N,)
+    def contrast(self, anchor: Tensor, bank: Tensor, candidates: Tensor, on: Tensor, side: int) -> Tensor:
+        """(N, dim), (n, dim), (N, 1 + K), (N,) -> (N,)
 
-        With x = log(P n / K), negated for k = 0, each term is softplus(x), its slope sigmoid(x). One matrix product has
-        all scores, and a second, with the slopes where the candidates stand, the gradient: much faster and smaller
-        than to gather (N, 1 + K, dim) vectors.
+        With x = log(P n / K), negated for k = 0, each term is softplus(x), its slope sigmoid(x). All scores come from
+        one matrix product, and from a second one, with the slopes where the candidates stand, the gradient: in much
+        less time and memory than it takes to gather (N, 1 + K, dim) vectors.
         """
         negatives = candidates.shape[1] - 1
         share = negatives / len(bank)
@@ -91,11 +97,12 @@ class CRD(SpotMethod):
         with torch.no_grad():
             scores = anchor / self.temperature @ bank.T  # (N, n)
             picked = scores.gather(1, candidates)  # (N, 1 + K)
-            first, known = picked.logsumexp((0, 1)) + math.log(len(bank) / picked.numel()), self.log_normalisers[side]
-            log_z = torch.where(known.isinf(), first, known)
+            known, counted = self.log_normalisers[side], (on | ~on.any()).to(scores)
+            first = (picked.logsumexp(1) + counted.log()).logsumexp(0) - counted.sum().log()
+            log_z = torch.where(known.isinf(), first + math.log(len(bank) / picked.shape[1]), known)
             if self.training:
-                self.log_normalisers[side] = log_z
-            x = picked - (log_z + math.log(noise))
+                self.log_normalisers[side] = torch.where(on.any(), log_z, known)
+            x = picked - (log_z + math.log(noise))  # log(P n / K)
             x[:, 0].neg_()
             value = F.softplus(x, threshold=40).sum(1) + negatives * math.log(noise / share)
             slopes = x.sigmoid()

@@ -43,13 +43,14 @@ class FSP(Method):
         return spots
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        self.image_size = data.image_size
         for spot in self.spots:
             s, t = student[spot.student], teacher[spot.teacher]
             needs_maps("FSP", student=s, teacher=t)
             needs_equal_channels("FSP", spot, s, t)
 
     def warmups(self, student: Tapped, teacher: Tapped) -> list[Warmup]:
-        return [Warmup(self.warmup_epochs, feature_modules(student), self.flow_loss)]
+        return [Warmup(self.warmup_epochs, feature_modules(student, self.image_size), self.flow_loss)]
 
     def flow_loss(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Outputs with maps (N, C, H, W), of equal channels -> (N,)"""

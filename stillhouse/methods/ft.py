@@ -41,9 +41,7 @@ class FT(SpotMethod):
         at: Places = "last_stage",
     ):
         super().__init__(weight)
-        self.rate = rate
-        self.compare = compare
-        self.translator_norm = translator_norm
+        self.rate, self.compare, self.translator_norm = rate, compare, translator_norm
         self.warmup_epochs, self.warmup_lr = warmup_epochs, warmup_lr
         self.at = at
         self.encoders, self.decoders = nn.ModuleList(), nn.ModuleList()  # of the paraphrasers

@@ -1,12 +1,11 @@
 """One for all: exits at the student's stages, so that any teacher can speak to them in logits."""
 
-from math import isqrt, log2
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
+from ..layers.exits import exit_from
 from ..method import Spot, SpotMethod
 from ..outputs import Batch, DataInfo, Outputs
 
@@ -27,9 +26,7 @@ class OFAKD(SpotMethod):
         enhance_all: The other classes' t_c^gamma instead of t_c, as in the authors' code.
     """
 
-    def __init__(
-        self, weight: float = 1.0, gamma: float = 1.0, temperature: float = 1.0, enhance_all: bool = False
-    ):
+    def __init__(self, weight: float = 1.0, gamma: float = 1.0, temperature: float = 1.0, enhance_all: bool = False):
         super().__init__(weight)
         self.gamma, self.temperature, self.enhance_all = gamma, temperature, enhance_all
         self.exits = nn.ModuleList()
@@ -42,11 +39,9 @@ class OFAKD(SpotMethod):
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         *stages, _ = self.spots
-        width = max(_width(student), _width(teacher))
+        width = max(_width("student", student), _width("teacher", teacher))
         for later, spot in zip(reversed(range(len(stages))), stages, strict=True):
-            features = student[spot.student]
-            make = map_exit if features.ndim == 4 else token_exit
-            self.exits.append(make(features, later, width, data.num_classes))
+            self.exits.append(exit_from(student[spot.student], later, width, data.num_classes))
         self.exits.append(nn.Identity())
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -62,6 +57,10 @@ class OFAKD(SpotMethod):
         return -(targets * log_s).sum(1)
 
 
-def _width(outputs: Outputs) -> int:
+def _width(who: str, outputs: Outputs) -> int:
     head = outputs.net.head
-    return next(head.parameters()).shape[-1]
+    if not isinstance(head, nn.Linear):
+        raise ValueError(
+            f"the {who}'s head is a {type(head).__name__}; name its last linear layer with Anatomy(head=...)"
+        )
+    return head.in_features

@@ -17,14 +17,14 @@ _ACTIVATIONS: dict[str, nn.Module] = {"relu": nn.Identity(), "elu": nn.ELU(), "s
 class OFD(SpotMethod):
     """A Comprehensive Overhaul of Feature Distillation (Heo et al., ICCV 2019, arXiv:1904.01866), or margin ReLU.
 
-    A partial squared distance, summed over all elements: with s and t before the last activation of a stage, s
-    behind a 1 x 1 convolution and BatchNorm, and a margin m < 0 for each channel,
+    With s and t before the last activation of a stage, s behind a 1 x 1 convolution and BatchNorm, and a margin m < 0
+    for each channel, the sum over all elements of
 
         (s - max(t, m))^2   where s > max(t, m) or t > 0,   0 elsewhere
 
     m is the mean of t where it is negative, were t normal as its BatchNorm says. Each level counts half as much as the
-    next deeper one. The teacher's maps are pooled to the student's size. A later code, PkuDavidGuan/Distillation, has
-    `teacher_statistics="running"`, the stem as a fourth level, and the other activations.
+    next deeper one. The teacher's maps are pooled to the student's size. PkuDavidGuan/Distillation adds the stem as a
+    fourth level and the other activations, and has `teacher_statistics="running"`.
 
     Args:
         margin: "batchnorm", or one number for all channels.
@@ -44,9 +44,8 @@ class OFD(SpotMethod):
     ):
         super().__init__(weight)
         self.margin: str | float = -100.0 if activation == "swish" else margin
-        self.activation = activation
-        self.level_ratio, self.teacher_statistics = level_ratio, teacher_statistics
-        self.at = at
+        self.activation, self.level_ratio, self.at = activation, level_ratio, at
+        self.teacher_statistics = teacher_statistics
         self.levels = nn.ModuleList()
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
@@ -62,13 +61,11 @@ class OFD(SpotMethod):
         """-> (Ct,)"""
         if isinstance(self.margin, float | int):
             return torch.full_like(teacher[spot.teacher][0, :, 0, 0], self.margin)
-        anatomy, path = teacher.net.anatomy, teacher.net.anatomy.resolve(spot.teacher)
+        anatomy = teacher.net.anatomy
+        path = anatomy.resolve(spot.teacher)
         norm = teacher.net.module(dict(zip(anatomy.preacts, anatomy.norms, strict=False)).get(path, path))
         if not isinstance(norm, nn.BatchNorm2d) or not norm.affine:
-            raise ValueError(
-                f"margins come from the BatchNorm before the teacher's {spot.teacher}, and none is known there; "
-                f"give one for all channels: OFD(margin=-1.0)"
-            )
+            raise ValueError(f"no BatchNorm is known before the teacher's {spot.teacher}; give OFD(margin=-1.0) or so")
         return _mean_below_zero(norm.bias.detach(), norm.weight.detach().abs())
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -91,17 +88,16 @@ class _Level(nn.Module):
         self.activation = _ACTIVATIONS[activation]
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        s = self.connector(student)
+        s: Tensor = self.connector(student)
         t = teacher if s.shape == teacher.shape else F.adaptive_avg_pool2d(teacher, (s.shape[2], s.shape[3]))
         active = (s > torch.maximum(t, self.margin)) | (t > 0)
         target = torch.where(t > 0, t, torch.where(t > self.margin, self.activation(t), self.margin))
-        distance: Tensor = ((s - target).square() * active).sum((1, 2, 3))
-        return distance
+        return ((s - target).square() * active).sum((1, 2, 3))
 
 
 def _mean_below_zero(mean: Tensor, deviation: Tensor) -> Tensor:
     """E[x | x < 0] for normal x, or where x is hardly ever negative, three deviations below 0"""
     z = mean / deviation.clamp(min=1e-12)
     share = torch.special.ndtr(-z)
-    density = torch.exp(-z.square() / 2) / sqrt(2 * pi)
-    return torch.where(share > 0.001, mean - deviation * density / share, -3 * deviation)
+    deviations = torch.exp(-z.square() / 2) / sqrt(2 * pi) / share
+    return torch.where(share > 0.001, mean - deviation * deviations, -3 * deviation)

@@ -39,11 +39,12 @@ class RKD(RelationalMethod):
 def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex being the first index
 
-    The law of cosines gives all angles from the N^2 distances; in float64, because close samples far from the others
-    are small differences of large numbers.
+    The law of cosines gives all angles from the N^2 distances. In float64 and around the mean, because distances that
+    are small beside the features' length would be small differences of large numbers.
     """
     samples = features.flatten(1).double()
-    squared = torch.cdist(samples, samples, compute_mode="donot_use_mm_for_euclid_dist").square()
+    products = gram(samples - samples.mean(0).detach())
+    squared = squared_distances(products)
     apart = squared > 1e-12
     inverse = torch.where(apart, squared, 1).rsqrt() * apart
     lengths = squared * inverse

@@ -7,11 +7,11 @@ from ..method import Places, RelationalMethod
 
 
 class SRD(RelationalMethod):
-    """Understanding the Role of the Projector in Knowledge Distillation (Miles & Mikolajczyk, AAAI 2024, 2303.11098).
+    """Understanding the Role of the Projector in Knowledge Distillation (Miles et al., AAAI 2024, arXiv:2303.11098).
 
     log sum |n(P s) - n(t)|^power over samples and dimensions, where P is linear and n gives every dimension mean 0 and
-    deviation 1 over the batch. Maps and tokens are averaged first. arXiv:2303.11098. For ResNet-34 -> ResNet-18 the
-    authors' code has weight 2, beside CE at 1 and KD at 1 with temperature 1.
+    deviation 1 over the batch. Maps and tokens are averaged first. For ResNet-34 -> ResNet-18 the authors' code has
+    weight 2, beside CE at 1 and KD at 1 with temperature 1.
 
     Args:
         power: The larger, the more the loss is about the largest differences.

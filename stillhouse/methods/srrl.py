@@ -40,7 +40,7 @@ class SRRL(SpotMethod):
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
         is_rectified = bool((t >= 0).all())
         self.connector = nn.Sequential(conv, nn.BatchNorm2d(t.shape[1]), nn.ReLU() if is_rectified else nn.Identity())
-        self.classifier = frozen_classifier(teacher)
+        self.classifier = frozen_classifier(teacher, "embedding")
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s: Tensor = self.connector(as_map(student[spot.student])).mean((2, 3))  # (N, Ct)

@@ -1,21 +1,21 @@
 """Scale decoupling: any logit method, on the logits of image regions as well as of the whole image."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..anatomy import Anatomy
+from ..layers.heads import needs_pooled_linear_head
 from ..layers.means import Means
-from ..method import Group, LogitMethod, Spot, SpotMethod
+from ..method import LogitMethod, Spot, SpotMethod
 from ..outputs import Batch, DataInfo, Outputs
-from ..taps import probe
+from .wrapper import Wrapper
 
 
-class ScaleDecoupled(SpotMethod):
+class ScaleDecoupled(Wrapper, SpotMethod):
     """Scale Decoupled Distillation (Wei et al., CVPR 2024, arXiv:2403.13512).
 
     At scale k the map in front of global pooling is averaged over k x k regions, and the network's own classifier
@@ -33,8 +33,8 @@ class ScaleDecoupled(SpotMethod):
         complementary: Weight of complementary regions.
         compare: "classes": the teacher predicts another class (paper). "correctness": it is right in one of the two
             and wrong in the other (code).
-        pooling: "direct": each scale is pooled from the map. "nested": each is pooled from the finest one (code),
-            which differs where that does not divide the map, as 4 does not divide 7.
+        pooling: "direct": each scale is pooled from the map. "nested": from the map's averages over 4 x 4 regions, or
+            as many as the finest scale has (code), which differs where they do not divide the map, 7 x 7 for example.
         reduction: "sum" over regions (paper), their "mean" (code) or "means": of each scale, added up (the paper's
             equation 6).
 
@@ -42,6 +42,7 @@ class ScaleDecoupled(SpotMethod):
         ValueError: When built for a network that does more between map and logits than average and one linear layer.
     """
 
+    base: LogitMethod
     regions: Tensor  # (R, 1), how many share a mean with each of the R regions
 
     def __init__(
@@ -53,10 +54,9 @@ class ScaleDecoupled(SpotMethod):
         pooling: Literal["direct", "nested"] = "direct",
         reduction: Literal["sum", "mean", "means"] = "sum",
     ):
-        super().__init__(base.weight)
+        super().__init__(base)
         if list(scales[:1]) != [1]:
             raise ValueError(f"scales begin with 1, the image that regions are compared with, not {list(scales)}")
-        self.base = base
         self.scales = scales
         self.complementary = complementary
         self.compare = compare
@@ -65,6 +65,10 @@ class ScaleDecoupled(SpotMethod):
         regions = [{"sum": 1, "mean": count, "means": k * k}[reduction] for k in scales for _ in range(k * k)]
         self.register_buffer("regions", torch.tensor(regions, dtype=torch.float32)[:, None], persistent=False)
         self.means = Means(["consistent", "complementary"])
+
+    @property
+    def needs_teacher(self) -> bool:
+        return True  # its regions count, even where the base method goes by labels
 
     @classmethod
     def paper(cls, base: LogitMethod, scales: Sequence[int] = (1, 2, 4)) -> Self:
@@ -75,13 +79,13 @@ class ScaleDecoupled(SpotMethod):
         return cls(base, scales, compare="correctness", pooling="nested", reduction="mean")
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
-        self.base.spots = self.base.choose_spots(student, teacher)
+        super().choose_spots(student, teacher)
         return [Spot("map", "map")]
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         for who, outputs in (("student", student), ("teacher", teacher)):
-            _needs_linear_regions(who, outputs, data.image_size)
-        self.base.build(student, teacher, data)
+            needs_pooled_linear_head(who, outputs, data.image_size)
+        super().build(student, teacher, data)
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Maps in front of global pooling -> (N,)"""
@@ -99,7 +103,7 @@ class ScaleDecoupled(SpotMethod):
         """(R, N, C), the whole image first"""
         features = outputs["map"]
         if self.pooling == "nested":
-            features = F.adaptive_avg_pool2d(features, max(self.scales))
+            features = F.adaptive_avg_pool2d(features, max(4, *self.scales))
         regions = torch.cat([F.adaptive_avg_pool2d(features, k).flatten(2) for k in self.scales], dim=2)
         logits: Tensor = outputs.net.head(regions.permute(2, 0, 1))
         return logits
@@ -111,38 +115,6 @@ class ScaleDecoupled(SpotMethod):
             seen = seen == labels
         return seen != seen[0]
 
-    def groups(self) -> Sequence[Group]:
-        return self.base.groups()
-
-    def after_step(self, batch: Batch) -> None:
-        self.base.after_step(batch)
-
     def observations(self) -> Mapping[str, Tensor]:
         """Shares of the regions, the whole image counted as one, and what the base method observes."""
-        return {**self.means.read(), **self.base.observations()}
-
-
-@torch.no_grad()
-def _needs_linear_regions(who: str, outputs: Outputs, image_size: int) -> None:
-    """Refuses a network whose logits are not a linear layer's of the map's average, whatever its weights will be."""
-    net, name = outputs.net, type(outputs.net.model).__name__
-    if not isinstance(net.head, nn.Linear):
-        raise ValueError(
-            f"the {who} {name} has a {type(net.head).__name__} as head; name its last linear layer instead"
-        )
-    twin = copy.deepcopy(net)
-    twin.tap(["embedding"])
-    for vector in [*twin.parameters(), *twin.buffers()]:
-        if vector.is_floating_point() and vector.ndim == 1:
-            vector.mul_(1.1).add_(0.1)  # fresh norms and scales behind the pool could pass for nothing
-    said = probe(twin, image_size)
-    averaged = said["map"].ndim == 4 and _agree(said["map"].mean((2, 3)), said["embedding"])
-    if not averaged or not _agree(twin.head(said["embedding"]), said.logits):
-        raise ValueError(
-            f"between its map, {net.anatomy.map}, and its logits the {who} {name} does more than average and one "
-            f"linear layer, so the logits of regions would not add up to the image's; choose another network"
-        )
-
-
-def _agree(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and bool((one - other).abs().max() <= 1e-5 * other.abs().max().clamp(min=1))
+        return {**super().observations(), **self.means.read()}

@@ -1,7 +1,7 @@
 """Spot-adaptive distillation: a policy decides, sample by sample, at which spots to distil."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,19 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..distillation import term_names
 from ..layers.decisions import Decisions
 from ..layers.means import Means
 from ..layers.routes import Routes, line_up, precision_of
-from ..method import Group, Method, Spot, SpotMethod, Warmup
+from ..method import Group, Spot, SpotMethod
 from ..outputs import Batch, DataInfo, Outputs
-from ..streams import seeded
 from ..taps import Tapped
+from .bundle import Bundle
 
-_EMBEDDING = Spot("embedding", "embedding")
 
-
-class SpotAdaptive(Method):
+class SpotAdaptive(Bundle):
     """Spot-adaptive Knowledge Distillation (Song et al., TIP 2022, arXiv:2205.02399).
 
     Every sample also takes a route through both networks: at each spot a policy, which reads both embeddings, sends
@@ -51,7 +48,8 @@ class SpotAdaptive(Method):
         agent_weight_decay: Of policy and adapters.
     """
 
-    free: Tensor  # (P,) whether the decisions at a place are not given
+    free: Tensor  # (P,) whether policy or lot decide at a place
+    answer: Tensor  # (P,) what is decided where they do not
 
     def __init__(
         self,
@@ -67,51 +65,43 @@ class SpotAdaptive(Method):
         agent_lr: float = 0.5,
         agent_weight_decay: float = 1e-3,
     ):
-        super().__init__(weight)
-        self.terms = nn.ModuleDict(dict(zip(term_names(terms), terms, strict=True)))
+        super().__init__(terms, weight)
         self.mode, self.rate, self.fixed = mode, rate, dict(fixed or {})
         self.gamma, self.balance, self.temperature, self.prior = gamma, balance, temperature, prior
         self.agent_lr, self.agent_weight_decay = agent_lr, agent_weight_decay
         self.is_routed = mode in ("adaptive", "anti", "joint")
         self.teacher: Tapped | None = None  # "joint" has its own
-        if any(term.teacher_statistics == "batch" for term in terms):
-            self.teacher_statistics = "batch"
 
-    def named_terms(self) -> Iterator[tuple[str, SpotMethod]]:
-        for name, term in self.terms.items():
-            assert isinstance(term, SpotMethod)
-            yield name, term
-
-    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
-        for _, term in self.named_terms():
-            term.spots = term.choose_spots(student, teacher)
-        spots = [spot for _, term in self.named_terms() for spot in term.spots]
-        return list(dict.fromkeys([*spots, _EMBEDDING] if self.is_routed else spots))
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
+        spots = super().choose_spots(student, teacher)
+        return list(dict.fromkeys([*spots, Spot("embedding", "embedding")])) if self.is_routed else spots
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
-        for name, term in self.named_terms():
-            with seeded(data.seed, f"init {name}"):  # as it begins without this wrapper
-                term.build(student, teacher, data)
+        super().build(student, teacher, data)
         spots = [spot for _, term in self.named_terms() for spot in term.spots]
         self.places, self.column = line_up(spots, student, teacher)
         self.given = self.given_decisions()
-        free = torch.tensor([i not in self.given for i in range(len(self.places))])
-        self.register_buffer("free", free, persistent=False)
-        self.decisions = Decisions(len(self.places), data)
-        self.means = Means([*self.terms, *(["agent", "routed_loss", "routed_top1"] if self.is_routed else [])])
+        columns = range(len(self.places))
+        self.register_buffer("free", torch.tensor([i not in self.given for i in columns]), persistent=False)
+        self.register_buffer("answer", torch.tensor([1.0 * self.given.get(i, 0) for i in columns]), persistent=False)
+        self.decisions = Decisions([place.student for place in self.places], data)
+        names = [*self.terms]
         if self.mode == "joint":
             self.teacher = copy.deepcopy(teacher.net).requires_grad_()
             teacher = replace(teacher, net=self.teacher)
+            names += ["teacher"]
         if self.is_routed:
             self.routes = Routes(student, teacher, self.places, data.image_size, fresh=self.mode == "joint")
-            prior = 10.0 if self.routes.homogeneous and self.mode != "joint" else 0.0
-            prior = prior if self.prior is None else self.prior
-            self.policy = _Policy(student, teacher, len(self.places), self.temperature, prior)
+            prior = self.prior
+            if prior is None:
+                prior = 10.0 if self.routes.homogeneous and self.mode != "joint" else 0.0
+            self.policy = _Policy(student, teacher, len(columns), self.temperature, prior)
+            names += ["agent", "routed_loss", "routed_top1"]
+        self.means = Means(names)
 
     def given_decisions(self) -> dict[int, bool]:
         """By column, those that neither policy nor lot decide."""
-        every = {"always": True, "never": False}.get(self.mode)
-        given = {} if every is None else dict.fromkeys(range(len(self.places)), every)
+        given = {i: self.mode == "always" for i in range(len(self.places)) if self.mode in ("always", "never")}
         columns = {spot.student: column for spot, column in self.column.items()}
         for name, decision in self.fixed.items():
             if name not in columns:
@@ -133,7 +123,7 @@ class SpotAdaptive(Method):
             losses["agent"] = self.agent_loss(routed, student, gates, batch)
             measured["routed_loss"] = F.cross_entropy(routed, batch.labels)
             measured["routed_top1"] = 100 * (routed.argmax(1) == batch.labels).float().mean()
-        if self.teacher is not None:
+        if self.mode == "joint":
             losses["teacher"] = self.gamma * F.cross_entropy(teacher.logits, batch.labels)
         self.decisions.record(on, probability, batch)
         self.means.record(losses | measured, batch)
@@ -146,8 +136,7 @@ class SpotAdaptive(Method):
         else:
             probability = student.logits.new_full((len(batch.labels), len(self.places)), self.rate)
             gates = torch.bernoulli(probability, generator=batch.generator("spots"))
-        given = gates.new_tensor([self.given.get(i, False) for i in range(len(self.places))])
-        return torch.where(self.free, gates, given), torch.where(self.free, probability, given)
+        return torch.where(self.free, gates, self.answer), torch.where(self.free, probability, self.answer)
 
     def distil(self, student: Outputs, teacher: Outputs, on: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Weighted losses by term; on is (N, P), the samples that are distilled at each place"""
@@ -168,12 +157,12 @@ class SpotAdaptive(Method):
         r = F.cross_entropy(routed, batch.labels)
         if self.mode == "joint":
             return self.gamma * r
-        c = F.cross_entropy(student.logits, batch.labels)
-        scale: Tensor = self.gamma ** (r - c).detach().sign()
+        c = F.cross_entropy(student.logits.detach(), batch.labels)
+        scale: Tensor = self.gamma ** (r.detach() - c).sign()
         return scale * r + F.relu(self.balance * len(gates) - gates[:, -1].sum())
 
     def groups(self) -> Sequence[Group]:
-        groups = [group for _, term in self.named_terms() for group in term.groups()]
+        groups = [*super().groups()]
         if self.is_routed:
             agent = [*self.policy.parameters(), *self.routes.parameters()]
             groups.append(Group(agent, self.agent_lr, self.agent_weight_decay))
@@ -181,31 +170,9 @@ class SpotAdaptive(Method):
             groups.append(Group(list(self.teacher.parameters())))
         return groups
 
-    def warmups(self, student: Tapped, teacher: Tapped) -> Sequence[Warmup]:
-        return [warmup for _, term in self.named_terms() for warmup in term.warmups(student, teacher)]
-
-    def after_step(self, batch: Batch) -> None:
-        for _, term in self.named_terms():
-            term.after_step(batch)
-
     def observations(self) -> Mapping[str, Tensor]:
-        """Beside what the terms observe: the share of samples distilled at each place, how likely that was, and how
-        many were decided otherwise the epoch before; each part of the loss, and how well the routes do."""
-        observed = {
-            f"{name}.{key}": value for name, term in self.named_terms() for key, value in term.observations().items()
-        }
-        counts = {"on": self.decisions.rate, "likely": self.decisions.likelihood, "changed": self.decisions.change}
-        at_places = {
-            f"{what}_{place.student}": shares[i]
-            for what, shares in counts.items()
-            for i, place in enumerate(self.places)
-        }
-        return {**self.means.read(), **at_places, **observed}
-
-    def deploy(self, student: nn.Module) -> nn.Module:
-        for _, term in self.named_terms():
-            student = term.deploy(student)
-        return student
+        """The parts of the loss, how well the routes do, what was decided, and what the terms observe."""
+        return {**self.means.read(), **self.decisions.read(), **super().observations()}
 
 
 class _Policy(nn.Module):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from stillhouse.distillation import Distillation
 from stillhouse.method import Method
 from stillhouse.models import zoo
-from stillhouse.outputs import Batch, DataInfo, Outputs
+from stillhouse.outputs import Batch, DataInfo
 from stillhouse.recipe import Optimizer, Recipe
 from stillhouse.taps import Tapped
 
@@ -61,17 +61,17 @@ class Row:
         auxiliaries: The methods' parameters in the order of the record; as they are registered when left out.
         prepare: Called before the first step, e.g. to fill a memory or to settle what is drawn at random.
         banks: What the record calls so, by its names there.
-        constant: What the code adds to its total although it has no gradient.
         read_twice: BatchNorms of both networks that the code calls a second time to read a pre-activation, so that
             their running statistics move twice a step: a slip that this package does not share.
+        tolerance: In place of the case's, where the code itself rounds more coarsely than that.
     """
 
     methods: Callable[[], Sequence[Method]]
     auxiliaries: Callable[[Distillation], Iterable[nn.Parameter]] | None = None
     prepare: Callable[[Distillation], None] | None = None
     banks: Callable[[Distillation], Mapping[str, Tensor]] | None = None
-    constant: Callable[[Outputs], Tensor] | None = None
     read_twice: Sequence[str] = ()
+    tolerance: float | None = None
 
 
 def deviations(case: Case, row: Row) -> list[str]:
@@ -98,16 +98,15 @@ def deviations(case: Case, row: Row) -> list[str]:
         for net in (distillation.student, teacher):
             net.model.get_submodule(path).register_forward_hook(_update_again)
 
-    compare = _Comparison(case.tolerance)
+    compare = _Comparison(row.tolerance or case.tolerance)
     compare("init", case.init, _state(distillation, teacher, groups, row))
     for step, expected in enumerate(case.steps):
         batch = _batch(case, step)
         with torch.no_grad():
             said = teacher(batch.images)
         terms = phase.terms(batch, said)
-        distillation.zero_grad()
-        optimizer.step(terms)
-        losses = _losses(terms, row.constant(said) if row.constant else None)
+        optimizer.step(terms)  # and as there, gradients of what is not optimised add up over the steps
+        losses = _losses(terms)
         gradients = _gradients(distillation, groups)
         for _, method in distillation.named_methods():
             method.after_step(batch)
@@ -142,7 +141,8 @@ def _network(name: str, offset: int) -> nn.Module:
 def _batch(case: Case, step: int) -> Batch:
     indices = (11 * step + 3 * torch.arange(BATCH)) % SAMPLES
     labels = torch.tensor(case.labels[step])
-    return Batch(u((BATCH, 3, 32, 32), 2000 + step), labels, indices, epoch=case.epoch, step=step)
+    epochs_done = max(0.0, case.epoch - 1)  # recorded epochs count from 1
+    return Batch(u((BATCH, 3, 32, 32), 2000 + step), labels, indices, epoch=epochs_done, step=step)
 
 
 def _fill_auxiliaries(distillation: Distillation, case: Case, row: Row) -> dict[str, list[nn.Parameter]]:
@@ -191,10 +191,8 @@ def _state(
     return state
 
 
-def _losses(terms: Mapping[str, Tensor], constant: Tensor | None) -> dict[str, list[float]]:
-    losses = {
-        "loss total": [sum(term.item() for term in terms.values()) + (0 if constant is None else constant.item())]
-    }
+def _losses(terms: Mapping[str, Tensor]) -> dict[str, list[float]]:
+    losses = {"loss total": [sum(term.item() for term in terms.values())]}
     for name, term in terms.items():
         recorded = f"loss { {'CE': 'ce', 'KD': 'kl'}.get(name, 'method') }"
         losses[recorded] = [losses.get(recorded, [0.0])[0] + term.item()]

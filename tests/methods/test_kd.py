@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stillhouse.methods import KD
+from tests.golden import waves
 from tests.golden.closed_form import u
 from tests.golden.features import LABELS, gradient_norm, student_logits, teacher_logits
 
@@ -22,6 +23,14 @@ def test_each_sample_is_charged_its_divergence(temperature: float) -> None:
         q = _softened(student[n].tolist(), temperature)
         divergence = sum(p[c] * log(p[c] / q[c]) for c in range(4))
         assert losses[n].item() == pytest.approx(temperature**2 * divergence, rel=1e-10)
+
+
+def test_cross_entropy_adds_the_teachers_entropy() -> None:
+    student, teacher = 3 * u((5, 4), 1), 3 * u((5, 4), 2)
+    losses = KD(cross_entropy=True).loss(student, teacher, LABELS[:5])
+    for n in range(5):
+        p, q = _softened(teacher[n].tolist(), 4.0), _softened(student[n].tolist(), 4.0)
+        assert losses[n].item() == pytest.approx(-16 * sum(p[c] * log(q[c]) for c in range(4)), rel=1e-10)
 
 
 def test_recorded_value_and_gradient() -> None:
@@ -49,3 +58,20 @@ def test_a_confident_teacher_costs_no_precision() -> None:
     unsure = torch.zeros(1, 3, dtype=torch.float64)
     loss = KD(temperature=1.0).loss(unsure, confident, LABELS[:1])
     assert loss.item() == pytest.approx(log(3), rel=1e-12)
+
+
+def test_cross_entropy_adds_the_teachers_entropy_and_no_gradient() -> None:
+    student, teacher = student_logits(), teacher_logits()
+    divergence = KD().loss(student, teacher, LABELS)
+    cross_entropy = KD(cross_entropy=True).loss(student, teacher, LABELS)
+    for n in range(len(LABELS)):
+        p = _softened(teacher[n].tolist(), 4.0)
+        assert (cross_entropy - divergence)[n].item() == pytest.approx(-16 * sum(q * log(q) for q in p), rel=1e-10)
+    gradients = (torch.autograd.grad(loss.sum(), student, retain_graph=True)[0] for loss in (divergence, cross_entropy))
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize(("temperature", "expected"), [(1.0, 2.2914910294), (2.0, 3.8533935946), (4.0, 5.2624994988)])
+def test_recorded_values_of_waves(temperature: float, expected: float) -> None:
+    losses = KD(temperature=temperature).loss(waves.student_waves(), waves.teacher_waves(), waves.LABELS)
+    assert losses.mean().item() == pytest.approx(expected, abs=1e-8)

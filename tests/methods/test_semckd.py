@@ -12,7 +12,7 @@ from stillhouse.distillation import Distillation
 from stillhouse.methods import SemCKD
 from stillhouse.models import zoo
 from stillhouse.outputs import Batch, DataInfo, Outputs
-from stillhouse.taps import Tapped
+from stillhouse.taps import Tapped, probe
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
 
@@ -119,18 +119,15 @@ def test_recorded_value_and_gradients_with_a_temperature() -> None:
 
 
 def test_unequal_numbers_of_stages_leave_none_out() -> None:
-    method = SemCKD()
-    distillation = Distillation(
-        zoo("resnet8", 10), zoo("vgg8", 10), [method], DataInfo(10, 32, torch.arange(10), batch_size=8)
-    )
+    method, net = SemCKD(), Tapped(zoo("vgg8", 10))
+    Distillation(zoo("resnet8", 10), net, [method], DataInfo(10, 32, torch.arange(10), batch_size=8))
+    teacher = probe(net, 32)
     assert method.spots == [(f"stage{i}", f"stage{j}") for i in (1, 2, 3) for j in (1, 2, 3, 4)]
     assert [len(modules) for modules in (method.queries, method.keys, method.regressors)] == [3, 4, 12]
-    channels = [
-        regressor(torch.zeros(2, c, 2, 2)).shape[1]
-        for regressor, c in zip(method.regressors, [16] * 4 + [32] * 4 + [64] * 4, strict=True)
-    ]
-    assert channels == 3 * [128, 256, 512, 512]
-    assert "attention_s3_t4" in distillation.methods["SemCKD"].observations()
+    predicted = [teacher[t].shape[1] for _, t in method.spots]
+    last = [list(regressor.children())[-1] for regressor in method.regressors]
+    assert [layer.out_channels for layer in last if isinstance(layer, nn.Conv2d)] == predicted
+    assert "attention_s3_t4" in method.observations()
 
 
 def test_places_that_are_given_all_meet() -> None:
@@ -157,7 +154,7 @@ def test_batches_of_other_sizes() -> None:
     method = _built(SemCKD(), stages, stages, batch_size=6)
     with pytest.raises(ValueError, match="SemCKD was built for 6 images a batch, but here are 8"):
         method(stages, stages, _batch())
-    with pytest.raises(ValueError, match="SemCKD needs a --batch_size of 4 or more .* not 3"):
+    with pytest.raises(ValueError, match=r"SemCKD needs a --batch_size of 4 or more .* not 3"):
         _built(SemCKD(), stages, stages, batch_size=3)
     assert _built(SemCKD(), stages, stages, batch_size=9)(stages, stages, _batch()).shape == (8,)  # 9 / 4 rounds down
 

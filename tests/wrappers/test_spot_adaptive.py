@@ -1,21 +1,27 @@
 import copy
 import json
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from math import sqrt
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from stillhouse.distillation import Distillation
+from stillhouse.layers.routes import Junction
 from stillhouse.method import Method, SpotMethod
-from stillhouse.methods import AT, CC, CE, CRD, FT, KD, NST, PKT, RKD, SP, VID, FitNet
+from stillhouse.methods import AT, CC, CE, CRD, DIST, FT, KD, NST, PKT, RKD, SP, VID, FitNet
 from stillhouse.models import zoo
+from stillhouse.modes import in_eval_mode
 from stillhouse.outputs import Batch, DataInfo, Outputs
 from stillhouse.recipe import Optimizer, Recipe
+from stillhouse.streams import seeded
 from stillhouse.taps import Tapped
 from stillhouse.wrappers import SpotAdaptive
 from tests.golden.closed_form import fill, u
@@ -32,7 +38,8 @@ METHODS: dict[str, Callable[[float], SpotMethod]] = {
     "NST": NST,
     "CRD": lambda beta: CRD(beta, num_negatives=12),
 }
-MODES = {"adaptive": "adaptive", "adaptive + prior 10": "adaptive", "reverse": "anti", "baseline": "always"}
+Mode = Literal["adaptive", "anti", "random", "always", "never", "joint"]
+MODES: dict[str, Mode] = {"adaptive": "adaptive", "reverse": "anti", "baseline": "always"}
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ class Reproduction:
             _fill(self.sakd.routes.parameters(), norms, 500)
             _fill(self.sakd.policy.parameters(), norms, 600)
             self.sakd.policy.linear.bias.data[::2] += golden.prior
+        if isinstance(self.method, CC):
+            self.method.teacher_connectors.requires_grad_(False)  # this code, unlike others, detaches what they return
         if isinstance(self.method, CRD):
             self._remember(self.method)
         self.optimizer = Optimizer(self.distillation.phases(1)[-1], Recipe(lr=lr, milestones=()))
@@ -166,8 +175,10 @@ class Reproduction:
             method.after_step(batch)
 
     def groups(self) -> dict[str, list[Tensor]]:
-        learned = list(self.method.translators.parameters() if isinstance(self.method, FT) else self.method.parameters())
-        groups = {
+        learned = list(
+            self.method.translators.parameters() if isinstance(self.method, FT) else self.method.parameters()
+        )
+        groups: dict[str, Iterable[Tensor]] = {
             "student_params": list(self.distillation.student.parameters()),
             "student_running_stats": _running(self.distillation.student),
             "loss_modules": learned,
@@ -211,7 +222,7 @@ def test_steps_come_out_as_in_the_published_code(name: str) -> None:
         if step.decisions is not None and step.scores is not None:
             gates = seen["gates"]
             assert ["".join("1" if gate else "0" for gate in row) for row in gates.tolist()] == step.decisions
-            assert set(gates.unique().tolist()) <= {0.0, 1.0}
+            assert torch.equal(gates, gates.round())
             assert near(_l2([seen["scores"]]), step.scores[0])
             assert near(seen["scores"].sum().item(), step.scores[1], step.scores[0])
             agent = (seen["SpotAdaptive"] - seen["KD"] - seen[golden.method]).item()
@@ -243,3 +254,429 @@ def test_steps_come_out_as_in_the_published_code(name: str) -> None:
 def _mean(numbers: Iterable[float]) -> float:
     numbers = list(numbers)
     return sum(numbers) / len(numbers)
+
+
+# Laws, on small images.
+
+SIZE, CLASSES, SAMPLES = 16, 10, 40
+DATA = DataInfo(CLASSES, SIZE, torch.arange(SAMPLES) % CLASSES, batch_size=8)
+
+
+@dataclass
+class Lesson:
+    distillation: Distillation
+    teacher: Tapped
+
+    @classmethod
+    def of(cls, *methods: Method, teacher: str = "resnet14", student: str = "resnet8") -> "Lesson":
+        with seeded(0, "networks"):
+            t = Tapped(zoo(teacher, CLASSES)).double().requires_grad_(False).eval()
+            s = zoo(student, CLASSES).double()
+        _wake(t)
+        return cls(Distillation(s, t, methods, DATA).train(), t)
+
+    @property
+    def sakd(self) -> SpotAdaptive:
+        (found,) = (m for _, m in self.distillation.named_methods() if isinstance(m, SpotAdaptive))
+        return found
+
+    def terms(self, step: int = 0) -> dict[str, Tensor]:
+        batch = _batch(step)
+        with torch.no_grad():
+            said = self.teacher(batch.images)
+        terms: dict[str, Tensor] = self.distillation(batch, said)
+        return terms
+
+    def learn(self, steps: int, first: int = 0, optimizer: Optimizer | None = None) -> Optimizer:
+        optimizer = optimizer or Optimizer(self.distillation.phases(1)[-1], Recipe(milestones=()))
+        for step in range(first, first + steps):
+            optimizer.step(self.terms(step))
+        return optimizer
+
+
+def _wake(net: nn.Module) -> None:
+    """Running statistics unlike the initial ones, so that train and eval mode differ as in a trained network."""
+    for i, buffer in enumerate(_running(net)):
+        buffer.copy_(0.8 + 0.4 * u(buffer.shape, i).abs())
+
+
+def _batch(step: int = 0) -> Batch:
+    indices = (8 * step + torch.arange(8)) % SAMPLES
+    return Batch(u((8, 3, SIZE, SIZE), step), indices % CLASSES, indices, epoch=step / 5, step=step)
+
+
+def _equal(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
+
+
+def _features() -> list[SpotMethod]:
+    return [KD(1.0), FitNet(10.0), AT(), SP(at="last_stage"), RKD(0.1)]
+
+
+def test_always_is_the_terms_by_themselves() -> None:
+    wrapped, plain = Lesson.of(CE(), SpotAdaptive(_features(), mode="always")), Lesson.of(CE(), *_features())
+    wrapped.learn(3)
+    plain.learn(3)
+    assert _equal(wrapped.distillation.student, plain.distillation.student)
+    assert torch.equal(
+        torch.cat([p.flatten() for p in wrapped.distillation.methods.parameters()]),
+        torch.cat([p.flatten() for p in plain.distillation.methods.parameters()]),
+    )
+
+
+def test_never_is_cross_entropy() -> None:
+    wrapped, plain = Lesson.of(CE(), SpotAdaptive(_features(), mode="never")), Lesson.of(CE())
+    wrapped.learn(3)
+    plain.learn(3)
+    assert _equal(wrapped.distillation.student, plain.distillation.student)
+
+
+def test_anti_distils_the_others() -> None:
+    adaptive, anti = (Lesson.of(SpotAdaptive(_features(), mode=mode, prior=0.5)) for mode in ("adaptive", "anti"))
+    seen: list[Tensor] = []
+    for lesson in (adaptive, anti):
+        sakd = lesson.sakd
+        distil = sakd.distil
+
+        def spied(
+            student: Outputs,
+            teacher: Outputs,
+            on: Tensor,
+            batch: Batch,
+            distil: Callable[..., dict[str, Tensor]] = distil,
+        ) -> dict[str, Tensor]:
+            seen.append(on)
+            return distil(student, teacher, on, batch)
+
+        sakd.distil = spied  # type: ignore[method-assign]
+        lesson.terms()
+    assert 0 < seen[0].mean() < 1
+    assert torch.equal(seen[0], 1 - seen[1])
+    for key in ("agent", "routed_loss"):
+        assert torch.equal(adaptive.sakd.means.read()[key], anti.sakd.means.read()[key])
+
+
+@pytest.mark.parametrize("mode", ["adaptive", "anti", "joint"])
+def test_student_learns_nothing_from_the_routes(mode: Mode) -> None:
+    lesson = Lesson.of(SpotAdaptive([KD(), AT()], mode=mode, gamma=2.0, prior=0.0))
+    student, sakd = lesson.distillation.student, lesson.sakd
+    distil, plain = sakd.distil, copy.deepcopy(student)
+    parts: dict[str, Tensor] = {}
+
+    def spied(student: Outputs, teacher: Outputs, on: Tensor, batch: Batch) -> dict[str, Tensor]:
+        parts.update(distil(student, teacher, on, batch))
+        return dict(parts)
+
+    sakd.distil = spied  # type: ignore[method-assign]
+    modes = {module: module.training for module in student.modules()}
+    total = lesson.terms()["SpotAdaptive"]
+    plain(_batch().images)
+    assert all(torch.equal(a, b) for a, b in zip(_running(student), _running(plain), strict=True))
+    assert modes == {module: module.training for module in student.modules()}
+    assert all(parameter.requires_grad for parameter in student.parameters())
+
+    parameters = [*student.parameters()]
+    expected = torch.autograd.grad(sum(parts.values()), parameters, retain_graph=True)  # type: ignore[arg-type]
+    actual = torch.autograd.grad(total, parameters, retain_graph=True)
+    assert all(torch.equal(a, b) for a, b in zip(actual, expected, strict=True))
+    agent = [*sakd.policy.parameters(), *sakd.routes.parameters()]
+    assert all(
+        g.abs().sum() > 0 for g in torch.autograd.grad(total, [sakd.policy.linear.weight, sakd.policy.linear.bias])
+    )
+    assert not {id(p) for p in agent} & {id(p) for p in parameters}
+
+
+def test_teacher_is_left_alone_unless_it_learns_along() -> None:
+    for mode in ("adaptive", "joint"):
+        lesson = Lesson.of(CE(), SpotAdaptive([KD(), AT()], mode=mode, prior=0.0))
+        before = copy.deepcopy(lesson.teacher)
+        lesson.learn(2)
+        assert _equal(lesson.teacher, before)
+        assert all(parameter.grad is None and not parameter.requires_grad for parameter in lesson.teacher.parameters())
+        own = lesson.sakd.teacher
+        if own is not None:
+            trained, untrained = own.state_dict(), before.state_dict()
+            assert all(not torch.equal(trained[name], value) for name, value in untrained.items())
+
+
+def test_one_optimiser_with_groups_is_two_optimisers() -> None:
+    one, two = (
+        Lesson.of(CE(), SpotAdaptive([KD(1.0), FitNet(1.0), AT()], gamma=2.0, prior=0.0, agent_lr=0.3))
+        for _ in range(2)
+    )
+    one.learn(3)
+    agent = [*two.sakd.policy.parameters(), *two.sakd.routes.parameters()]
+    main = [p for p in two.distillation.parameters() if all(p is not q for q in agent)]
+    optimizers = {
+        "agent": torch.optim.SGD(agent, 0.3 * 0.05, momentum=0.9, weight_decay=1e-3),
+        "main": torch.optim.SGD(main, 0.05, momentum=0.9, weight_decay=5e-4),
+    }
+    agent_loss, losses = two.sakd.agent_loss, list[Tensor]()
+
+    def spied(routed: Tensor, student: Outputs, gates: Tensor, batch: Batch) -> Tensor:
+        losses.append(agent_loss(routed, student, gates, batch))
+        return losses[-1]
+
+    two.sakd.agent_loss = spied  # type: ignore[method-assign]
+    for step in range(3):
+        total = torch.stack([*two.terms(step).values()]).sum()
+        gradients = torch.autograd.grad(losses[-1], agent, retain_graph=True)
+        for parameter, gradient in zip(main, torch.autograd.grad(total, main), strict=True):
+            parameter.grad = gradient
+        for parameter, gradient in zip(agent, gradients, strict=True):
+            parameter.grad = gradient
+        for optimizer in optimizers.values():
+            optimizer.step()
+    for a, b in zip(one.distillation.parameters(), two.distillation.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("terms", [[KD], [KD, AT], [KD, RKD], [FitNet, SP]])
+def test_shared_and_naive_routing_give_the_same_updates(terms: list[Callable[[], SpotMethod]]) -> None:
+    shared, naive = (Lesson.of(CE(), SpotAdaptive([term() for term in terms], prior=0.0)) for _ in range(2))
+    routes = naive.sakd.routes
+
+    def from_the_images(student: Outputs, teacher: Outputs, gates: Tensor, batch: Batch) -> Tensor:
+        """As described: everything runs anew, in full, and nothing is frozen."""
+        s = t = batch.images
+        with in_eval_mode(student.net):
+            for i, (s_piece, t_piece) in enumerate(zip(*routes.pieces, strict=True)):
+                s, t = s_piece(s), t_piece(t)
+                a = gates[:, i].reshape(-1, *[1] * (s.ndim - 1))
+                if i < len(routes.junctions):
+                    junction = routes.junctions[i]
+                    assert isinstance(junction, Junction)
+                    hint, anti_hint = junction.to_teacher(s), junction.to_student(t)
+                    s, t = (1 - a) * s + a * anti_hint, (1 - a) * hint + a * t
+        return a * t + (1 - a) * s
+
+    losses = list[Tensor]()
+    routes.forward = from_the_images  # type: ignore[method-assign]
+    agent_loss = naive.sakd.agent_loss
+
+    def spied(routed: Tensor, student: Outputs, gates: Tensor, batch: Batch) -> Tensor:
+        losses.append(agent_loss(routed, student, gates, batch))
+        return losses[-1]
+
+    naive.sakd.agent_loss = spied  # type: ignore[method-assign]
+    optimizer = Optimizer(naive.distillation.phases(1)[-1], Recipe(milestones=()))
+    for step in range(2):
+        total = torch.stack([*naive.terms(step).values()]).sum()
+        agent = [*naive.sakd.policy.parameters(), *naive.sakd.routes.parameters()]
+        main = [p for p in naive.distillation.parameters() if all(p is not q for q in agent)]
+        gradients = torch.autograd.grad(losses[-1], agent, retain_graph=True)
+        rest = torch.autograd.grad(total - losses[-1], main)
+        for parameter, gradient in zip([*agent, *main], [*gradients, *rest], strict=True):
+            parameter.grad = gradient
+        optimizer.sgd.step()
+    shared.learn(2)
+    for a, b in zip(shared.distillation.parameters(), naive.distillation.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-13)
+    for x, y in zip(shared.distillation.buffers(), naive.distillation.buffers(), strict=True):
+        torch.testing.assert_close(x, y)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student"), [("vgg8", "resnet8"), ("ShuffleV1", "vgg8"), ("wrn_16_1", "MobileNetV2")]
+)
+def test_networks_with_different_stages(teacher: str, student: str) -> None:
+    sakd = SpotAdaptive([KD(), AT(), SP(), FitNet(at="last_stage"), CC()])
+    lesson = Lesson.of(CE(), sakd, teacher=teacher, student=student)
+    names = [(place.student, place.teacher) for place in sakd.places]
+    assert names[-2:] == [("embedding", "embedding"), ("logits", "logits")]
+    assert len(names) == 5 + (
+        min(len(net.anatomy.stages) for net in (lesson.teacher, lesson.distillation.student)) == 4
+    )
+    assert sakd.policy.linear.bias[::2].abs().max() < 1  # no prior
+    optimizer = lesson.learn(2)
+    assert all(torch.isfinite(p).all() for p in lesson.distillation.parameters())
+    for parameter in sakd.routes.parameters():
+        assert any(parameter is p for p in optimizer.parameters)
+        assert parameter.grad is not None
+
+
+def test_prior_begins_with_distillation_everywhere() -> None:
+    lesson = Lesson.of(SpotAdaptive([KD(), AT()]))
+    for step in range(5):
+        lesson.terms(step)
+    observed = lesson.sakd.observations()
+    assert all(observed[f"likely_{place.student}"] > 0.999 for place in lesson.sakd.places)
+    assert lesson.sakd.decisions.latest.double().mean() > 0.99
+
+
+def test_temperature_scales_gradients_only() -> None:
+    gradients, decisions = [], []
+    for temperature in (1.0, 5.0):
+        lesson = Lesson.of(SpotAdaptive([KD(), AT()], temperature=temperature, prior=0.0))
+        loss = lesson.terms()["SpotAdaptive"]
+        gradients.append(torch.autograd.grad(loss, lesson.sakd.policy.linear.weight)[0])
+        decisions.append(lesson.sakd.decisions.latest)
+    assert torch.equal(*decisions)
+    assert gradients[0].norm() > 2 * gradients[1].norm()
+
+
+def test_decisions_follow_their_probability() -> None:
+    lesson = Lesson.of(SpotAdaptive([KD(), AT()], prior=0.7))
+    one, often = u((1, 3, SIZE, SIZE), 1), torch.zeros(20_000, dtype=torch.int64)
+    said = [
+        replace(outputs, tapped={"embedding": outputs["embedding"]}).rows(often)
+        for outputs in (lesson.distillation.student.eval()(one), lesson.teacher(one))
+    ]
+    gates, probability = lesson.sakd.policy(*said, _batch(3))
+    torch.testing.assert_close(gates.mean(0), probability.mean(0), rtol=0, atol=0.02)
+    assert (probability[0] - probability[1]).abs().max() == 0
+
+
+def test_random_decides_by_lot() -> None:
+    lesson = Lesson.of(SpotAdaptive([KD(), AT()], mode="random", rate=0.25))
+    assert not lesson.sakd.is_routed
+    for step in range(5):
+        lesson.terms(step)
+    latest = lesson.sakd.decisions.latest
+    assert 0.15 < latest.double().mean() < 0.35
+    assert len(latest.unique(dim=1).T) == len(lesson.sakd.places)  # type: ignore[no-untyped-call]
+    again = Lesson.of(SpotAdaptive([KD(), AT()], mode="random", rate=0.25))
+    again.terms(4)
+    assert torch.equal(latest[32:], again.sakd.decisions.latest[32:])  # a decision depends on the step only
+
+
+def test_fixed_spots_are_not_decided() -> None:
+    fixed = {"stage1": False, "logits": True}
+    for mode in ("adaptive", "anti", "random"):
+        lesson = Lesson.of(SpotAdaptive([KD(), AT()], mode=mode, fixed=fixed, prior=0.0))
+        for step in range(5):
+            lesson.terms(step)
+        observed = lesson.sakd.observations()
+        assert observed["on_stage1"] == observed["likely_stage1"] == 0
+        assert observed["on_logits"] == observed["likely_logits"] == 1
+        assert 0 < observed["on_stage2"] < 1
+    plain = Lesson.of(KD(), AT(at=[("stage2", "stage2"), ("stage3", "stage3")]))
+    fixed |= {"stage2": True, "stage3": True}
+    expected = torch.stack([*plain.terms().values()]).sum()
+    torch.testing.assert_close(
+        Lesson.of(SpotAdaptive([KD(), AT()], mode="never", fixed=fixed)).terms()["SpotAdaptive"], expected
+    )
+    with pytest.raises(ValueError, match=r"fixed names 'stage9', which is no spot .* stage1, stage2, stage3, logits"):
+        Lesson.of(SpotAdaptive([KD(), AT()], fixed={"stage9": True}))
+
+
+def test_refuses_spots_that_cross() -> None:
+    crossing = AT(at=[("stage1", "stage3"), ("stage3", "stage1")])
+    with pytest.raises(ValueError, match=r"SpotAdaptive: its spots cross \(stage1 with stage3, stage3 with stage1"):
+        Lesson.of(SpotAdaptive([KD(), crossing]))
+
+
+def test_two_terms_at_one_place_share_a_decision() -> None:
+    sakd = SpotAdaptive([KD(), AT(), SP(at="last_stage"), NST(at="map")])
+    Lesson.of(sakd)
+    assert [place.student for place in sakd.places] == ["stage1", "stage2", "stage3", "logits"]
+
+
+def test_resume_equals_no_interruption() -> None:
+    through, stopped, resumed = (
+        Lesson.of(CE(), SpotAdaptive([KD(), FitNet(), CRD(num_negatives=8)], prior=0.0)) for _ in range(3)
+    )
+    through.learn(3)
+    optimizer = stopped.learn(2)
+    resumed.distillation.load_state_dict(stopped.distillation.state_dict())
+    fresh = Optimizer(resumed.distillation.phases(1)[-1], Recipe(milestones=()))
+    fresh.sgd.load_state_dict(optimizer.sgd.state_dict())
+    resumed.learn(1, first=2, optimizer=fresh)
+    assert _equal(through.distillation, resumed.distillation)
+    assert not any("model" in name for name in through.sakd.state_dict())  # neither network is a part of the method
+
+
+def test_copy_routes_through_its_own_student() -> None:
+    lesson = Lesson.of(CE(), SpotAdaptive([KD(), AT()], prior=0.0))
+    twin = Lesson(copy.deepcopy(lesson.distillation), lesson.teacher)
+    inside = {id(p) for piece in twin.sakd.routes.pieces[0] for p in piece.parameters()}
+    assert inside == {id(p) for p in twin.distillation.student.parameters()}
+    lesson.learn(1)
+    twin.learn(1)
+    assert _equal(lesson.distillation, twin.distillation)
+
+
+def test_routes_run_in_the_precision_of_the_student() -> None:
+    lesson = Lesson.of(CE(), SpotAdaptive([KD(), AT()], prior=0.0))
+    lesson.distillation.float()
+    lesson.teacher.float()
+    batch = replace(_batch(), images=_batch().images.float())
+    seen: list[torch.dtype] = []
+    conv = lesson.distillation.student.module("layer3.0.conv1")
+    conv.register_forward_hook(lambda module, args, value: seen.append(value.dtype))
+    for dtype, enabled in ((torch.bfloat16, True), (torch.float32, False)):
+        seen.clear()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            with torch.no_grad():
+                said = lesson.teacher(batch.images)
+            terms = lesson.distillation(batch, said)
+        torch.autograd.backward(torch.stack([*terms.values()]).sum())
+        assert seen == [dtype, dtype]  # the student's own pass, and the routes'
+        assert {term.dtype for term in terms.values()} == {torch.float32}
+        assert all(torch.isfinite(term) for term in terms.values())
+
+
+def test_no_graph_stays_behind() -> None:
+    lesson = Lesson.of(CE(), SpotAdaptive([KD(), AT(), CRD(num_negatives=8)], prior=0.0))
+    held: list[weakref.ref[Tensor]] = []
+    lesson.sakd.routes.register_forward_hook(lambda module, args, routed: held.append(weakref.ref(routed)))
+    terms = lesson.terms()
+    torch.autograd.backward(torch.stack([*terms.values()]).sum())
+    del terms
+    assert held[0]() is None
+    assert not any(buffer.requires_grad for buffer in lesson.distillation.buffers())
+
+
+def test_nothing_waits_for_the_device() -> None:
+    """Fake tensors have no values, so whatever asks for one fails."""
+    terms = [KD(), AT(), SP(), RKD(), CC(correlation="consecutive"), PKT(), CRD(num_negatives=8)]
+    lesson = Lesson.of(CE(), SpotAdaptive(terms, prior=0.0))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        losses = torch.stack([*lesson.terms().values()])
+        torch.autograd.backward(losses.sum())
+        with pytest.raises(DataDependentOutputException):
+            losses[0].item()
+
+
+def test_observes_what_was_decided() -> None:
+    lesson = Lesson.of(CE(), SpotAdaptive([KD(), AT()], prior=0.0))
+    lesson.learn(2)
+    observed = lesson.sakd.observations()
+    places = ["stage1", "stage2", "stage3", "logits"]
+    assert list(observed) == [
+        *["KD", "AT", "agent", "routed_loss", "routed_top1"],
+        *[f"{what}_{place}" for what in ("on", "likely", "changed") for place in places],
+    ]
+    latest = lesson.sakd.decisions.latest[:16].double()
+    assert [observed[f"on_{place}"].item() for place in places] == latest.mean(0).tolist()
+
+
+@pytest.mark.parametrize("names", [(), (3,), (1, 6), (0, 2, 3, 7), tuple(range(8))])
+@pytest.mark.parametrize("method", [*METHODS, "KD", "DIST", "CC of the paper"])
+def test_a_loss_of_some_samples_is_that_of_their_batch(method: str, names: tuple[int, ...]) -> None:
+    others = {"KD": KD, "DIST": DIST, "CC of the paper": CC}
+    lesson = Lesson.of((METHODS | others)[method](1.0))
+    (term,) = (m.eval() for _, m in lesson.distillation.named_methods())
+    assert isinstance(term, SpotMethod)
+    batch = _batch()
+    keep = torch.tensor(names, dtype=torch.int64)
+    on = torch.zeros(8, dtype=torch.float64).index_fill(0, keep, 1)
+    student, teacher = lesson.distillation.student(batch.images), lesson.teacher(batch.images)
+    if isinstance(term, CRD):
+        drawn = term.candidates(batch)
+        term.candidates = lambda some: drawn[: len(some.labels)] if some is batch else drawn[some.indices]  # type: ignore
+    spot = term.spots[-1]
+    masked = on * term.loss_at(spot, student, teacher, replace(batch, on=on))
+    assert torch.isfinite(masked).all()
+    if not names:
+        assert masked.mean() == 0
+        return
+    alone = term.loss_at(spot, student.rows(keep), teacher.rows(keep), batch.rows(keep)).mean() * len(names) / 8
+    torch.testing.assert_close(masked.mean(), alone, rtol=1e-10, atol=1e-13)
+    if alone.requires_grad:
+        parameters = [*lesson.distillation.student.parameters()]
+        expected = torch.autograd.grad(alone, parameters, allow_unused=True, retain_graph=True)
+        actual = torch.autograd.grad(masked.mean(), parameters, allow_unused=True)
+        for a, b in zip(actual, expected, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-11)

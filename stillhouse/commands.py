@@ -1,0 +1,230 @@
+"""What the commands do, once their options are read."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from inspect import getdoc, signature
+from pathlib import Path
+from typing import Any
+
+from .anatomy import Anatomy
+from .assembly import PRETRAINED, NetworkSource, Setting, Teacher, lesson_alone, lesson_taught, trained
+from .catalogue import Spelled, catalogue, parse
+from .checkpoints import about_weights, load_weights
+from .classroom import Classroom, Lesson
+from .data import DATASETS, Data
+from .display import Display
+from .evaluation import evaluate, size_of
+from .gate import check_classes, check_teacher, normalisation_note
+from .models import MODELS
+from .recipe import Recipe
+from .report import Line, comparison, listing
+from .train import fit
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train.
+
+    Args:
+        model: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
+            `package.module:callable` or `file.py:callable`.
+        weights: A file of weights to begin with, or `pretrained` for timm's or torchvision's own.
+        anatomy: Where its landmarks are, if they are to be other than found.
+    """
+
+    model: str = "resnet32"
+    weights: str | None = None
+    anatomy: Anatomy | None = None
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """Who teaches whom, and how.
+
+    Args:
+        teacher: The folder of a finished run, or a network as for --student; without --teacher_weights it is trained
+            first, as `stillhouse train` would.
+        teacher_weights: A file with the teacher's trained weights, or `pretrained` for timm's or torchvision's own.
+        student: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
+            `package.module:callable` or `file.py:callable`.
+        student_weights: A file of weights to begin with, or `pretrained` for timm's or torchvision's own.
+        methods: What the student learns from (`stillhouse list methods`): CE,KD,AT or 'CE, KD(temperature=2),
+            my_kd.py:MyKD'. Weights and other arguments have their papers' values when left out.
+        baseline: Also train the student by itself, to see what distillation gained.
+        teacher_anatomy: Where the teacher's landmarks are, if they are to be other than found.
+        student_anatomy: The same for the student.
+    """
+
+    teacher: str = "resnet32"
+    teacher_weights: str | None = None
+    student: str = "resnet8"
+    student_weights: str | None = None
+    methods: str | list[str] = "CE(weight=0.1), KD(weight=0.9)"
+    baseline: bool = True
+    teacher_anatomy: Anatomy | None = None
+    student_anatomy: Anatomy | None = None
+
+    def spelled(self) -> list[Spelled]:
+        """Raises ValueError where `methods` is no list of methods."""
+        return parse(self.methods if isinstance(self.methods, str) else ", ".join(self.methods))
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to measure.
+
+    Args:
+        model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
+        weights: A file with the network's weights, where `model` is a name.
+    """
+
+    model: str
+    weights: str | None = None
+
+
+def train(options: TrainOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:
+    """Train a network by itself."""
+    source = NetworkSource(options.model, options.weights, options.anatomy)
+    lesson = lesson_alone(source, data, recipe, setting)
+    _train_alone(lesson, setting, data, display)
+    parameters, macs = size_of(lesson.model, data.info.image_size)
+    line = Line(source.short, parameters, macs, *_outcome(lesson))
+    display.console.print(comparison([line], f"{data.name}, {recipe.epochs} epochs, seed {setting.seed}"))
+    display.say(f"kept in {lesson.run.folder}")
+
+
+def _train_alone(lesson: Lesson, setting: Setting, data: Data, display: Display) -> None:
+    if lesson.run.is_done:
+        display.say(f"{lesson.name}: already trained, {lesson.run.folder}")
+        return
+    display.say(f"{lesson.name}: {lesson.epochs} epochs, {lesson.run.folder}")
+    fit(Classroom(None, [lesson]), data, setting.torch_device(), display)
+
+
+def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:
+    """Teach a student what a teacher knows."""
+    device = setting.torch_device()
+    spelled = options.spelled()
+    source = NetworkSource(options.student, options.student_weights, options.student_anatomy)
+    source.build(data, setting.seed)  # a misspelt student shall not wait for the teacher's training
+    teacher = _teacher(options, setting, recipe, data, display)
+    scores = evaluate(teacher.net.model.to(device), data.validation or data.test, device)
+    check_teacher(teacher.name, scores, data, teacher.about)
+    note = normalisation_note(teacher.about, data)
+    if note:
+        display.say(f"note: {note}")
+
+    config = {key: value for key, value in dataclasses.asdict(options).items() if key != "methods"}
+    taught = lesson_taught(source, teacher, spelled, data, recipe, setting, config)
+    lessons = [lesson_alone(source, data, recipe, setting), taught] if options.baseline else [taught]
+    display.say(f"teacher {teacher.short}: {scores.top1:.2f} % top-1; {teacher.net.anatomy.describe()}")
+    display.say(f"student {source.short}: {taught.distillation.student.anatomy.describe()}")
+    for line in taught.distillation.describe_spots():
+        display.say(f"  {line}")
+    for lesson in lessons:
+        display.say(f"{lesson.name}: {'already trained, ' if lesson.run.is_done else ''}{lesson.run.folder}")
+    waiting = [lesson for lesson in lessons if not lesson.run.is_done]
+    if waiting:
+        fit(Classroom(teacher.net, waiting), data, device, display, scores)
+    display.console.print(_table(teacher, lessons, setting, recipe, data, display))
+
+
+def _table(
+    teacher: Teacher, lessons: Sequence[Lesson], setting: Setting, recipe: Recipe, data: Data, display: Display
+) -> Any:
+    """The teacher and its students as they are on the test images now."""
+    device = setting.torch_device()
+    said = evaluate(teacher.net.model, data.test, device)
+    lines = [Line(f"{teacher.short} (teacher)", *size_of(teacher.net.model, data.info.image_size), said.top1)]
+    for lesson in lessons:
+        load_weights(lesson.model, lesson.run.folder / "student.safetensors")
+        scores = evaluate(lesson.model.to(device), data.test, device)
+        _, best = _outcome(lesson)
+        size = size_of(lesson.model, data.info.image_size)
+        lines.append(Line(lesson.name, *size, scores.top1, best, scores.agreement(said)))
+    return comparison(lines, f"{data.name}, {recipe.epochs} epochs, seed {setting.seed}")
+
+
+def _outcome(lesson: Lesson) -> tuple[float, float]:
+    result = lesson.run.result
+    return float(str(result["top1"])), float(str(result["best_top1"]))
+
+
+def _teacher(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> Teacher:
+    """The trained teacher: of a run, from a file, or trained now."""
+    device = setting.torch_device()
+    if _is_trained(options.teacher):
+        if options.teacher_weights:
+            raise ValueError(f"--teacher {options.teacher} already has weights; leave out --teacher_weights")
+        return trained(options.teacher, data, options.teacher_anatomy, device)
+    source = NetworkSource(options.teacher, options.teacher_weights, options.teacher_anatomy)
+    if source.weights:
+        return _with_weights(source, setting, data)
+    lesson = lesson_alone(source, data, recipe, setting)
+    if not lesson.run.is_done:
+        display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")
+    _train_alone(lesson, setting, data, display)
+    return trained(str(lesson.run.folder), data, options.teacher_anatomy, device)
+
+
+def _with_weights(source: NetworkSource, setting: Setting, data: Data) -> Teacher:
+    model = source.build(data, setting.seed).to(setting.torch_device()).eval()
+    known = {} if source.weights == PRETRAINED else about_weights(Path(str(source.weights)).expanduser())
+    return Teacher(source.tapped(model, data), source.name, known)
+
+
+def _is_trained(name: str) -> bool:
+    """Whether this is the place of a trained network, not the name of one; names of the zoo win over folders."""
+    place = Path(name).expanduser()
+    if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
+        raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")
+    return place.exists() and ":" not in name and name not in MODELS
+
+
+def measure(options: EvaluateOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:
+    """Measure a trained network on the held-out images of a data set."""
+    device = setting.torch_device()
+    if _is_trained(options.model):
+        if options.weights:
+            raise ValueError(f"{options.model} already has weights; leave out --weights")
+        net = trained(options.model, data, None, device)
+    elif options.weights is None:
+        raise ValueError(f"{options.model} is a network without weights; give its --weights, or the folder of a run")
+    else:
+        net = _with_weights(NetworkSource(options.model, options.weights), setting, data)
+    scores = evaluate(net.net.model.to(device), data.test, device)
+    check_classes(f"the network {net.name}", scores, data, net.about)
+    parameters, macs = size_of(net.net.model, data.info.image_size)
+    display.console.print(comparison([Line(net.short, parameters, macs, scores.top1)], data.name))
+    display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
+
+
+def show(what: str, display: Display) -> None:
+    """The catalogue of methods, the zoo, or the data sets."""
+    if what == "methods":
+        methods = [(name, _summary(cls), _weight(cls)) for name, cls in catalogue().items()]
+        display.console.print(listing(("method", "", "weight"), methods))
+        display.say("combine them: --methods 'CE, KD(temperature=2), AT'; your own: --methods 'CE, my_kd.py:MyKD'")
+    elif what == "models":
+        models = [(name, f"{sum(p.numel() for p in build(100).parameters()):,}") for name, build in MODELS.items()]
+        display.console.print(listing(("model", "parameters (100 classes)"), models))
+        display.say(
+            "and wrn_D_W for any D = 6n + 4, timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
+        )
+    else:
+        display.console.print(listing(("data", ""), [(name, _summary(read)) for name, read in DATASETS.items()]))
+        display.say("or a folder: CIFAR archives, Hugging Face parquet files, or train/CLASS/*.jpg and val/CLASS/*.jpg")
+
+
+def _summary(documented: object) -> str:
+    """The first paragraph of a docstring in one line."""
+    return " ".join((getdoc(documented) or "").partition("\n\n")[0].split())
+
+
+def _weight(cls: type) -> str:
+    default = signature(cls).parameters.get("weight")
+    return "" if default is None or default.default is default.empty else f"{default.default:g}"

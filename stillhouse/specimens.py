@@ -1,0 +1,132 @@
+"""Small networks of several kinds, in pairs, and batches for them: what `stillhouse check` tries methods on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from .anatomy import Anatomy
+from .models import ResNet
+from .outputs import Batch, DataInfo
+from .streams import seeded, stream
+
+CLASSES, SIZE, IMAGES, BATCH = 6, 16, 42, 8
+DATA = DataInfo(CLASSES, SIZE, torch.arange(IMAGES) % CLASSES, BATCH, strong_view=True)
+
+_narrow = partial(ResNet, 8, CLASSES, (4, 4, 8, 12))
+_wide = partial(ResNet, 14, CLASSES, (8, 8, 16, 24))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A student and a teacher of some kind, untrained."""
+
+    name: str
+    student_kind: Callable[[], nn.Module]
+    teacher_kind: Callable[[], nn.Module]
+
+    def student(self, seed: int = 0) -> nn.Module:
+        return _grown(self.student_kind, seed)
+
+    def teacher(self) -> nn.Module:
+        return _grown(self.teacher_kind, 1000)
+
+
+class PlainNet(nn.Module):
+    """(N, 3, 16, 16) -> (N, classes) in four stages, the first of half size, with strided convolutions, no shortcuts.
+
+    It declares no landmarks, its activations work in place, and a convolution follows the last stage.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 6, 10, 14, 18)
+        self.stages = nn.Sequential(*(_conv(a, b, 3, stride=2) for a, b in pairwise(widths)))
+        self.last = _conv(widths[-1], 32, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(32, CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.pool(self.last(self.stages(images))))
+        return logits
+
+
+class TinyViT(nn.Module):
+    """(N, 3, 16, 16) -> (N, classes) by four transformer blocks on a class token and 16 patches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width, patch = 16, 4
+        self.patches = nn.Conv2d(3, width, patch, patch)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + (SIZE // patch) ** 2, width))
+        self.blocks = nn.Sequential(*(_Transformer(width) for _ in range(4)))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.patches(images).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.class_token.expand(len(images), -1, -1), tokens], dim=1) + self.positions
+        logits: Tensor = self.head(self.norm(self.blocks(tokens))[:, 0])
+        return logits
+
+
+class _Transformer(nn.Module):
+    """(N, L, D) -> (N, L, D)"""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.mixing = nn.Linear(width, 3 * width)
+        self.widening, self.activation, self.narrowing = nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        query, key, value = self.mixing(self.norm1(tokens)).chunk(3, dim=2)
+        tokens = tokens + nn.functional.scaled_dot_product_attention(query, key, value)
+        grown: Tensor = tokens + self.narrowing(self.activation(self.widening(self.norm2(tokens))))
+        return grown
+
+
+PAIRS = (
+    Pair("a ResNet from a wider one", _narrow, _wide),
+    Pair("a ResNet from a deeper one", partial(ResNet, 8, CLASSES, (8, 8, 16, 24)), _wide),
+    Pair("four stages from three", PlainNet, _wide),
+    Pair("three stages from four", _narrow, PlainNet),
+    Pair("a transformer from a CNN", TinyViT, _wide),
+    Pair("a CNN from a transformer", _narrow, TinyViT),
+)
+
+
+def batch(step: int = 0, size: int = BATCH) -> Batch:
+    """Different images each step."""
+    draw = stream(0, "specimens", step)
+    rows = torch.randperm(IMAGES, generator=draw)[:size]
+    images, strong = torch.randn(2, size, 3, SIZE, SIZE, generator=draw).unbind()
+    views = torch.zeros(size, dtype=torch.int64)
+    return Batch(images, DATA.labels[rows], rows, views, strong, epoch=step / 100, step=step)
+
+
+@cache
+def _landmarks(kind: Callable[[], nn.Module]) -> Anatomy:
+    return Anatomy.of(kind(), SIZE)
+
+
+def _grown(kind: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """As if it had learned something: BatchNorms that have seen images and scale, a head with opinions."""
+    with seeded(seed, "specimen"):
+        net = kind()
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.normal_(module.bias, 0.0, 0.2)
+                nn.init.normal_(module.running_mean, 0.0, 0.2)
+        net.anatomy = _landmarks(kind)
+        return net
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))

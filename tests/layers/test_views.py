@@ -1,0 +1,32 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stillhouse.layers.views import needs_strong_view, strong_outputs
+from stillhouse.outputs import Outputs
+from stillhouse.taps import Tapped
+from tests.tiny import TINY_DATA, tiny
+
+
+def _said(strong: bool) -> Outputs:
+    net = Tapped(tiny())
+    second = Outputs(torch.ones(2, 5), {}, net) if strong else None
+    return Outputs(torch.zeros(2, 5), {}, net, strong=second)
+
+
+def test_data_says_whether_it_gives_two_views() -> None:
+    needs_strong_view(replace(TINY_DATA, strong_view=True))
+    with pytest.raises(ValueError, match="the data gives one only; load the data with strong_view=True"):
+        needs_strong_view(TINY_DATA)
+
+
+def test_both_networks_are_read() -> None:
+    student, teacher = _said(True), _said(True)
+    assert strong_outputs(student, teacher) == (student.strong, teacher.strong)
+
+
+@pytest.mark.parametrize(("student", "teacher", "who"), [(False, True, "student"), (True, False, "teacher")])
+def test_who_saw_one_view_only_is_named(student: bool, teacher: bool, who: str) -> None:
+    with pytest.raises(ValueError, match=rf"the {who} was not asked about the strong view; .*see\(batch\)"):
+        strong_outputs(_said(student), _said(teacher))

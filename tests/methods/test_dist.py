@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from stillhouse.distillation import Distillation
+from stillhouse.method import LogitMethod, Spot
+from stillhouse.methods import CE, DIST
+from stillhouse.outputs import Batch, Outputs
+from stillhouse.taps import Tapped
+from tests.golden.closed_form import u
+from tests.golden.softmax import softmax
+from tests.tiny import TINY_DATA, tiny, tiny_batch
+
+LOGITS = Spot("logits", "logits")
+
+
+def _pearson(one: list[float], other: list[float]) -> float:
+    one, other = ([x - sum(xs) / len(xs) for x in xs] for xs in (one, other))
+    squares = sum(x * x for x in one) * sum(x * x for x in other)
+    return float(sum(a * b for a, b in zip(one, other, strict=True)) / squares**0.5)
+
+
+def _loss(method: DIST, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    net = Tapped(tiny())
+    batch = replace(tiny_batch(len(student)), on=on)
+    return method.loss_at(LOGITS, Outputs(student, {}, net), Outputs(teacher, {}, net), batch)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_correlations_within_samples_and_within_classes(temperature: float) -> None:
+    student, teacher = 3 * u((6, 4), 1), 3 * u((6, 4), 2)
+    s, t = ([softmax(row, temperature) for row in logits.tolist()] for logits in (student, teacher))
+    inter = sum(1 - _pearson(s[n], t[n]) for n in range(6)) / 6
+    intra = sum(1 - _pearson([row[c] for row in s], [row[c] for row in t]) for c in range(4)) / 4
+    loss = _loss(DIST(beta=2, gamma=0.5, temperature=temperature), student, teacher)
+    assert loss.item() == pytest.approx(temperature**2 * (2 * inter + 0.5 * intra), rel=1e-7)  # torch adds 1e-8
+
+
+def test_only_samples_that_are_on_are_compared() -> None:
+    student, teacher = 3 * u((6, 4), 1), 3 * u((6, 4), 2)
+    on = torch.tensor([1.0, 0, 1, 1, 0, 1], dtype=torch.float64)
+    expected = _loss(DIST(), student[on > 0], teacher[on > 0])
+    torch.testing.assert_close(_loss(DIST(), student, teacher, on), expected)
+
+
+def test_the_same_network_is_free() -> None:
+    logits = 3 * u((6, 4), 1)
+    assert _loss(DIST(), logits, logits).item() == pytest.approx(0, abs=1e-7)
+
+
+def test_two_classes_can_only_agree_or_disagree_within_a_sample() -> None:
+    student, teacher = torch.tensor([[1.0, 0.0], [0.1, 0.0]]), torch.tensor([[5.0, 0.0], [0.0, 2.0]])
+    assert _loss(DIST(gamma=0, temperature=1), student, teacher).item() == pytest.approx((0 + 2) / 2, abs=1e-5)
+
+
+def test_nobody_on_has_no_gradient_and_no_nan() -> None:
+    student = (3 * u((4, 5), 1)).requires_grad_()
+    (gradient,) = torch.autograd.grad(_loss(DIST(), student, 3 * u((4, 5), 2), torch.zeros(4).double()), student)
+    assert gradient.abs().max() == 0
+
+
+def test_it_joins_other_terms_but_is_not_for_wrappers_of_single_samples() -> None:
+    teacher = Tapped(tiny(width=6, seed=1)).eval()
+    distillation = Distillation(tiny(), teacher, [CE(), DIST()], TINY_DATA)
+    batch: Batch = tiny_batch()
+    terms = distillation(batch, teacher(batch.images))
+    assert terms["DIST"].shape == ()
+    assert not issubclass(DIST, LogitMethod)

@@ -1,0 +1,60 @@
+"""Complaints in plain words: the nearest names, and what an option takes."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pytest
+from jsonargparse import ArgumentError, ArgumentParser
+
+from stillhouse.anatomy import Anatomy
+from stillhouse.spelling import misfit, nearest
+
+
+class Options:
+    def __init__(
+        self,
+        count: int = 1,
+        size: int | None = None,
+        rate: float = 0.5,
+        flag: bool = False,
+        places: Sequence[int] = (),
+        pair: tuple[float, ...] = (),
+        at: str | Sequence[tuple[str, str]] = "stages",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        anatomy: Anatomy | None = None,
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("count", "many", "takes a whole number, not many"),
+        ("count", 1.5, "takes a whole number, not 1.5"),
+        ("size", "large", "takes a whole number, not large"),
+        ("rate", "0,1", "takes a number, not 0,1"),
+        ("flag", "perhaps", "takes true or false, not perhaps"),
+        ("places", 3, "takes a list, not 3"),
+        ("pair", "1,2", "takes a list, not 1,2"),
+        ("at", 3, "takes text or a list, not 3"),
+        ("precision", "fp8", "takes one of 'float32', 'bfloat16', not fp8"),
+        ("anatomy", "layer1", "takes an anatomy such as '{stages: [layer1, layer2], head: fc}', not layer1"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_explained(name: str, value: object, expected: str) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Options, None)
+    with pytest.raises(ArgumentError) as caught:
+        parser.parse_object({name: value})
+    assert misfit(str(caught.value)) == (name, expected)
+
+
+def test_other_complaints_are_left_alone() -> None:
+    assert misfit("the following arguments are required: model") is None
+    assert misfit('Parser key "config":\n  Path is not a file: x') == ("config", "Path is not a file: x")
+
+
+def test_near_names_are_offered_as_they_are_spelt() -> None:
+    assert nearest("resent8", ["resnet8", "vgg8"]) == " Did you mean resnet8?"
+    assert nearest("SHUFFLEV3", ["ShuffleV1", "ShuffleV2", "vgg8"]) == " Did you mean ShuffleV2 or ShuffleV1?"
+    assert nearest("zebra", ["resnet8", "vgg8"]) == ""
