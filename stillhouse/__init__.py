@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         LogitMethod as LogitMethod,
         Method as Method,
         Phase as Phase,
+        RelationalMethod as RelationalMethod,
         Spot as Spot,
         SpotMethod as SpotMethod,
         Warmup as Warmup,
@@ -22,7 +23,10 @@ else:  # PyTorch takes seconds to import: a name brings its module when it is as
     _PUBLIC = {
         "anatomy": ("Anatomy",),
         "distillation": ("Distillation",),
-        "method": ("FeatureMethod", "Group", "LogitMethod", "Method", "Phase", "Spot", "SpotMethod", "Warmup"),
+        "method": (
+            *("FeatureMethod", "Group", "LogitMethod", "Method", "Phase", "RelationalMethod"),
+            *("Spot", "SpotMethod", "Warmup"),
+        ),
         "outputs": ("Batch", "DataInfo", "Outputs"),
         "taps": ("Tapped",),
     }

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from .anatomy import Anatomy
-from .assembly import PRETRAINED, NetworkSource, Setting, Teacher, lesson_alone, lesson_taught, trained
+from .assembly import PRETRAINED, NetworkSource, Setting, Teacher, lesson_alone, lesson_taught, rehearse, trained
 from .catalogue import Spelled, catalogue, parse
 from .checkpoints import about_weights, load_weights
 from .classroom import Classroom, Lesson
 from .data import DATASETS, Data
 from .display import Display
-from .evaluation import evaluate, size_of
+from .engine import compile_room, keep_large_blocks
+from .evaluation import Scores, evaluate, size_of
 from .gate import check_classes, check_teacher, normalisation_note
 from .models import MODELS
 from .recipe import Recipe
@@ -102,7 +103,15 @@ def _train_alone(lesson: Lesson, setting: Setting, data: Data, display: Display)
         display.say(f"{lesson.name}: already trained, {lesson.run.folder}")
         return
     display.say(f"{lesson.name}: {lesson.epochs} epochs, {lesson.run.folder}")
-    fit(Classroom(None, [lesson]), data, setting.torch_device(), display)
+    _fit(Classroom(None, [lesson]), data, setting, display)
+
+
+def _fit(room: Classroom, data: Data, setting: Setting, display: Display, scores: Scores | None = None) -> None:
+    keep_large_blocks()
+    note = compile_room(room) if setting.compile else None
+    if note:
+        display.say(f"note: {note}")
+    fit(room, data, setting.torch_device(), display, scores)
 
 
 def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:
@@ -110,8 +119,7 @@ def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Dat
     device = setting.torch_device()
     spelled = options.spelled()
     source = NetworkSource(options.student, options.student_weights, options.student_anatomy)
-    source.build(data, setting.seed)  # a misspelt student shall not wait for the teacher's training
-    teacher = _teacher(options, setting, recipe, data, display)
+    teacher = _teacher(options, source, setting, recipe, data, display)
     scores = evaluate(teacher.net.model.to(device), data.validation or data.test, device)
     check_teacher(teacher.name, scores, data, teacher.about)
     note = normalisation_note(teacher.about, data)
@@ -129,7 +137,7 @@ def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Dat
         display.say(f"{lesson.name}: {'already trained, ' if lesson.run.is_done else ''}{lesson.run.folder}")
     waiting = [lesson for lesson in lessons if not lesson.run.is_done]
     if waiting:
-        fit(Classroom(teacher.net, waiting), data, device, display, scores)
+        _fit(Classroom(teacher.net, waiting), data, setting, display, scores)
     display.console.print(_table(teacher, lessons, setting, recipe, data, display))
 
 
@@ -154,7 +162,9 @@ def _outcome(lesson: Lesson) -> tuple[float, float]:
     return float(str(result["top1"])), float(str(result["best_top1"]))
 
 
-def _teacher(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> Teacher:
+def _teacher(
+    options: DistillOptions, student: NetworkSource, setting: Setting, recipe: Recipe, data: Data, display: Display
+) -> Teacher:
     """The trained teacher: of a run, from a file, or trained now."""
     device = setting.torch_device()
     if _is_trained(options.teacher):
@@ -166,6 +176,7 @@ def _teacher(options: DistillOptions, setting: Setting, recipe: Recipe, data: Da
         return _with_weights(source, setting, data)
     lesson = lesson_alone(source, data, recipe, setting)
     if not lesson.run.is_done:
+        rehearse(student, source, options.spelled(), data, setting)  # what is refused shall not wait for the training
         display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")
     _train_alone(lesson, setting, data, display)
     return trained(str(lesson.run.folder), data, options.teacher_anatomy, device)

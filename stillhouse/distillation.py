@@ -49,11 +49,11 @@ class Distillation(nn.Module):
                 self.student.tap(spot.student for spot in method.spots)
                 teacher.tap(spot.teacher for spot in method.spots)
         said = probe(self.student, data.image_size), probe(teacher, data.image_size)
-        self._warmups: list[tuple[str, Warmup]] = []
+        self.warmups: list[tuple[str, Warmup]] = []
         for name, method in self.named_methods():
             with _Blaming(name), seeded(data.seed, f"init {name}"):
                 method.build(*said, data)
-                self._warmups += [(name, warmup) for warmup in method.warmups(self.student, teacher)]
+                self.warmups += [(name, warmup) for warmup in method.warmups(self.student, teacher)]
         like = said[0].logits
         self.methods.to(like.device, like.dtype)
 
@@ -79,7 +79,7 @@ class Distillation(nn.Module):
     def phases(self, epochs: int) -> list[Phase]:
         """What methods train beforehand, then distillation itself."""
         phases = []
-        for name, warmup in self._warmups:
+        for name, warmup in self.warmups:
             parameters = [p for module in warmup.trains for p in module.parameters() if p.requires_grad]
             terms = _WarmupTerms(self, name, warmup)
             group, what = Group(parameters), f"{name} warm-up"
@@ -130,7 +130,7 @@ class _Blaming:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError) and not str(error).startswith(self.name):
             raise ValueError(f"{self.name}: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """Small networks of several kinds, in pairs, and batches for them: what `stillhouse check` tries methods on."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -29,28 +30,29 @@ class Pair:
     teacher_kind: Callable[[], nn.Module]
 
     def student(self, seed: int = 0) -> nn.Module:
-        return _grown(self.student_kind, seed)
+        return copy.deepcopy(_grown(self.student_kind, seed))
 
     def teacher(self) -> nn.Module:
-        return _grown(self.teacher_kind, 1000)
+        return copy.deepcopy(_grown(self.teacher_kind, 1000))
 
 
 class PlainNet(nn.Module):
-    """(N, 3, 16, 16) -> (N, classes) in four stages, the first of half size, with strided convolutions, no shortcuts.
+    """(N, 3, 16, 16) -> (N, classes) in four stages without shortcuts; another convolution stands before the pool.
 
-    It declares no landmarks, its activations work in place, and a convolution follows the last stage.
+    It declares no landmarks, so that they have to be found, and its activations work in place.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, 6, 10, 14, 18)
-        self.stages = nn.Sequential(*(_conv(a, b, 3, stride=2) for a, b in pairwise(widths)))
+        widths = (6, 10, 14, 18)
+        self.first = nn.Sequential(_conv(3, 6, 3), _conv(6, 6, 3))
+        self.later = nn.Sequential(*(_conv(a, b, 3, stride=2) for a, b in pairwise(widths)))
         self.last = _conv(widths[-1], 32, 1)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(32, CLASSES))
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.pool(self.last(self.stages(images))))
+        logits: Tensor = self.classifier(self.pool(self.last(self.later(self.first(images)))))
         return logits
 
 
@@ -110,20 +112,21 @@ def batch(step: int = 0, size: int = BATCH) -> Batch:
 
 
 @cache
-def _landmarks(kind: Callable[[], nn.Module]) -> Anatomy:
-    return Anatomy.of(kind(), SIZE)
-
-
+@torch.no_grad()
 def _grown(kind: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """As if it had learned something: BatchNorms that have seen images and scale, a head with opinions."""
+    """As if it had learned something: BatchNorms that know these images and scale, a head with opinions."""
     with seeded(seed, "specimen"):
         net = kind()
+        net.anatomy = Anatomy.of(net, SIZE)
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 nn.init.uniform_(module.weight, 0.5, 1.5)
                 nn.init.normal_(module.bias, 0.0, 0.2)
-                nn.init.normal_(module.running_mean, 0.0, 0.2)
-        net.anatomy = _landmarks(kind)
+        head = net.get_submodule(str(net.anatomy.head))
+        assert isinstance(head, nn.Linear)
+        nn.init.normal_(head.weight, 0.0, 2 * head.in_features**-0.5)
+        for step in range(20):
+            net(batch(step).images)
         return net
 
 

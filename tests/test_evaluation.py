@@ -20,7 +20,7 @@ def test_scores_are_percentages_counted_by_hand() -> None:
     other = Scores(logits[[0, 1, 0, 0]], scores.labels)
     assert scores.agreement(other) == 50.0
     by_hand = [-(row[label] - row.exp().sum().log()) for row, label in zip(logits, scores.labels, strict=True)]
-    assert scores.loss == pytest.approx(sum(by_hand).item() / 4)  # type: ignore[union-attr]
+    assert scores.loss == pytest.approx(sum(by_hand).item() / 4)
 
 
 def test_top5_of_few_classes_is_everything() -> None:

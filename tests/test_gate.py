@@ -1,5 +1,7 @@
 """The gate: teachers that cannot teach are refused with the way out, and none is changed unnoticed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -24,8 +26,6 @@ def half_right() -> Tensor:
 
 
 def with_classes(*names: str) -> Data:
-    from dataclasses import replace
-
     return replace(DATA, classes=names)
 
 
@@ -95,9 +95,8 @@ def test_fingerprint_sees_every_parameter_and_buffer_bit_by_bit() -> None:
     net = QuickNet()
     seen = {fingerprint(net)}
     assert fingerprint(net) in seen
-    for value in (net.head.bias, net.stage1[1].running_mean, net.stage1[1].num_batches_tracked):
-        with torch.no_grad():
-            value.view(-1)[0] += 1
+    for name in ("head.bias", "stage1.1.running_mean", "stage1.1.num_batches_tracked"):
+        net.state_dict()[name].view(-1)[0] += 1
         seen.add(fingerprint(net))
     with torch.no_grad():
         net.head.weight[0, 0] = -net.head.weight[0, 0] * 0.0  # a zero of a sign

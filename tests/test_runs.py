@@ -101,7 +101,7 @@ def test_a_finished_run_says_what_came_out(tmp_path: Path) -> None:
     with new(tmp_path) as run:
         run.save({"position": (3, 0)}, [{"epoch": 3}])
         run.save_best(net, {"network": "small", "epoch": 2})
-        assert not run.is_done
+        assert not (run.folder / "result.json").exists()
         run.finish(net, {"network": "small"}, outcome)
     assert run.is_done
     assert run.result == read_result(run.folder) == outcome

@@ -67,9 +67,14 @@ def _blend(off: Tensor, on: Tensor, gate: Tensor) -> Tensor:
 
 
 def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[list[Spot], dict[Spot, int]]:
-    """Each place once, in the order in which both networks run them, the logits last; and the place of each spot."""
+    """Each place once, in the order in which both networks run them, the logits last; and the place of each spot.
+
+    What is compared with logits belongs to the place of the logits, wherever it comes from.
+    """
     s_order, t_order = _order(student), _order(teacher)
-    where = {spot: (s_order[spot.student], t_order[spot.teacher]) for spot in [*spots, LOGITS]}
+    end = (s_order["logits"], t_order["logits"])
+    where = {spot: end if "logits" in spot else (s_order[spot.student], t_order[spot.teacher]) for spot in spots}
+    where[LOGITS] = end
     in_order = sorted(where, key=where.__getitem__)
     places = list(dict.fromkeys(where[spot] for spot in in_order))
     if any(before[1] > after[1] for before, after in pairwise(places)):
@@ -77,7 +82,7 @@ def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[
         raise ValueError(
             f"its spots cross ({names}): what comes later in one network must not come earlier in the other"
         )
-    first = {where[spot]: spot for spot in reversed(in_order)}
+    first = {where[spot]: spot for spot in reversed(in_order)} | {end: LOGITS}
     return [first[place] for place in places], {spot: places.index(where[spot]) for spot in in_order}
 
 

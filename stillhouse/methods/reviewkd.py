@@ -36,6 +36,10 @@ class ReviewKD(Method):
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         levels = pair(self.at, student, teacher)
         if self.at == "stages":
+            if not teacher.preacts:
+                raise ValueError(
+                    "the teacher declares no preacts; name places yourself with at=[(student, teacher), ...]"
+                )
             levels = [Spot(spot.student, spot.teacher.replace("stage", "preact")) for spot in levels]
         return [*levels, Spot("embedding", "embedding")]
 

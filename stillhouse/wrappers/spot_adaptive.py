@@ -66,6 +66,10 @@ class SpotAdaptive(Bundle):
         agent_weight_decay: float = 1e-3,
     ):
         super().__init__(terms, weight)
+        if not terms:
+            raise ValueError("there are no terms to distil by; name some, such as [KD(1.0), AT()]")
+        if gamma <= 0 or not 0 <= rate <= 1:
+            raise ValueError(f"gamma is positive and rate a share between 0 and 1, not {gamma} and {rate}")
         self.mode, self.rate, self.fixed = mode, rate, dict(fixed or {})
         self.gamma, self.balance, self.temperature, self.prior = gamma, balance, temperature, prior
         self.agent_lr, self.agent_weight_decay = agent_lr, agent_weight_decay
@@ -84,29 +88,32 @@ class SpotAdaptive(Bundle):
         columns = range(len(self.places))
         self.register_buffer("free", torch.tensor([i not in self.given for i in columns]), persistent=False)
         self.register_buffer("answer", torch.tensor([1.0 * self.given.get(i, 0) for i in columns]), persistent=False)
-        self.decisions = Decisions([place.student for place in self.places], data)
-        names = [*self.terms]
+        students = [place.student for place in self.places]
+        names = [s if students.count(s) == 1 else f"{s}_{t}" for s, t in self.places]
+        self.decisions = Decisions(names, data)
+        measured = [*self.terms]
         if self.mode == "joint":
             self.teacher = copy.deepcopy(teacher.net).requires_grad_()
             teacher = replace(teacher, net=self.teacher)
-            names += ["teacher"]
+            measured += ["teacher"]
         if self.is_routed:
             self.routes = Routes(student, teacher, self.places, data.image_size, fresh=self.mode == "joint")
             prior = self.prior
             if prior is None:
                 prior = 10.0 if self.routes.homogeneous and self.mode != "joint" else 0.0
             self.policy = _Policy(student, teacher, len(columns), self.temperature, prior)
-            names += ["agent", "routed_loss", "routed_top1"]
-        self.means = Means(names)
+            measured += ["agent", "routed_loss", "routed_top1"]
+        self.means = Means(measured)
 
     def given_decisions(self) -> dict[int, bool]:
         """By column, those that neither policy nor lot decide."""
         given = {i: self.mode == "always" for i in range(len(self.places)) if self.mode in ("always", "never")}
-        columns = {spot.student: column for spot, column in self.column.items()}
         for name, decision in self.fixed.items():
-            if name not in columns:
-                raise ValueError(f"fixed names {name!r}, which is no spot of its terms; those are {', '.join(columns)}")
-            given[columns[name]] = decision
+            columns = [column for spot, column in self.column.items() if spot.student == name]
+            if not columns:
+                known = ", ".join(dict.fromkeys(spot.student for spot in self.column))
+                raise ValueError(f"fixed names {name!r}, which is no spot of its terms; those are {known}")
+            given |= dict.fromkeys(columns, decision)
         return given
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:

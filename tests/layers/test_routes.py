@@ -91,8 +91,8 @@ def test_between_transformers_and_convolutional_networks(swapped: bool) -> None:
 
 
 def test_places_stand_in_the_order_in_which_they_run() -> None:
-    named = [Spot("logits", "logits"), Spot("last_stage", "map"), Spot("stage2", "stage1"), Spot("stage3", "stage3")]
-    s, t = _outputs(zoo("resnet8", 10), zoo("resnet14", 10), named[1:])
+    named = [Spot("stage1", "logits"), Spot("last_stage", "map"), Spot("stage2", "stage1"), Spot("stage3", "stage3")]
+    s, t = _outputs(zoo("resnet8", 10), zoo("resnet14", 10), named)
     places, place_of = line_up(named, s, t)
     assert places == [Spot("stage2", "stage1"), Spot("last_stage", "map"), LOGITS]
     assert [place_of[spot] for spot in named] == [2, 1, 0, 1]  # last_stage, map and stage3 are one place here

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stillhouse.anatomy import Anatomy
 from stillhouse.distillation import Distillation
 from stillhouse.method import Spot
 from stillhouse.methods import ReviewKD
@@ -108,6 +109,12 @@ def test_levels_are_paired_deepest_with_deepest_and_the_embeddings_added() -> No
     method = ReviewKD(at=[("stage2", "stage2")])
     Distillation(zoo("resnet8", 10), zoo("resnet20", 10), [method], DATA)
     assert method.spots == [Spot("stage2", "stage2"), TOP]
+
+
+def test_a_teacher_without_known_activations_is_refused() -> None:
+    student, teacher = Anatomy(stages=("a",), preacts=("a:in",)), Anatomy(stages=("a", "b"))
+    with pytest.raises(ValueError, match="the teacher declares no preacts; name places yourself"):
+        ReviewKD().choose_spots(student, teacher)
 
 
 def test_the_width_of_fusions_is_limited() -> None:

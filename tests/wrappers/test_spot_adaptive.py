@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 
 from stillhouse.distillation import Distillation
 from stillhouse.layers.routes import Junction
-from stillhouse.method import Method, SpotMethod
+from stillhouse.method import FeatureMethod, Method, SpotMethod
 from stillhouse.methods import AT, CC, CE, CRD, DIST, FT, KD, NST, PKT, RKD, SP, VID, FitNet
 from stillhouse.models import zoo
 from stillhouse.modes import in_eval_mode
@@ -561,6 +561,14 @@ def test_fixed_spots_are_not_decided() -> None:
         Lesson.of(SpotAdaptive([KD(), AT()], fixed={"stage9": True}))
 
 
+def test_refuses_numbers_without_meaning() -> None:
+    with pytest.raises(ValueError, match="there are no terms to distil by; name some"):
+        SpotAdaptive([])
+    for options in ({"gamma": 0.0}, {"rate": 1.5}):
+        with pytest.raises(ValueError, match="gamma is positive and rate a share between 0 and 1"):
+            SpotAdaptive([KD()], **options)
+
+
 def test_refuses_spots_that_cross() -> None:
     crossing = AT(at=[("stage1", "stage3"), ("stage3", "stage1")])
     with pytest.raises(ValueError, match=r"SpotAdaptive: its spots cross \(stage1 with stage3, stage3 with stage1"):
@@ -571,6 +579,15 @@ def test_two_terms_at_one_place_share_a_decision() -> None:
     sakd = SpotAdaptive([KD(), AT(), SP(at="last_stage"), NST(at="map")])
     Lesson.of(sakd)
     assert [place.student for place in sakd.places] == ["stage1", "stage2", "stage3", "logits"]
+
+
+def test_one_place_of_the_student_may_meet_two_of_the_teacher() -> None:
+    twice = AT(at=[("stage3", "stage2"), ("stage3", "stage3")])
+    sakd = SpotAdaptive([KD(), twice], fixed={"stage3": True}, prior=0.0)
+    Lesson.of(sakd).learn(1)
+    observed = sakd.observations()
+    assert observed["on_stage3_stage2"] == observed["on_stage3_stage3"] == 1
+    assert sakd.given == {0: True, 1: True}
 
 
 def test_resume_equals_no_interruption() -> None:
@@ -652,10 +669,17 @@ def test_observes_what_was_decided() -> None:
     assert [observed[f"on_{place}"].item() for place in places] == latest.mean(0).tolist()
 
 
+class _Means(FeatureMethod):
+    """One loss for all samples, in a class that says nothing about masks."""
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        return (student.mean(0) - teacher.mean(0)).square().sum()
+
+
 @pytest.mark.parametrize("names", [(), (3,), (1, 6), (0, 2, 3, 7), tuple(range(8))])
-@pytest.mark.parametrize("method", [*METHODS, "KD", "DIST", "CC of the paper"])
+@pytest.mark.parametrize("method", [*METHODS, "KD", "DIST", "CC of the paper", "unaware"])
 def test_a_loss_of_some_samples_is_that_of_their_batch(method: str, names: tuple[int, ...]) -> None:
-    others = {"KD": KD, "DIST": DIST, "CC of the paper": CC}
+    others = {"KD": KD, "DIST": DIST, "CC of the paper": CC, "unaware": _Means}
     lesson = Lesson.of((METHODS | others)[method](1.0))
     (term,) = (m.eval() for _, m in lesson.distillation.named_methods())
     assert isinstance(term, SpotMethod)
@@ -669,7 +693,7 @@ def test_a_loss_of_some_samples_is_that_of_their_batch(method: str, names: tuple
     spot = term.spots[-1]
     masked = on * term.loss_at(spot, student, teacher, replace(batch, on=on))
     assert torch.isfinite(masked).all()
-    if not names:
+    if not names or (method == "unaware" and len(names) == 1):  # one sample has no relations
         assert masked.mean() == 0
         return
     alone = term.loss_at(spot, student.rows(keep), teacher.rows(keep), batch.rows(keep)).mean() * len(names) / 8

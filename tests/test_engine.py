@@ -1,0 +1,45 @@
+"""The fast ways compute what the slow ones do."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse import engine
+from stillhouse.classroom import Classroom
+from stillhouse.methods import AT, CE, KD
+from stillhouse.train import fit
+from tests.quick import quick_data
+from tests.test_classroom import lesson, teacher_net, weights
+
+
+def test_a_compiled_room_trains_the_same_students_up_to_rounding(tmp_path: Path) -> None:
+    def trained(folder: str, compiled: bool) -> dict[str, torch.Tensor]:
+        teacher = teacher_net()
+        room = Classroom(teacher, [lesson([CE(), KD(), AT()], teacher, tmp_path / folder, "student")])
+        if compiled:
+            assert engine.compile_room(room, backend="aot_eager") is None
+        fit(room, quick_data(), "cpu")
+        return weights(room.lessons[0])
+
+    eager, compiled = trained("eager", False), trained("compiled", True)
+    assert eager.keys() == compiled.keys()  # a compiled network keeps its names
+    for name in eager:
+        torch.testing.assert_close(compiled[name], eager[name], rtol=1e-4, atol=1e-5)
+
+
+def test_where_nothing_can_be_compiled_the_room_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    room = Classroom(None, [lesson([CE()], None, tmp_path, "student")])
+    assert engine.compile_room(room) == "not compiled, for no C++ compiler"
+    fit(room, quick_data(), "cpu")
+    assert room.lessons[0].run.is_done
+
+
+def test_large_blocks_may_be_kept_any_number_of_times() -> None:
+    engine.keep_large_blocks()
+    engine.keep_large_blocks()
+    assert torch.zeros(1 << 22).sum() == 0
