@@ -7,7 +7,8 @@ COMMANDS = {
     "distill": "teach a small network what a trained one knows",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
-    "list": "show the methods, models or data sets there are",
+    "check": "try a method of your own against the contract, in seconds",
+    "list": "show the methods, models, data sets or published recipes there are",
 }
 
 HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]

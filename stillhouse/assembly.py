@@ -61,7 +61,7 @@ class Setting:
             raise ValueError("--device cuda: PyTorch finds no GPU here; use --device cpu or auto")
         return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
 
-    def load(self, batch_size: int) -> Data:
+    def load(self, batch_size: int, strong_view: bool = False) -> Data:
         return load(
             self.data,
             batch_size=batch_size,
@@ -69,6 +69,7 @@ class Setting:
             image_size=self.image_size,
             validation=self.validation,
             workers=self.workers,
+            strong_view=strong_view,
         )
 
 

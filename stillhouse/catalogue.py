@@ -76,7 +76,7 @@ def parse(text: str) -> list[Spelled]:
     spelled = [_value(node, foreign) for node in tree.elts]
     for item in spelled:
         if not isinstance(item, Spelled):
-            raise ValueError(f"{item!r} in --methods is no method; the catalogue has {', '.join(catalogue())}")
+            raise ValueError(f"{_text(item)} in --methods is no method; the catalogue has {', '.join(catalogue())}")
     if not spelled:
         raise ValueError("--methods is empty; write CE,KD for example")
     return [item for item in spelled if isinstance(item, Spelled)]
@@ -107,7 +107,7 @@ def _argument(node: ast.expr, foreign: dict[str, str]) -> Value:
     known = [*foreign, *(name.lower() for name in catalogue())]
     if isinstance(node, ast.Name) and node.id not in known and node.id.lower() not in known:
         hint = nearest(node.id, catalogue())
-        raise ValueError(f"{node.id!r} in --methods is no method.{hint} Text needs quotes: '{node.id}'")
+        raise ValueError(f"{node.id!r} in --methods is no method.{hint} If it is text, it needs quotes: '{node.id}'")
     return _value(node, foreign)
 
 

@@ -112,15 +112,17 @@ class Lesson:
         self.step += 1
 
     def check(self) -> None:
-        """Raises ArithmeticError if a loss term is not a finite number any more; waits for the device."""
-        spoilt = self.tally.spoilt()
-        if spoilt:
-            term, step = spoilt
-            raise ArithmeticError(
-                f"{self.name}: the loss term {term} is no finite number any more, from step {step} of epoch "
-                f"{self.epoch + 1} on; {self.run.describe()}: lower --lr or {term}'s weight, or limit the gradient "
-                f"with --clip_norm"
-            )
+        """Raises ArithmeticError if a loss term or a weight is not a finite number any more; waits for the device."""
+        term, step = self.tally.spoilt() or (None, self.step)
+        state = [*self.distillation.parameters(), *self.distillation.student.buffers()]
+        if term is None and torch.stack([value.isfinite().all() for value in state]).all():
+            return
+        largest = max(means := self.tally.means(), key=means.__getitem__, default="none")
+        what = f"the loss term {term}" if term else f"a weight (the largest loss term is {largest})"
+        raise ArithmeticError(
+            f"{self.name}: {what} is no finite number any more, from step {step} of epoch {self.epoch + 1} on; "
+            f"{self.run.describe()}: lower --lr or {term or largest}'s weight, or limit the gradient with --clip_norm"
+        )
 
     def end_epoch(self, measured: Mapping[str, float], seconds: float) -> Row:
         """Closes an epoch: a row of metrics, a point to resume from, the best network so far."""
@@ -146,7 +148,7 @@ class Lesson:
         return row
 
     def save(self) -> None:
-        """Everything needed to go on from here; refused when a loss is not finite any more."""
+        """Everything needed to go on from here; refused when a loss or a weight is not finite any more."""
         self.check()
         state: _State = {
             "position": (self.epoch, self.step),
@@ -215,6 +217,8 @@ class Classroom:
 
     def teach(self, batch: Batch, lessons: Sequence[Lesson]) -> None:
         """The teacher says what it sees in a batch, and each of these students learns from it."""
+        if not any(lesson.distillation.needs_strong_view for lesson in lessons):
+            batch = replace(batch, strong=None)
         said = {kind: self._ask(batch, kind) for kind in {lesson.distillation.batch_statistics for lesson in lessons}}
         for lesson in lessons:
             lesson.learn(batch, said[lesson.distillation.batch_statistics])

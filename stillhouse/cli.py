@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import os
 import re
 import sys
@@ -15,14 +16,14 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
 from .assembly import Setting, epochs_for
-from .commands import DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
+from .check import check
+from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
 from .data import Data
 from .display import Display
 from .recipe import Recipe
+from .recipes import find
 from .spelling import misfit, nearest
 from .train import Stopped
-
-_LISTS = ("methods", "models", "data")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ def run(command: str, arguments: Sequence[str]) -> int:
     display = Display()
     try:
         if command == "list":
-            show(_list_word(arguments), display)
+            what, containing = _list_words(arguments)
+            show(what, display, containing)
+        elif command == "check":
+            check(_method_word(arguments), display)
         else:
             _act(command, arguments, display)
     except (Stopped, KeyboardInterrupt) as stop:
@@ -74,13 +78,31 @@ def _sentence(error: Exception) -> str:
     return f"{error.strerror or error}{where}: {way_out}, or choose another --folder; nothing that was saved is lost"
 
 
-def _list_word(arguments: Sequence[str]) -> str:
-    parser = ArgumentParser(prog="stillhouse list", description="Show what there is.", exit_on_error=False)
-    parser.add_argument("what", choices=_LISTS, nargs="?", default="methods", help="which list")
+def _method_word(arguments: Sequence[str]) -> str:
+    """Which methods to check."""
+    about = (
+        "Try methods against the contract: shapes, gradients, number formats, state, resuming, any pair of networks."
+    )
+    parser = ArgumentParser(prog="stillhouse check", description=about, exit_on_error=False)
+    parser.add_argument("methods", help="as for stillhouse distill: my_method.py:MyMethod, 'SpotAdaptive([KD, AT])'")
     try:
-        return str(parser.parse_args(list(arguments)).what)
+        return str(parser.parse_args(list(arguments)).methods)
     except ArgumentError:
-        raise ValueError(f"stillhouse list shows {', '.join(_LISTS)}, not {' '.join(arguments)}") from None
+        raise ValueError(
+            f"stillhouse check takes one word, such as my_method.py:MyMethod, not {len(arguments)}"
+        ) from None
+
+
+def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
+    """Which list, and what names in it shall contain."""
+    parser = ArgumentParser(prog="stillhouse list", description="Show what there is.", exit_on_error=False)
+    parser.add_argument("what", choices=LISTS, nargs="?", default="methods", help="which list")
+    parser.add_argument("containing", nargs="?", default="", help="only what has this in its name")
+    try:
+        words = parser.parse_args(list(arguments))
+        return words.what, words.containing
+    except ArgumentError:
+        raise ValueError(f"stillhouse list shows {', '.join(LISTS)}, not {' '.join(arguments)}") from None
 
 
 def _act(name: str, arguments: Sequence[str], display: Display) -> None:
@@ -89,9 +111,9 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> None:
     options, setting = _take(command.options, values), _take(Setting, values)
     setting.torch_device()
     recipe = _take(Recipe, values if values["epochs"] is not None else {**values, "epochs": Recipe.epochs})
-    if isinstance(options, DistillOptions):
-        options.spelled()  # what can be refused at once is refused before data are read
-    data = setting.load(recipe.batch_size)
+    # Methods that can be refused at once are refused here, before data are read.
+    strong_view = isinstance(options, DistillOptions) and options.needs_strong_view()
+    data = setting.load(recipe.batch_size, strong_view)
     if values["epochs"] is None:
         recipe = dataclasses.replace(recipe, epochs=epochs_for(data))
     display.say(data.describe())
@@ -118,11 +140,19 @@ def _parse(name: str, arguments: Sequence[str]) -> dict[str, Any]:
         )
     parser.set_defaults({"epochs": None})
     try:
-        return dict(vars(parser.instantiate(parser.parse_args(_listed(arguments)))))
+        values = _values(parser, arguments)
+        if values.get("recipe"):
+            published = json.dumps(dict(find(values["recipe"]).options))
+            values = _values(parser, ["--config", published, *arguments])
+        return values
     except ArgumentError as error:
         raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known)) from None
     except UnicodeDecodeError:
         raise ValueError("--config takes a YAML file such as a run's config.yaml, and this is none") from None
+
+
+def _values(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
+    return dict(vars(parser.instantiate(parser.parse_args(_listed(arguments)))))
 
 
 def _listed(arguments: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc, signature
 from pathlib import Path
@@ -22,6 +23,7 @@ from .evaluation import Scores, evaluate, size_of
 from .gate import check_classes, check_teacher, normalisation_note
 from .models import MODELS
 from .recipe import Recipe
+from .recipes import Published, find, published
 from .report import Line, comparison, listing
 from .train import fit
 
@@ -55,6 +57,7 @@ class DistillOptions:
         student_weights: A file of weights to begin with, or `pretrained` for timm's or torchvision's own.
         methods: What the student learns from (`stillhouse list methods`): CE,KD,AT or 'CE, KD(temperature=2),
             my_kd.py:MyKD'. Weights and other arguments have their papers' values when left out.
+        recipe: Settings as they were published (`stillhouse list recipes`); whatever else is typed wins over them.
         baseline: Also train the student by itself, to see what distillation gained.
         teacher_anatomy: Where the teacher's landmarks are, if they are to be other than found.
         student_anatomy: The same for the student.
@@ -65,6 +68,7 @@ class DistillOptions:
     student: str = "resnet8"
     student_weights: str | None = None
     methods: str | list[str] = "CE(weight=0.1), KD(weight=0.9)"
+    recipe: str | None = None
     baseline: bool = True
     teacher_anatomy: Anatomy | None = None
     student_anatomy: Anatomy | None = None
@@ -72,6 +76,10 @@ class DistillOptions:
     def spelled(self) -> list[Spelled]:
         """Raises ValueError where `methods` is no list of methods."""
         return parse(self.methods if isinstance(self.methods, str) else ", ".join(self.methods))
+
+    def needs_strong_view(self) -> bool:
+        """Whether a method wants to see each image a second time, strongly augmented."""
+        return any(method.build().needs_strong_view for method in self.spelled())
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,16 @@ def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Dat
     if waiting:
         _fit(Classroom(teacher.net, waiting), data, setting, display, scores)
     display.console.print(_table(teacher, lessons, setting, recipe, data, display))
+    if options.recipe and find(options.recipe).top1:
+        here = {**dataclasses.asdict(recipe), "student": options.student, "teacher": teacher.name}
+        here |= {"methods": [str(method) for method in spelled], "data": data.name}
+        display.say(_published(find(options.recipe), here))
+
+
+def _published(run: Published, here: Mapping[str, object]) -> str:
+    """What its authors report, and why that may be something else than what was run here."""
+    other = [name for name in run.differs(here) if name != "data" or run.options["data"] in DATASETS]
+    return f"published for {run.name}: {run.report()}" + (f"; here with other {', '.join(other)}" if other else "")
 
 
 def _table(
@@ -214,21 +232,50 @@ def measure(options: EvaluateOptions, setting: Setting, recipe: Recipe, data: Da
     display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
 
 
-def show(what: str, display: Display) -> None:
-    """The catalogue of methods, the zoo, or the data sets."""
-    if what == "methods":
-        methods = [(name, _summary(cls), _weight(cls)) for name, cls in catalogue().items()]
-        display.console.print(listing(("method", "", "weight"), methods))
-        display.say("combine them: --methods 'CE, KD(temperature=2), AT'; your own: --methods 'CE, my_kd.py:MyKD'")
-    elif what == "models":
-        models = [(name, f"{sum(p.numel() for p in build(100).parameters()):,}") for name, build in MODELS.items()]
-        display.console.print(listing(("model", "parameters (100 classes)"), models))
-        display.say(
-            "and wrn_D_W for any D = 6n + 4, timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
-        )
-    else:
-        display.console.print(listing(("data", ""), [(name, _summary(read)) for name, read in DATASETS.items()]))
-        display.say("or a folder: CIFAR archives, Hugging Face parquet files, or train/CLASS/*.jpg and val/CLASS/*.jpg")
+def show(what: str, display: Display, containing: str = "") -> None:
+    """The catalogue of methods, the zoo, the data sets or the published settings."""
+    headings, rows, more = LISTS[what](containing)
+    rows = [row for row in rows if containing.lower() in row[0].lower()]
+    if not rows:
+        raise ValueError(f"none of the {what} has {containing!r} in its name; see stillhouse list {what}")
+    display.console.print(listing(headings, rows))
+    display.say(more)
+
+
+_List = tuple[Sequence[str], Sequence[Sequence[str]], str]  # headings, rows, and what else to say
+
+
+def _methods(_: str) -> _List:
+    rows = [(name, _summary(cls), _weight(cls)) for name, cls in catalogue().items()]
+    more = "combine them: --methods 'CE, KD(temperature=2), AT'; your own: --methods 'CE, my_kd.py:MyKD'"
+    return ("method", "", "weight"), rows, more
+
+
+def _models(_: str) -> _List:
+    rows = [(name, f"{sum(p.numel() for p in build(100).parameters()):,}") for name, build in MODELS.items()]
+    more = "and wrn_D_W for any D = 6n + 4, timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
+    return ("model", "parameters (100 classes)"), rows, more
+
+
+def _data(_: str) -> _List:
+    rows = [(name, _summary(read)) for name, read in DATASETS.items()]
+    more = "or a folder: CIFAR archives, Hugging Face parquet files, or train/CLASS/*.jpg and val/CLASS/*.jpg"
+    return ("data", ""), rows, more
+
+
+def _recipes(containing: str) -> _List:
+    """The runs that are asked for; if none are, what they are runs of."""
+    runs = published()
+    if containing:
+        rows = [(name, str(run.options["methods"]), run.report()) for name, run in runs.items()]
+        return ("recipe", "methods", "published"), rows, "to run one: stillhouse distill --recipe NAME"
+    kinds = Counter(name.rpartition("/")[0] for name in runs)
+    sources = {name.rpartition("/")[0]: run.source.partition(";")[0] for name, run in runs.items()}
+    rows = [(kind, str(count), sources[kind]) for kind, count in sorted(kinds.items())]
+    return ("recipe", "pairs", "source"), rows, "the pairs of one: stillhouse list recipes cifar100/dkd/"
+
+
+LISTS = {"methods": _methods, "models": _models, "data": _data, "recipes": _recipes}
 
 
 def _summary(documented: object) -> str:

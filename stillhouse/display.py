@@ -121,7 +121,7 @@ class _Pace:
 
 
 def _terms(losses: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:#.4g}" for name, value in losses.items())
+    return "  ".join(f"{name} {f'{value:#.4g}'.rstrip('.')}" for name, value in losses.items())
 
 
 def duration(seconds: float) -> str:

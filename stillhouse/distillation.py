@@ -1,6 +1,7 @@
 """A student, the methods that train it, and the teacher they listen to."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +43,15 @@ class Distillation(nn.Module):
         self.is_taught = teacher is not None
         teacher = self.student if teacher is None else _tapped(teacher, data)
         self.methods = nn.ModuleDict(dict(zip(term_names(methods), methods, strict=True)))
+        self.needs_strong_view = any(method.needs_strong_view for method in methods)
 
         for name, method in self.named_methods():
             with _Blaming(name):
+                if method.needs_strong_view and not data.strong_view:
+                    raise ValueError(
+                        "it compares two views of each image, one of them augmented strongly, but the data gives one "
+                        "only; load the data with strong_view=True, or choose a method that takes one view"
+                    )
                 method.spots = method.choose_spots(self.student.anatomy, teacher.anatomy)
                 self.student.tap(spot.student for spot in method.spots)
                 teacher.tap(spot.teacher for spot in method.spots)
@@ -69,6 +76,8 @@ class Distillation(nn.Module):
 
     def forward(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         """Weighted scalar terms by method name; the loss is their sum."""
+        if not self.needs_strong_view:  # BatchNorms shall learn from what the losses are about, and from nothing else
+            batch = replace(batch, strong=None)
         student = self.student.see(batch)  # under the caller's autocast, if any
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):

@@ -73,6 +73,11 @@ class Method(nn.Module, ABC):
         """Whether the loss depends on what the teacher said."""
         return True
 
+    @property
+    def needs_strong_view(self) -> bool:
+        """Whether the loss depends on a second, strongly augmented view of each image."""
+        return False
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         """The places this method reads.
 
@@ -104,7 +109,14 @@ class Method(nn.Module, ABC):
         """Called when the optimiser has stepped, e.g. to move a running average."""
 
     def observations(self) -> Mapping[str, Tensor]:
-        """What is worth a column in metrics.jsonl beside the loss: scalars, read once at the end of an epoch."""
+        """What is worth a column in metrics.jsonl beside the loss: scalars, read once at the end of an epoch.
+
+        Those named GROUP/NAME with one GROUP are drawn together.
+        """
+        return {}
+
+    def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """What it makes of each held-out image, once trained: (N,) numbers, named as in `observations`, to be drawn."""
         return {}
 
     def deploy(self, student: nn.Module) -> nn.Module:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from .catalogue import parse
 from .spelling import nearest
 
 _INSTALLED, _CHECKED_OUT = Path(__file__).parent / "published", Path(__file__).parents[1] / "recipes"
@@ -36,6 +37,12 @@ class Published:
         """What came out, in words; empty where nothing was published."""
         epochs = {"last": ", last epoch", "best": ", best epoch", "unstated": ""}
         return " or ".join(f"{top1:.2f} %{epochs[measured]}" for measured, top1 in self.top1.items())
+
+    def differs(self, settings: Mapping[str, object]) -> list[str]:
+        """Which of its options have another value among these."""
+        methods = [str(method) for method in parse(str(self.options["methods"]))]
+        expected = {**self.options, "methods": methods}
+        return [name for name in expected if name in settings and _plain(settings[name]) != _plain(expected[name])]
 
 
 def find(name: str) -> Published:
@@ -80,6 +87,10 @@ def _runs(file: Mapping[str, Any], protocols: Mapping[str, Any]) -> Iterator[Pub
             if not isinstance(top1, dict):
                 top1 = {} if top1 is None else {block.get("measured", file["measured"]): top1}
             yield Published(f"{block['recipe']}/{pair}", options, block.get("source", file["source"]), top1)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _read(path: Path) -> dict[str, Any]:

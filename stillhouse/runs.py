@@ -31,6 +31,7 @@ class Run:
         metrics.jsonl         a line an epoch, a column a loss term
         state.pt              all that is needed to go on; gone when the run is done
         student.safetensors   the network after the last epoch
+        methods.safetensors   what its methods learned and counted, if they do
         best.safetensors      the network after the epoch that was best on the test images
         result.json           the outcome; its presence means that the run is done
         events.*              TensorBoard's, when it is installed
@@ -127,9 +128,17 @@ class Run:
     def save_best(self, model: nn.Module, about: Mapping[str, object]) -> None:
         save_weights(model, self.folder / "best.safetensors", about)
 
-    def finish(self, model: nn.Module, about: Mapping[str, object], result: Mapping[str, object]) -> None:
-        """The run is done: its network and its outcome."""
+    def finish(
+        self,
+        model: nn.Module,
+        about: Mapping[str, object],
+        result: Mapping[str, object],
+        methods: nn.Module | None = None,
+    ) -> None:
+        """The run is done: its network, what its methods have learned, and its outcome."""
         save_weights(model, self.folder / "student.safetensors", about)
+        if methods is not None and methods.state_dict():
+            save_weights(methods, self.folder / "methods.safetensors", {})
         write_atomically(self.folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
         (self.folder / "state.pt").unlink(missing_ok=True)
 

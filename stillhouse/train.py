@@ -110,7 +110,7 @@ def _finish(lesson: Lesson, data: Data, device: torch.device) -> None:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu x {torch.get_num_threads()}",
         "torch": torch.__version__,
     }
-    lesson.run.finish(lesson.model, lesson.about, outcome | lesson.about)
+    lesson.run.finish(lesson.model, lesson.about, outcome | lesson.about, lesson.distillation.methods)
 
 
 class _StopSignals(AbstractContextManager["_StopSignals"]):

@@ -8,15 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import cifar, image_folder, parquet
-from .arrays import Arrays as Arrays
-from .arrays import in_memory as in_memory
-from .cifar import cifar10 as cifar10
-from .cifar import cifar100 as cifar100
+from .arrays import Arrays as Arrays, in_memory as in_memory
+from .cifar import cifar10 as cifar10, cifar100 as cifar100
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
 from .folder import Folder as Folder
-from .split import Data as Data
-from .split import Split as Split
+from .split import Data as Data, Split as Split
 from .views import InMemory as InMemory
 
 DATASETS: dict[str, Callable[[Path], Arrays]] = {
@@ -40,6 +37,7 @@ def load(
     flip: bool | None = None,
     drop_last: bool = False,
     workers: int | None = None,
+    strong_view: bool = False,
     download_to: str | Path = CACHE,
 ) -> Data:
     """The data set called `data`, or the one in the folder `data`.
@@ -58,6 +56,7 @@ def load(
         flip: Whether training mirrors images. None: as suits the data set (everything but digits).
         drop_last: Leave out the last training batch of an epoch if it is not full.
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one a CPU, at most 8.
+        strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
         download_to: Where named data sets are kept once downloaded.
     """
     if not 0 <= validation < 1:
@@ -73,6 +72,7 @@ def load(
             split_seed=split_seed,
             flip=flip,
             drop_last=drop_last,
+            strong_view=strong_view,
         )
     return image_folder.on_disk(
         source,
@@ -84,6 +84,7 @@ def load(
         flip=flip,
         drop_last=drop_last,
         workers=workers,
+        strong_view=strong_view,
     )
 
 

@@ -42,6 +42,7 @@ def in_memory(
     split_seed: int = 0,
     flip: bool | None = None,
     drop_last: bool = False,
+    strong_view: bool = False,
 ) -> Data:
     """Checks, resizes and splits decoded images; arguments as in `load`."""
     check_labels(arrays.train_labels, len(arrays.classes), f"The training split of {arrays.name}")
@@ -52,7 +53,7 @@ def in_memory(
     else:  # over the whole training set, so that they do not depend on whether a validation split is taken out
         mean, std = channel_statistics(arrays.train_images)
 
-    def split(images: Tensor, labels: Tensor) -> InMemory:
+    def split(images: Tensor, labels: Tensor, strong_view: bool = False) -> InMemory:
         return InMemory(
             images,
             labels,
@@ -62,6 +63,7 @@ def in_memory(
             std=std,
             flip=arrays.flip if flip is None else flip,
             drop_last=drop_last,
+            strong_view=strong_view,
         )
 
     images, labels, source = arrays.train_images, arrays.train_labels, arrays.source
@@ -73,10 +75,10 @@ def in_memory(
         source += f"; {validation:.0%} of each training class held out for validation with split seed {split_seed}"
     return Data(
         name=arrays.name,
-        train=split(images, labels),
+        train=split(images, labels, strong_view),
         test=split(arrays.test_images, arrays.test_labels),
         validation=held_out,
-        info=DataInfo(len(arrays.classes), images.shape[1], labels, batch_size, seed),
+        info=DataInfo(len(arrays.classes), images.shape[1], labels, batch_size, seed, strong_view),
         classes=arrays.classes,
         mean=mean,
         std=std,

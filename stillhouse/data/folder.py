@@ -1,6 +1,6 @@
 """Larger images on disk, decoded batch by batch: RandomResizedCrop and flip, as ImageNet is trained on.
 
-Left out on purpose: stronger augmentation. Replace `Data.train` with your own `Split` for that.
+Left out on purpose: stronger augmentation, but in the strong view. Replace `Data.train` with your own `Split` for that.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..outputs import Batch
 from ..streams import stream, stream_seed
 from .decode import rgb
 from .split import Channels, Drawn, Split
+from .strong import Lots, strengthen
 
 SMALL = 1000  # images; below this, starting workers takes longer than they save
 RESIZE = 0.875  # share of the shorter side that the evaluation crop keeps
@@ -49,8 +50,9 @@ class Folder(Split):
         flip: bool = True,
         drop_last: bool = False,
         workers: int | None = None,
+        strong_view: bool = False,
     ):
-        super().__init__(labels, batch_size, seed, drop_last)
+        super().__init__(labels, batch_size, seed, drop_last, strong_view)
         if len(paths) != len(labels):
             raise ValueError(f"There are {len(paths)} images but {len(labels)} labels.")
         if workers is not None and workers < 0:
@@ -66,24 +68,39 @@ class Folder(Split):
         device = torch.device(device)
         whole = torch.split(torch.arange(len(self)), batch_size or self.batch_size)
         reader = _Reader(self.paths, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)]))
-        for indices, images in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
+        for indices, (images,) in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
             yield Batch(
                 self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
             )
 
     def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
-        flips = torch.randint(2, (len(self),), generator=stream(self.seed, "flips", epoch), dtype=torch.bool)
+        flips, crops = self._flips(stream(self.seed, "flips", epoch)), ["crops"]
+        if self.strong_view:
+            generator = stream(self.seed, "strong view", epoch)
+            strong_flips, lots = self._flips(generator), Lots.draw(len(self), generator)
+            crops.append("strong view")
         parts = torch.split(order, self.batch_size)
-        reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), stream_seed(self.seed, "crops", epoch))
-        for indices, images in zip(parts, self._load(reader, [p.tolist() for p in parts], device), strict=True):
-            pixels = images.to(device, non_blocking=True)
-            if self.flip:
-                flipped = flips[indices].to(device, non_blocking=True)[:, None, None, None]
-                pixels = torch.where(flipped, pixels.flip(3), pixels)
-            yield Drawn(self._normalise(pixels, device), self.labels[indices].to(device), indices.to(device))
+        seeds = tuple(stream_seed(self.seed, purpose, epoch) for purpose in crops)
+        reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), seeds)
+        for indices, views in zip(parts, self._load(reader, [p.tolist() for p in parts], device), strict=True):
+            views, strong = views.to(device, non_blocking=True), None
+            if self.strong_view:
+                pixels = self._mirrored(views[1], strong_flips[indices])
+                strong = self._normalise(strengthen(pixels, lots[indices]), device)
+            images = self._normalise(self._mirrored(views[0], flips[indices]), device)
+            yield Drawn(images, self.labels[indices].to(device), indices.to(device), strong=strong)
+
+    def _flips(self, generator: torch.Generator) -> Tensor:
+        """(N,) whether each image is mirrored"""
+        return torch.randint(2, (len(self),), generator=generator, dtype=torch.bool)
+
+    def _mirrored(self, images: Tensor, flips: Tensor) -> Tensor:
+        """(B, 3, S, S) and (B,) which of them -> (B, 3, S, S)"""
+        flips = flips.to(images.device, non_blocking=True)[:, None, None, None]
+        return torch.where(flips, images.flip(3), images) if self.flip else images
 
     def _load(self, reader: _Reader, batches: list[list[int]], device: torch.device) -> Iterator[Tensor]:
-        """Batches of uint8 images, (B, 3, S, S) in channels_last"""
+        """Batches of uint8 images, (V, B, 3, S, S), as often as the reader crops them"""
         loader = DataLoader(
             reader,
             batch_sampler=batches,
@@ -114,26 +131,27 @@ class Folder(Split):
 
 @dataclass(frozen=True)
 class _Reader(Dataset[Tensor | str]):
-    """Decodes and crops one image, in a worker: (3, S, S) uint8, or the sentence that says why it cannot."""
+    """Decodes and crops one image, in a worker: (V, 3, S, S) uint8, or the sentence that says why it cannot."""
 
     paths: tuple[Path, ...]
     crop: v2.Transform
-    seed: int | None = None  # of this epoch; None: the crop is not random
+    seeds: tuple[int, ...] = (0,)  # of this epoch, one for each of V crops; without meaning if they are not random
 
     def __getitem__(self, index: int) -> Tensor | str:
         try:
             image = v2.functional.pil_to_tensor(rgb(self.paths[index], str(self.paths[index])))
         except ValueError as error:
             return str(error)  # an exception would reach the user wrapped in the worker's stack trace
+        crops = []
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
-            if self.seed is not None:
-                torch.default_generator.manual_seed(stream_seed(self.seed, "crop", index))
-            cropped: Tensor = self.crop(image)
-        return cropped
+            for seed in self.seeds:
+                torch.default_generator.manual_seed(stream_seed(seed, "crop", index))
+                crops.append(self.crop(image))
+        return torch.stack(crops)
 
 
 def _collate(images: list[Tensor | str]) -> Tensor | str:
     broken = next((image for image in images if isinstance(image, str)), None)
     if broken is not None:
         return broken
-    return torch.stack([image for image in images if isinstance(image, Tensor)])
+    return torch.stack([image for image in images if isinstance(image, Tensor)], dim=1)

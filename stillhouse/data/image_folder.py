@@ -118,6 +118,7 @@ def on_disk(
     flip: bool | None = None,
     drop_last: bool = False,
     workers: int | None = None,
+    strong_view: bool = False,
 ) -> Data:
     """Images that stay on disk, 224x224 unless told, normalised as ImageNet because most teachers were trained so.
 
@@ -127,7 +128,7 @@ def on_disk(
     if size < 8:
         raise ValueError(f"image_size is {size}; it must be 8 pixels or more.")
 
-    def split(paths: Sequence[Path], labels: Tensor) -> Folder:
+    def split(paths: Sequence[Path], labels: Tensor, strong_view: bool = False) -> Folder:
         return Folder(
             paths,
             labels,
@@ -139,6 +140,7 @@ def on_disk(
             flip=flip is not False,
             drop_last=drop_last,
             workers=workers,
+            strong_view=strong_view,
         )
 
     paths, labels, source = files.train, files.train_labels, files.source
@@ -150,10 +152,10 @@ def on_disk(
         source += f"; {validation:.0%} of each training class held out for validation with split seed {split_seed}"
     return Data(
         name=files.root.name,
-        train=split(paths, labels),
+        train=split(paths, labels, strong_view),
         test=split(files.test, files.test_labels),
         validation=held_out,
-        info=DataInfo(len(files.classes), size, labels, batch_size, seed),
+        info=DataInfo(len(files.classes), size, labels, batch_size, seed, strong_view),
         classes=files.classes,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,

@@ -26,17 +26,20 @@ class Split(ABC):
         seed: Of the run.
         drop_last: Leave out the last batch of an epoch if it is not full. A last batch of exactly one image is always
             left out in training, because BatchNorm cannot normalise one image (unless batch_size itself is 1).
+        strong_view: Whether training batches show each image a second time, strongly augmented (see `strengthen`),
+            from draws of its own: the first view is the same with and without.
     """
 
     num_views: int | None = None  # how many different images augmentation can make of one image; None: unbounded
 
-    def __init__(self, labels: Tensor, batch_size: int, seed: int, drop_last: bool = False):
+    def __init__(self, labels: Tensor, batch_size: int, seed: int, drop_last: bool = False, strong_view: bool = False):
         if batch_size < 1:
             raise ValueError(f"The batch size is {batch_size}; it must be 1 or more.")
         self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
         self.drop_last = drop_last
+        self.strong_view = strong_view
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,6 +79,7 @@ class Split(ABC):
                 labels=drawn.labels,
                 indices=drawn.indices,
                 views=drawn.views,
+                strong=drawn.strong,
                 epoch=epoch - phase_start + step / self.steps,
                 step=epoch * self.steps + step,
                 seed=self.seed,
@@ -98,6 +102,7 @@ class Drawn:
     labels: Tensor
     indices: Tensor
     views: Tensor | None = None
+    strong: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ class Data:
             held_out = f"{len(self.validation):,} validation and {held_out}"
         return (
             f"{self.name}: {len(self.train):,} training, {held_out}, {size}x{size} pixels, {len(self.classes)} "
-            f"classes, {'unbounded' if views is None else views} views an image, from {self.source}"
+            f"classes, {'unbounded' if views is None else views} views an image"
+            f"{' and a strong one' if self.train.strong_view else ''}, from {self.source}"
         )
 
 

@@ -1,11 +1,12 @@
 """Small images in memory, and augmentation that can be replayed: a view is an integer, crops and flips are batched.
 
-Left out on purpose: colour changes, mixing, anything that has no small number of outcomes (see `Folder`).
+Left out on purpose: mixing, and whatever else has no small number of outcomes, but in the strong view (see `Folder`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from torch import Tensor
 from ..outputs import Batch
 from ..streams import stream
 from .split import Channels, Drawn, Split
+from .strong import Lots, strengthen
 
 
 class InMemory(Split):
@@ -44,8 +46,9 @@ class InMemory(Split):
         padding: int | None = None,
         flip: bool = True,
         drop_last: bool = False,
+        strong_view: bool = False,
     ):
-        super().__init__(labels, batch_size, seed, drop_last)
+        super().__init__(labels, batch_size, seed, drop_last, strong_view)
         count, size = images.shape[:2]
         if images.dtype != torch.uint8 or images.shape != (count, size, size, 3):
             raise ValueError(f"Images must be (N, S, S, 3) uint8, not {tuple(images.shape)} {images.dtype}.")
@@ -66,12 +69,7 @@ class InMemory(Split):
 
         Both arguments are int64 on the device of the images (see `to`).
         """
-        images = self.images.index_select(0, indices)
-        if self.padding:
-            images = self._crop(images, views % self._crops)
-        if self.flip:
-            images = torch.where((views >= self._crops)[:, None, None, None], images.flip(2), images)
-        return self._normalise(images)
+        return self._normalise(self._pixels(indices, views))
 
     def to(self, device: torch.device | str) -> InMemory:
         """Moves the images to where they are used; returns itself."""
@@ -90,10 +88,29 @@ class InMemory(Split):
         self.to(device)
         assert self.num_views is not None
         drawn = torch.randint(self.num_views, (len(self),), generator=stream(self.seed, "views", epoch))
+        strong = self._strong(epoch, order, device) if self.strong_view else repeat(None)
         views, labels, order = drawn[order].to(device), self.labels[order].to(device), order.to(device)
         parts = (torch.split(t, self.batch_size) for t in (order, views, labels))
         for indices, view, label in zip(*parts, strict=True):
-            yield Drawn(self.view(indices, view), label, indices, view)
+            yield Drawn(self.view(indices, view), label, indices, view, next(strong))
+
+    def _strong(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Tensor]:
+        generator = stream(self.seed, "strong view", epoch)
+        assert self.num_views is not None
+        views = torch.randint(self.num_views, (len(self),), generator=generator)
+        lots = Lots.draw(len(self), generator)
+        for indices in torch.split(order, self.batch_size):
+            images = self._pixels(indices.to(device), views[indices].to(device)).permute(0, 3, 1, 2)
+            yield self._normalise(strengthen(images, lots[indices]).permute(0, 2, 3, 1))
+
+    def _pixels(self, indices: Tensor, views: Tensor) -> Tensor:
+        """(B,), (B,) -> (B, S, S, 3) uint8"""
+        images = self.images.index_select(0, indices)
+        if self.padding:
+            images = self._crop(images, views % self._crops)
+        if self.flip:
+            images = torch.where((views >= self._crops)[:, None, None, None], images.flip(2), images)
+        return images
 
     def _crop(self, images: Tensor, offset: Tensor) -> Tensor:
         """(B, S, S, 3), (B,) -> (B, S, S, 3)"""

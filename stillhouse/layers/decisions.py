@@ -49,7 +49,7 @@ class Decisions(nn.Module):
         """By place, the shares of samples that are on, that are expected to be, and that were not so before."""
         total = self.seen.sum().clamp(min=1)
         shares = {"on": self.on.sum(0) / total, "likely": self.probability / total, "changed": self.changed / total}
-        return {f"{what}_{place}": share[i] for what, share in shares.items() for i, place in enumerate(self.places)}
+        return {f"{what}/{place}": share[i] for what, share in shares.items() for i, place in enumerate(self.places)}
 
     @property
     def rate_by_class(self) -> Tensor:

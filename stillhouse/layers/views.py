@@ -1,15 +1,6 @@
 """The second, strongly augmented view of each image, for those who cannot do without."""
 
-from ..outputs import DataInfo, Outputs
-
-
-def needs_strong_view(data: DataInfo) -> None:
-    """Refuses data that gives one view only."""
-    if not data.strong_view:
-        raise ValueError(
-            "it compares two views of each image, one of them augmented strongly, but the data gives one only; "
-            "load the data with strong_view=True, or choose a method that takes one view"
-        )
+from ..outputs import Outputs
 
 
 def strong_outputs(student: Outputs, teacher: Outputs) -> tuple[Outputs, Outputs]:

@@ -1,5 +1,6 @@
 """Class attention transfer: where in the image each class is seen."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -43,7 +44,9 @@ class CATKD(SpotMethod):
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """(N, Cs, Hs, Ws), (N, Ct, Ht, Wt) -> (N,)"""
-        return (self.class_maps(student) - self.class_maps(teacher)).square().mean((1, 2))
+        with torch.no_grad():
+            t = self.class_maps(teacher)
+        return (self.class_maps(student) - t).square().mean((1, 2))
 
     def class_maps(self, outputs: Outputs) -> Tensor:
         """(N, classes, size * size)"""

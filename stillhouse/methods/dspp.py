@@ -1,5 +1,6 @@
 """Decoupled spatial pyramid pooling: match averages of image regions, strong and weak ones with different weights."""
 
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import torch
@@ -7,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers.connectors import Regressor
-from ..method import FeatureMethod, Places, needs_maps
+from ..layers.means import Means
+from ..method import FeatureMethod, Places, Spot, needs_maps
+from ..outputs import Batch, DataInfo, Outputs
 
 
 class DSPP(FeatureMethod):
@@ -53,19 +56,44 @@ class DSPP(FeatureMethod):
         self.decoupled = decoupled
         self.pooling = pooling
 
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        super().build(student, teacher, data)
+        names = ["strong", "weak"] if self.decoupled else ["all"]
+        self.means = nn.ModuleList(Means(names) for _ in self.spots)
+
     def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
         needs_maps("DSPP", student=student, teacher=teacher)
         return Regressor(student.shape, (*teacher.shape[:2], *student.shape[2:]))
 
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        connector = self.connectors[self.spots.index(spot)]
+        parts = self.parts(connector(student[spot.student]), teacher[spot.teacher])
+        dict(self.recorded())[spot].record({name: part.mean() for name, part in parts.items()}, batch)
+        return torch.stack(list(parts.values())).sum(0)
+
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """(N, C, Hs, Ws), (N, C, Ht, Wt) -> (N,)"""
+        return torch.stack(list(self.parts(student, teacher).values())).sum(0)
+
+    def parts(self, student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
+        """As `loss`, term by term"""
         target = F.normalize(self.pyramid(teacher))
         difference = F.normalize(self.pyramid(student)) - target
         if not self.decoupled:
-            return _length(difference)
+            return {"all": _length(difference)}
         strongest = target.topk(target.shape[1] // self.divisor, dim=1, sorted=False).indices
         strong, weak = difference.gather(1, strongest), difference.scatter(1, strongest, 0.0)
-        return self.strong_weight * _length(strong) + self.weak_weight * _length(weak)
+        return {"strong": self.strong_weight * _length(strong), "weak": self.weak_weight * _length(weak)}
+
+    def observations(self) -> Mapping[str, Tensor]:
+        """At each spot, the terms of the loss: what the teacher's strongest averages cost, and what all others do."""
+        read = {"_".join(dict.fromkeys(spot)): means.read() for spot, means in self.recorded()}
+        return {f"{place}/{name}": mean for place, means in read.items() for name, mean in means.items()}
+
+    def recorded(self) -> Iterator[tuple[Spot, Means]]:
+        for spot, means in zip(self.spots, self.means, strict=True):
+            assert isinstance(means, Means)
+            yield spot, means
 
     def pyramid(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, (1 + 4 + ... + levels^2) * C)"""

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..layers.logits import divergence, z_score
-from ..layers.views import needs_strong_view, strong_outputs
+from ..layers.views import strong_outputs
 from ..method import Method
-from ..outputs import Batch, DataInfo, Outputs
+from ..outputs import Batch, Outputs
 
 
 class MLKD(Method):
@@ -29,9 +29,6 @@ class MLKD(Method):
         form: "paper", with the "masks" that the code intends, or what the "code" computes.
         standardized: KL of standardised logits, as in Logit Standardization (CVPR 2024), there with weight 9 and the
             first temperature 2.
-
-    Raises:
-        ValueError: When built for data that gives one view only.
     """
 
     def __init__(
@@ -44,8 +41,9 @@ class MLKD(Method):
         super().__init__(weight)
         self.temperatures, self.form, self.standardized = temperatures, form, standardized
 
-    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
-        needs_strong_view(data)
+    @property
+    def needs_strong_view(self) -> bool:
+        return True
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         weak, strong = ((s.logits, t.logits) for s, t in ((student, teacher), strong_outputs(student, teacher)))

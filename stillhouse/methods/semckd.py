@@ -62,7 +62,7 @@ class SemCKD(Method):
             needs_maps("SemCKD", student=student[s], teacher=teacher[t])
             self.regressors.append(_regressor(student[s].shape[1], teacher[t].shape[1]))
         shape = len(self.student_places), len(self.teacher_places)
-        self.means = Means([f"attention_s{i + 1}_t{j + 1}" for i in range(shape[0]) for j in range(shape[1])])
+        self.means = Means([f"attention_s{i + 1}/t{j + 1}" for i in range(shape[0]) for j in range(shape[1])])
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Outputs at the spots -> (N,)"""

@@ -30,6 +30,10 @@ class Bundle(Method):
             assert isinstance(term, SpotMethod)
             yield name, term
 
+    @property
+    def needs_strong_view(self) -> bool:
+        return any(term.needs_strong_view for _, term in self.named_terms())
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         for _, term in self.named_terms():
             term.spots = term.choose_spots(student, teacher)
@@ -53,6 +57,10 @@ class Bundle(Method):
     def observations(self) -> Mapping[str, Tensor]:
         inside = [(name, term.observations()) for name, term in self.named_terms()]
         return {f"{name}.{what}": value for name, observed in inside for what, value in observed.items()}
+
+    def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        inside = [(name, term.per_image(student, teacher, batch)) for name, term in self.named_terms()]
+        return {f"{name}.{what}": value for name, made in inside for what, value in made.items()}
 
     def deploy(self, student: nn.Module) -> nn.Module:
         for _, term in self.named_terms():

@@ -64,7 +64,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         count = sum(k * k for k in scales)
         regions = [{"sum": 1, "mean": count, "means": k * k}[reduction] for k in scales for _ in range(k * k)]
         self.register_buffer("regions", torch.tensor(regions, dtype=torch.float32)[:, None], persistent=False)
-        self.means = Means(["consistent", "complementary"])
+        self.means = Means(["regions/consistent", "regions/complementary"])
 
     @property
     def needs_teacher(self) -> bool:
@@ -95,7 +95,8 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         labels = batch.labels.expand(len(t), -1)
         losses = self.base.loss(s.flatten(0, 1), t.flatten(0, 1), labels.flatten()).view_as(labels)
         complementary = self.is_complementary(t, labels).to(losses)
-        self.means.record({"consistent": (1 - complementary).mean(), "complementary": complementary.mean()}, batch)
+        share = complementary.mean()
+        self.means.record({"regions/consistent": 1 - share, "regions/complementary": share}, batch)
         weights = 1 + (self.complementary - 1) * complementary
         return (weights * losses / self.regions).sum(0)
 
@@ -118,3 +119,9 @@ class ScaleDecoupled(Wrapper, SpotMethod):
     def observations(self) -> Mapping[str, Tensor]:
         """Shares of the regions, the whole image counted as one, and what the base method observes."""
         return {**super().observations(), **self.means.read()}
+
+    def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """The share of each image's regions in which the teacher sees something else than in the whole."""
+        t = self.regional_logits(teacher)
+        complementary = self.is_complementary(t, batch.labels.expand(len(t), -1))
+        return {**super().per_image(student, teacher, batch), "regions/complementary": complementary.to(t).mean(0)}

@@ -181,6 +181,17 @@ class SpotAdaptive(Bundle):
         """The parts of the loss, how well the routes do, what was decided, and what the terms observe."""
         return {**self.means.read(), **self.decisions.read(), **super().observations()}
 
+    def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """How likely each image is to be distilled at each spot."""
+        inside = super().per_image(student, teacher, batch)
+        if not self.is_routed:
+            return inside
+        _, likely = self.decide(student, teacher if self.teacher is None else self.teacher.see(batch), batch)
+        if self.mode == "anti":
+            likely = torch.where(self.free, 1 - likely, likely)
+        names = [f"likely/{place}" for place in self.decisions.places]
+        return {**dict(zip(names, likely.T, strict=True)), **inside}
+
 
 class _Policy(nn.Module):
     """Reads both embeddings of a sample and decides for each of P places, teacher or student."""

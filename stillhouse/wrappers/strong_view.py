@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..layers.views import needs_strong_view, strong_outputs
+from ..layers.views import strong_outputs
 from ..method import Method
-from ..outputs import Batch, DataInfo, Outputs
+from ..outputs import Batch, Outputs
 from .wrapper import Wrapper
 
 
@@ -15,17 +15,14 @@ class StrongView(Wrapper):
 
     Args:
         base: The method.
-
-    Raises:
-        ValueError: When built for data that gives one view only.
     """
 
     def __init__(self, base: Method):
         super().__init__(base)
 
-    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
-        needs_strong_view(data)
-        super().build(student, teacher, data)
+    @property
+    def needs_strong_view(self) -> bool:
+        return True
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s, t = strong_outputs(student, teacher)

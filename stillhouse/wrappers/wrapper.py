@@ -28,6 +28,10 @@ class Wrapper(Method):
     def needs_teacher(self) -> bool:
         return self.base.needs_teacher
 
+    @property
+    def needs_strong_view(self) -> bool:
+        return self.base.needs_strong_view
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         self.base.spots = self.base.choose_spots(student, teacher)
         return self.base.spots
@@ -48,6 +52,9 @@ class Wrapper(Method):
 
     def observations(self) -> Mapping[str, Tensor]:
         return self.base.observations()
+
+    def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        return self.base.per_image(student, teacher, batch)
 
     def deploy(self, student: nn.Module) -> nn.Module:
         return self.base.deploy(student)

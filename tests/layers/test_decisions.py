@@ -23,7 +23,7 @@ def test_counts_an_epoch() -> None:
     decisions = Decisions(["stage1", "logits"], DATA)
     _record(decisions, 0)
     read = {name: share.item() for name, share in decisions.read().items()}
-    assert list(read) == [f"{what}_{place}" for what in ("on", "likely", "changed") for place in ("stage1", "logits")]
+    assert list(read) == [f"{what}/{place}" for what in ("on", "likely", "changed") for place in ("stage1", "logits")]
     torch.testing.assert_close([*read.values()], [4 / 6, 2 / 6, 2 / 6, 1 / 6, 0.0, 0.0], rtol=1e-6, atol=0)
 
     _record(decisions, 1)

@@ -1,24 +1,16 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
-from stillhouse.layers.views import needs_strong_view, strong_outputs
+from stillhouse.layers.views import strong_outputs
 from stillhouse.outputs import Outputs
 from stillhouse.taps import Tapped
-from tests.tiny import TINY_DATA, tiny
+from tests.tiny import tiny
 
 
 def _said(strong: bool) -> Outputs:
     net = Tapped(tiny())
     second = Outputs(torch.ones(2, 5), {}, net) if strong else None
     return Outputs(torch.zeros(2, 5), {}, net, strong=second)
-
-
-def test_data_says_whether_it_gives_two_views() -> None:
-    needs_strong_view(replace(TINY_DATA, strong_view=True))
-    with pytest.raises(ValueError, match="the data gives one only; load the data with strong_view=True"):
-        needs_strong_view(TINY_DATA)
 
 
 def test_both_networks_are_read() -> None:

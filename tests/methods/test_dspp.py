@@ -156,6 +156,13 @@ def test_reads_the_third_stage_or_any_others() -> None:
         torch.testing.assert_close(every(s, t, batch), apart[0] + apart[1] + apart[2])
     assert all(loss.shape == (4,) for loss in apart)
 
+    observed = {name: value.item() for name, value in every.observations().items()}
+    assert list(observed)[:3] == ["stage1_stage2/strong", "stage1_stage2/weak", "stage2_stage3/strong"]
+    for i, spot in enumerate(every.spots):
+        both = observed[f"{'_'.join(spot)}/strong"] + observed[f"{'_'.join(spot)}/weak"]
+        assert both == pytest.approx(apart[i].mean().item(), rel=1e-5)
+    assert list(one.observations()) == ["stage3/strong", "stage3/weak"]
+
 
 def test_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match=r"DSPP compares maps .* the student's features are \(2, 16, 8\)"):

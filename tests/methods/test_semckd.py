@@ -127,7 +127,7 @@ def test_unequal_numbers_of_stages_leave_none_out() -> None:
     predicted = [teacher[t].shape[1] for _, t in method.spots]
     last = [list(regressor.children())[-1] for regressor in method.regressors]
     assert [layer.out_channels for layer in last if isinstance(layer, nn.Conv2d)] == predicted
-    assert "attention_s3_t4" in method.observations()
+    assert "attention_s3/t4" in method.observations()
 
 
 def test_places_that_are_given_all_meet() -> None:
@@ -167,7 +167,7 @@ def test_observes_the_mean_attention_of_each_pair() -> None:
         method(student, teacher, _batch(epoch=epoch))
     expected = torch.stack([method.attention(student, teacher) for teacher in batches[1:]]).mean((0, 1))
     observed = method.observations()
-    assert list(observed) == ["attention_s1_t1", "attention_s1_t2", "attention_s2_t1", "attention_s2_t2"]
+    assert list(observed) == ["attention_s1/t1", "attention_s1/t2", "attention_s2/t1", "attention_s2/t2"]
     torch.testing.assert_close(torch.stack(list(observed.values())), expected.flatten())
     assert not any(value.requires_grad for value in observed.values())
 

@@ -87,8 +87,8 @@ def test_every_region_is_a_small_image(scales: tuple[int, ...], reference: bool)
     count = 6 * sum(scale**2 for scale in scales)
     assert 0 < complementary < count
     observed = {name: value.item() for name, value in method.observations().items()}
-    assert observed["complementary"] == pytest.approx(complementary / count)
-    assert observed["consistent"] == pytest.approx(1 - complementary / count)
+    assert observed["regions/complementary"] == pytest.approx(complementary / count)
+    assert observed["regions/consistent"] == pytest.approx(1 - complementary / count)
 
 
 def test_means_of_scales_add_up() -> None:
@@ -208,7 +208,7 @@ def test_recorded_values_and_gradients_from_map_to_loss(line: str) -> None:
         gradients = torch.autograd.grad(loss, [x, head.weight])
         actual = torch.stack([loss.detach(), *(gradient.norm() for gradient in gradients)])
         torch.testing.assert_close(actual, expected, atol=1e-7, rtol=0)
-        share = method.observations()["complementary"].item()
+        share = method.observations()["regions/complementary"].item()
         assert share == pytest.approx(int(complementary) / (4 * len(method.regions)))
 
 
@@ -304,5 +304,5 @@ def test_what_the_base_method_does_is_done() -> None:
     distillation = Distillation(TinyNet(), TinyNet(width=8), [method], _data(16))
     (learned,) = distillation.methods.parameters()
     assert [parameter for group in method.groups() for parameter in group.parameters] == [learned]
-    assert list(method.observations()) == ["temperature", "consistent", "complementary"]
+    assert list(method.observations()) == ["temperature", "regions/consistent", "regions/complementary"]
     assert ScaleDecoupled(CE()).needs_teacher

@@ -501,7 +501,7 @@ def test_prior_begins_with_distillation_everywhere() -> None:
     for step in range(5):
         lesson.terms(step)
     observed = lesson.sakd.observations()
-    assert all(observed[f"likely_{place.student}"] > 0.999 for place in lesson.sakd.places)
+    assert all(observed[f"likely/{place.student}"] > 0.999 for place in lesson.sakd.places)
     assert lesson.sakd.decisions.latest.double().mean() > 0.99
 
 
@@ -548,9 +548,9 @@ def test_fixed_spots_are_not_decided() -> None:
         for step in range(5):
             lesson.terms(step)
         observed = lesson.sakd.observations()
-        assert observed["on_stage1"] == observed["likely_stage1"] == 0
-        assert observed["on_logits"] == observed["likely_logits"] == 1
-        assert 0 < observed["on_stage2"] < 1
+        assert observed["on/stage1"] == observed["likely/stage1"] == 0
+        assert observed["on/logits"] == observed["likely/logits"] == 1
+        assert 0 < observed["on/stage2"] < 1
     plain = Lesson.of(KD(), AT(at=[("stage2", "stage2"), ("stage3", "stage3")]))
     fixed |= {"stage2": True, "stage3": True}
     expected = torch.stack([*plain.terms().values()]).sum()
@@ -564,9 +564,9 @@ def test_fixed_spots_are_not_decided() -> None:
 def test_refuses_numbers_without_meaning() -> None:
     with pytest.raises(ValueError, match="there are no terms to distil by; name some"):
         SpotAdaptive([])
-    for options in ({"gamma": 0.0}, {"rate": 1.5}):
+    for gamma, rate in ((0.0, 0.5), (1.0, 1.5)):
         with pytest.raises(ValueError, match="gamma is positive and rate a share between 0 and 1"):
-            SpotAdaptive([KD()], **options)
+            SpotAdaptive([KD()], gamma=gamma, rate=rate)
 
 
 def test_refuses_spots_that_cross() -> None:
@@ -586,7 +586,7 @@ def test_one_place_of_the_student_may_meet_two_of_the_teacher() -> None:
     sakd = SpotAdaptive([KD(), twice], fixed={"stage3": True}, prior=0.0)
     Lesson.of(sakd).learn(1)
     observed = sakd.observations()
-    assert observed["on_stage3_stage2"] == observed["on_stage3_stage3"] == 1
+    assert observed["on/stage3_stage2"] == observed["on/stage3_stage3"] == 1
     assert sakd.given == {0: True, 1: True}
 
 
@@ -663,10 +663,10 @@ def test_observes_what_was_decided() -> None:
     places = ["stage1", "stage2", "stage3", "logits"]
     assert list(observed) == [
         *["KD", "AT", "agent", "routed_loss", "routed_top1"],
-        *[f"{what}_{place}" for what in ("on", "likely", "changed") for place in places],
+        *[f"{what}/{place}" for what in ("on", "likely", "changed") for place in places],
     ]
     latest = lesson.sakd.decisions.latest[:16].double()
-    assert [observed[f"on_{place}"].item() for place in places] == latest.mean(0).tolist()
+    assert [observed[f"on/{place}"].item() for place in places] == latest.mean(0).tolist()
 
 
 class _Means(FeatureMethod):

@@ -1,21 +1,22 @@
 """Small networks of several kinds, in pairs, and batches for them: what `stillhouse check` tries methods on."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from .anatomy import Anatomy
-from .models import ResNet
-from .outputs import Batch, DataInfo
-from .streams import seeded, stream
+from ..anatomy import Anatomy
+from ..models.resnet import ResNet
+from ..outputs import Batch, DataInfo
+from ..streams import seeded, stream
+from ..taps import Tapped
 
 CLASSES, SIZE, IMAGES, BATCH = 6, 16, 42, 8
-DATA = DataInfo(CLASSES, SIZE, torch.arange(IMAGES) % CLASSES, BATCH, strong_view=True)
+DATA = DataInfo(CLASSES, SIZE, torch.arange(IMAGES) % CLASSES, BATCH)
 
 _narrow = partial(ResNet, 8, CLASSES, (4, 4, 8, 12))
 _wide = partial(ResNet, 14, CLASSES, (8, 8, 16, 24))
@@ -28,12 +29,13 @@ class Pair:
     name: str
     student_kind: Callable[[], nn.Module]
     teacher_kind: Callable[[], nn.Module]
+    TEACHER: ClassVar[int] = 1000  # what a teacher's weights follow from
 
-    def student(self, seed: int = 0) -> nn.Module:
-        return copy.deepcopy(_grown(self.student_kind, seed))
+    def student(self, seed: int = 0) -> Tapped:
+        return _specimen(self.student_kind, seed)
 
-    def teacher(self) -> nn.Module:
-        return copy.deepcopy(_grown(self.teacher_kind, 1000))
+    def teacher(self) -> Tapped:
+        return _specimen(self.teacher_kind, self.TEACHER)
 
 
 class PlainNet(nn.Module):
@@ -83,7 +85,11 @@ class _Transformer(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.mixing = nn.Linear(width, 3 * width)
-        self.widening, self.activation, self.narrowing = nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        self.widening, self.activation, self.narrowing = (
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
+        )
 
     def forward(self, tokens: Tensor) -> Tensor:
         query, key, value = self.mixing(self.norm1(tokens)).chunk(3, dim=2)
@@ -102,32 +108,41 @@ PAIRS = (
 )
 
 
-def batch(step: int = 0, size: int = BATCH) -> Batch:
+def batch(step: int = 0, size: int = BATCH, strong_view: bool = False) -> Batch:
     """Different images each step."""
     draw = stream(0, "specimens", step)
     rows = torch.randperm(IMAGES, generator=draw)[:size]
-    images, strong = torch.randn(2, size, 3, SIZE, SIZE, generator=draw).unbind()
+    weak, strong = (
+        x.contiguous(memory_format=torch.channels_last) for x in torch.randn(2, size, 3, SIZE, SIZE, generator=draw)
+    )
     views = torch.zeros(size, dtype=torch.int64)
-    return Batch(images, DATA.labels[rows], rows, views, strong, epoch=step / 100, step=step)
+    return Batch(weak, DATA.labels[rows], rows, views, strong if strong_view else None, epoch=step / 100, step=step)
+
+
+def _specimen(kind: Callable[[], nn.Module], seed: int) -> Tapped:
+    weights, anatomy = _grown(kind, seed)
+    net = kind()
+    net.load_state_dict(weights)
+    return Tapped(net, anatomy)
 
 
 @cache
 @torch.no_grad()
-def _grown(kind: Callable[[], nn.Module], seed: int) -> nn.Module:
+def _grown(kind: Callable[[], nn.Module], seed: int) -> tuple[dict[str, Tensor], Anatomy]:
     """As if it had learned something: BatchNorms that know these images and scale, a head with opinions."""
     with seeded(seed, "specimen"):
         net = kind()
-        net.anatomy = Anatomy.of(net, SIZE)
+        anatomy = Anatomy.of(net, SIZE)
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 nn.init.uniform_(module.weight, 0.5, 1.5)
                 nn.init.normal_(module.bias, 0.0, 0.2)
-        head = net.get_submodule(str(net.anatomy.head))
+        head = net.get_submodule(str(anatomy.head))
         assert isinstance(head, nn.Linear)
         nn.init.normal_(head.weight, 0.0, 2 * head.in_features**-0.5)
         for step in range(20):
             net(batch(step).images)
-        return net
+        return net.state_dict(), anatomy
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:

@@ -1,0 +1,147 @@
+"""Trains every method of the catalogue a little on real images, for several pairs, and writes down what it cost.
+
+    python benchmarks/every_method.py DATA [--pairs resnet56:resnet20,...] [--steps 20] [--fraction 0.1]
+
+All methods of a pair learn in one room, so they see the same images and the same teacher, which is trained for a few
+steps beforehand. A method that a pair refuses is listed with its sentence. Results go to results/every_method.csv.
+"""
+
+import argparse
+import csv
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from stillhouse.anatomy import Anatomy
+from stillhouse.catalogue import catalogue, parse
+from stillhouse.classroom import Classroom, Lesson
+from stillhouse.data import Data, load
+from stillhouse.data.arrays import Arrays, in_memory
+from stillhouse.distillation import Distillation
+from stillhouse.engine import keep_large_blocks
+from stillhouse.methods import CE
+from stillhouse.networks import network
+from stillhouse.outputs import Batch
+from stillhouse.recipe import Recipe
+from stillhouse.runs import Run
+from stillhouse.streams import stream
+from stillhouse.taps import Tapped
+
+PAIRS = "resnet32x4:resnet8x4,vgg13:MobileNetV2,ResNet50:vgg8,resnet32x4:ShuffleV2,timm:resnet26t:timm:mobilenetv2_035"
+SHORT = {"AB": "AB(warmup_epochs=1)", "FT": "FT(warmup_epochs=1)", "FSP": "FSP(warmup_epochs=1)"}
+INSIDE = {"SpotAdaptive": "SpotAdaptive([KD, AT, SP])", "Bundle": "Bundle([KD, AT])"}
+
+
+def tenth(data: Data, fraction: float, batch_size: int) -> Data:
+    """A seeded part of the training images, and a thousand test images."""
+    keep = torch.randperm(len(data.train), generator=stream(0, "part"))[: round(fraction * len(data.train))]
+    train, test = data.train.images[keep], data.test.images[:1000]  # type: ignore[attr-defined]
+    labels = data.train.labels[keep], data.test.labels[:1000]
+    source = f"{fraction:.0%} of {data.source}"
+    arrays = Arrays(data.name, source, train, labels[0], test, labels[1], data.classes, data.mean, data.std)
+    return in_memory(arrays, batch_size=batch_size, seed=0)
+
+
+def expressions() -> list[str]:
+    """Every method as its authors set it; wrappers around KD."""
+    found = []
+    for name in catalogue():
+        try:
+            parse(name)
+            found.append(SHORT.get(name, name))
+        except ValueError:
+            found.append(INSIDE.get(name, f"{name}(KD)"))
+    return found
+
+
+def endless(data: Data) -> Iterator[Batch]:
+    epoch = 0
+    while True:
+        yield from data.train.epoch(epoch, "cpu")
+        epoch += 1
+
+
+def trained_teacher(name: str, data: Data, steps: int, folder: Path) -> Tapped:
+    net = Tapped(model := network(name, len(data.classes), 32), Anatomy.of(model, 32))
+    lesson = Lesson(Distillation(net, None, [CE()], data.info), Recipe(epochs=1), Run(folder, "teacher", {"n": name}, {}))
+    room = Classroom(None, [lesson])
+    room.to(torch.device("cpu"))
+    lesson.begin()
+    for _, batch in zip(range(steps), endless(data), strict=False):
+        lesson.learn(batch, None)
+    return net
+
+
+def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: Path) -> Lesson:
+    model = network(student, len(data.classes), 32)
+    built = [method.build() for method in parse(methods)]
+    distillation = Distillation(Tapped(model, Anatomy.of(model, 32)), teacher, built, data.info)
+    return Lesson(distillation, Recipe(epochs=10, lr=0.01), Run(folder, methods, {"m": methods}, {}), name=methods)
+
+
+def measure(pair: str, data: Data, steps: int, folder: Path) -> Iterator[dict[str, object]]:
+    """Runs the steps, and yields a row for each method."""
+    half = pair.index(":", 6 if pair.startswith(("timm:", "torchvision:")) else 0)
+    teacher_name, student = pair[:half], pair[half + 1 :]
+    teacher = trained_teacher(teacher_name, data, 60, folder)
+    lessons: list[Lesson] = []
+    for expression in expressions():
+        methods = "CE" if expression == "CE" else f"CE, {expression}"
+        try:
+            lessons.append(lesson_for(methods, student, teacher, data, folder))
+        except ValueError as refusal:
+            yield {"pair": pair, "method": expression, "refused": str(refusal)}
+    room = Classroom(teacher, lessons)
+    room.to(torch.device("cpu"))
+    for lesson in lessons:  # straight to distillation after one epoch of warm-up, if there is one
+        spent: list[float] = []
+        batches = endless(data)
+        try:
+            for _ in range(steps + sum(phase.epochs for phase in lesson.phases[:-1]) * 3):
+                position = lesson.phase_at(lesson.epoch)[0]
+                if position is not lesson.phases[-1] and lesson.step == 3:
+                    lesson.epoch, lesson.step = lesson.epoch + 1, 0
+                    lesson.tally = type(lesson.tally)()
+                lesson.begin()
+                batch = next(batches)
+                began = time.perf_counter()
+                room.teach(batch, [lesson])
+                spent.append(time.perf_counter() - began)
+            lesson.check()
+            losses = lesson.tally.means()
+            row: dict[str, object] = {"pair": pair, "method": lesson.name, "steps": len(spent)}
+            row |= {"loss": round(sum(losses.values()), 4), "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items())}
+            yield row | {"seconds_per_step": round(sorted(spent)[len(spent) // 2], 4)}
+        except (ArithmeticError, RuntimeError) as failure:
+            yield {"pair": pair, "method": lesson.name, "failed": f"{type(failure).__name__}: {failure}"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--pairs", default=PAIRS)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--fraction", type=float, default=0.1)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--output", type=Path, default=Path("results/every_method.csv"))
+    options = parser.parse_args()
+    keep_large_blocks()
+    data = tenth(load(options.data), options.fraction, options.batch_size)
+    options.output.parent.mkdir(exist_ok=True)
+    columns = ["pair", "method", "steps", "loss", "seconds_per_step", "terms", "refused", "failed"]
+    with options.output.open("a", newline="") as file, tempfile.TemporaryDirectory() as folder:
+        table = csv.DictWriter(file, columns)
+        if file.tell() == 0:
+            table.writeheader()
+        for pair in options.pairs.split(","):
+            for row in measure(pair, data, options.steps, Path(folder)):
+                table.writerow(row)
+                file.flush()
+                print({key: value for key, value in row.items() if key != "terms"}, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Laws about where a method runs: networks, batches, number formats, devices."""
+
+import traceback
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .specimens import Pair
+from .trial import Subject, Trial, total
+
+
+def runs_between(pair: Pair, subject: Subject) -> str:
+    try:
+        trial = Trial(subject.spelled, pair, subject.data)
+    except ValueError as error:
+        cause = error.__cause__ or error
+        line = traceback.extract_tb(cause.__traceback__)[-1].line or ""
+        if not line.startswith("raise "):  # nobody wrote that sentence for this case
+            raise RuntimeError(str(cause)) from cause
+        return f"refused. {error}"
+    trial.gradients(trial.losses(subject.batch()))
+    return ""
+
+
+def runs_on_two_images(subject: Subject) -> str:
+    trial = subject.trial()
+    trial.gradients(trial.losses(subject.batch(size=2)))
+    return ""
+
+
+def runs_in_bfloat16(subject: Subject) -> str:
+    trial = subject.trial()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = trial.losses(subject.batch())
+    trial.gradients(losses)
+    return ""
+
+
+def runs_on_a_gpu(subject: Subject) -> str:
+    if not torch.cuda.is_available():
+        return "there is no GPU here"
+    trial, one = subject.trial(), subject.batch()
+    trial.teacher.cuda()
+    trial.distillation.cuda()
+    moved: dict[str, Any] = {name: value.cuda() for name, value in vars(one).items() if isinstance(value, Tensor)}
+    one = replace(one, **moved)
+    trial.gradients(trial.losses(one))
+    asked = trial.ask(one)
+    torch.cuda.synchronize()
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            total(trial.charge(*asked, one))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    waits = [warning for warning in caught if "synchroniz" in str(warning.message)]
+    return f"it waits for the GPU in {Path(waits[0].filename).name}, line {waits[0].lineno}" if waits else ""

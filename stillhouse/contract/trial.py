@@ -1,0 +1,164 @@
+"""A method tried out between two small networks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..catalogue import Spelled
+from ..classroom import Classroom, Lesson
+from ..distillation import Distillation
+from ..methods import CE
+from ..outputs import Batch, DataInfo, Outputs
+from ..recipe import Recipe
+from ..runs import Run
+from ..tally import Tally
+from .specimens import BATCH, DATA, PAIRS, Pair, batch
+
+Loss = Callable[[Outputs, Outputs, Batch], Tensor]
+STEPS = 4  # of a short training, in each phase
+
+
+class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller to say)
+    """A law is broken; the sentence says how."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A method to be tried."""
+
+    spelled: Spelled
+
+    @cached_property
+    def data(self) -> DataInfo:
+        return replace(DATA, strong_view=self.spelled.build().needs_strong_view)
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The first one that the method does not refuse."""
+        refusals = []
+        for pair in PAIRS:
+            try:
+                Trial(self.spelled, pair, self.data)
+            except ValueError as error:
+                refusals.append(f"{pair.name}: {error}")
+            else:
+                return pair
+        raise Broken(f"it works for no pair of networks, {refusals[0]}")
+
+    def batch(self, step: int = 0, size: int = BATCH) -> Batch:
+        return batch(step, size, self.data.strong_view)
+
+    def trial(self) -> Trial:
+        return Trial(self.spelled, self.pair, self.data)
+
+    @cached_property
+    def _trained(self) -> Trial:
+        return self.trial().train()
+
+    def trained(self) -> Trial:
+        """The same after a few steps."""
+        return copy.deepcopy(self._trained)
+
+
+class Trial:
+    """A new method between a new student and a teacher, the same each time; cross-entropy stands by when it trains.
+
+    Args:
+        student: What the student's weights follow from.
+    """
+
+    def __init__(self, spelled: Spelled, pair: Pair, data: DataInfo, student: int = 0):
+        self.teacher = pair.teacher().eval().requires_grad_(False)
+        self.distillation = Distillation(pair.student(student), self.teacher, [spelled.build(), CE()], data).train()
+        for net in (self.teacher, self.distillation):
+            net.to(memory_format=torch.channels_last)  # as in the loop
+        (self.name, self.method), _ = self.distillation.named_methods()
+        self.warmups: list[Loss] = [warmup.loss for _, warmup in self.distillation.warmups]
+        self.phases = self.distillation.phases(epochs=1)
+        self.strong_view = data.strong_view
+
+    def ask(self, batch: Batch) -> tuple[Outputs, Outputs]:
+        """What student and teacher say."""
+        with torch.no_grad():
+            said = self.teacher.see(batch)
+        return self.distillation.student.see(batch), said
+
+    def charge(self, student: Outputs, teacher: Outputs, batch: Batch) -> list[Tensor]:
+        """The unweighted losses of all phases, (N,) or () each."""
+        return [*(loss(student, teacher, batch) for loss in self.warmups), self.method(student, teacher, batch)]
+
+    def twin(self) -> Trial:
+        """The same networks with a copy of the method, so that it does not remember what this one is asked."""
+        twin = copy.copy(self)
+        twin.method, twin.warmups = copy.deepcopy((self.method, self.warmups))
+        return twin
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """By phase what it trains on, (), with all in the mode it is in then."""
+        with torch.no_grad():
+            said = self.teacher.see(batch)
+        losses = {}
+        for phase in self.phases:
+            self.distillation.eval()
+            for module in phase.trains:
+                module.train()
+            losses[phase.name] = phase.terms(batch, said)[self.name]
+        return losses
+
+    def gradients(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of student and method, by name, for what all phases train on.
+
+        Raises:
+            Broken: If a loss or a gradient is no finite number.
+        """
+        for phase, loss in losses.items():
+            if not loss.isfinite():
+                raise Broken(f"the loss is {loss.item()} ({phase})")
+            if loss.requires_grad:
+                torch.autograd.backward(loss, retain_graph=True)
+        named = self.distillation.named_parameters()
+        gradients = {name: parameter.grad for name, parameter in named if parameter.grad is not None}
+        for name, gradient in gradients.items():
+            if not gradient.isfinite().all():
+                raise Broken(f"the loss is finite, but the gradient of {name} is not")
+        return gradients
+
+    def train(self, folder: Path | None = None, relief: Trial | None = None) -> Trial:
+        """A few steps of each phase by the real loop's parts. In the middle of each, a new trial takes over, if given.
+
+        Args:
+            folder: Where the state is handed over.
+            relief: What takes over; it is left as it is.
+        """
+        run = Run(folder or Path(), "trial", {}, {})
+        recipe = Recipe(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
+        trial, lesson = self, Lesson(self.distillation, recipe, run)
+        start = 0
+        for phase in self.phases:
+            for step in range(STEPS):
+                lesson.epoch, lesson.step, lesson.tally = start, step, lesson.tally if step else Tally()
+                if relief and step == STEPS // 2:
+                    run.folder.mkdir(exist_ok=True)
+                    lesson.save()
+                    trial = copy.deepcopy(relief)
+                    lesson = Lesson(trial.distillation, recipe, run)
+                    lesson.resume()
+                room = Classroom(trial.teacher, [lesson])
+                room.to(torch.device("cpu"))
+                lesson.begin()
+                shown = batch(start + step, strong_view=self.strong_view)
+                room.teach(replace(shown, epoch=start + step / STEPS), [lesson])
+            start += phase.epochs
+        return trial
+
+
+def total(losses: Iterable[Tensor]) -> Tensor:
+    """The mean over samples, summed over phases."""
+    return torch.stack([loss.mean() for loss in losses]).sum()

@@ -1,0 +1,108 @@
+"""The strong view in a training: who needs it gets it, and nobody else's run depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse.__main__ import main
+from stillhouse.classroom import Classroom, Lesson
+from stillhouse.data import Data
+from stillhouse.distillation import Distillation
+from stillhouse.method import Method
+from stillhouse.methods import CE, KD, MLKD
+from stillhouse.recipe import Recipe
+from stillhouse.runs import Run
+from stillhouse.streams import seeded
+from stillhouse.taps import Tapped
+from stillhouse.train import fit
+from stillhouse.wrappers import Ramped, StrongView
+from tests.quick import QuickNet, quick_data, quick_net_file
+from tests.tiny import TINY_DATA, tiny, tiny_batch
+
+
+def two_views() -> Data:
+    data = quick_data()
+    data.train.strong_view = True
+    return replace(data, info=replace(data.info, strong_view=True))
+
+
+def students(folder: Path, data: Data, *methods: list[Method]) -> list[dict[str, torch.Tensor]]:
+    """Trained in one room; weights and buffers"""
+    with seeded(0, "teacher"):
+        teacher = Tapped(QuickNet(width=8))
+    lessons = []
+    for i, chosen in enumerate(methods):
+        with seeded(0, "student"):
+            distillation = Distillation(QuickNet(dropout=0.3), teacher, chosen, data.info)
+        lessons.append(Lesson(distillation, Recipe(epochs=2, batch_size=8), Run(folder, str(i), {}, {})))
+    fit(Classroom(teacher, lessons), data, "cpu")
+    return [lesson.model.state_dict() for lesson in lessons]
+
+
+def test_a_student_of_one_view_is_the_same_beside_one_of_two(tmp_path: Path) -> None:
+    (alone,) = students(tmp_path / "alone", quick_data(), [CE(), KD()])
+    beside, other = students(tmp_path / "room", two_views(), [CE(), KD()], [CE(), MLKD()])
+    assert alone.keys() == beside.keys()
+    assert all(torch.equal(alone[name], beside[name]) for name in alone)  # with what its BatchNorms saw
+    assert not all(torch.equal(alone[name], other[name]) for name in alone)
+
+
+def test_nobody_looks_at_a_view_that_nobody_needs() -> None:
+    teacher, data = Tapped(tiny(seed=1)).eval(), replace(TINY_DATA, strong_view=True)
+    batch = replace(tiny_batch(), strong=tiny_batch(step=1).images)
+    one, other = (Distillation(tiny(), teacher, [CE()], data) for _ in range(2))
+    one(batch, teacher.see(batch))
+    other(replace(batch, strong=None), teacher.see(batch))
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("wrap", [Ramped, StrongView])
+def test_who_needs_it_says_so_through_wrappers(wrap: Callable[[Method], Method]) -> None:
+    assert not CE().needs_strong_view
+    assert MLKD().needs_strong_view
+    assert Ramped(MLKD()).needs_strong_view
+    assert not Ramped(KD()).needs_strong_view
+    assert StrongView(CE()).needs_strong_view
+    with pytest.raises(ValueError, match=r"Ramped: it compares two views of each image.* strong_view=True"):
+        Distillation(tiny(), tiny(), [Ramped(wrap(MLKD()))], TINY_DATA)
+
+
+MINE = """
+from stillhouse import Method
+
+class Mine(Method):
+    def __init__(self, weight: float = 1.0):
+        super().__init__(weight)
+
+    @property
+    def needs_strong_view(self):
+        return True
+
+    def forward(self, student, teacher, batch):
+        return (student.strong.logits - teacher.strong.logits).square().mean(1)
+"""
+
+
+def test_the_command_line_switches_it_on_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nets, runs = quick_net_file(tmp_path), tmp_path / "runs"
+    (tmp_path / "mine.py").write_text(MINE)
+    words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --epochs 1 --batch_size 256"
+    command = [*words.split(), "--device", "cpu", "--folder", str(runs), "--methods"]
+
+    def said(methods: str) -> str:
+        assert main([*command, methods]) == 0
+        return capsys.readouterr().out
+
+    assert " views an image, from " in said("CE, KD")
+    before = {run.name for run in runs.iterdir()}
+    assert " views an image and a strong one, from " in said("CE, MLKD")
+    assert " views an image and a strong one, from " in said(f"CE, {tmp_path}/mine.py:Mine")
+    new = {run.name.rpartition("-")[0] for run in runs.iterdir() if run.name not in before}
+    names = ("CE+MLKD", "CE+Mine")  # teacher and baseline are the same runs as without
+    assert new == {f"digits-my_nets.py_small-from-my_nets.py_wide-{name}-seed0" for name in names}

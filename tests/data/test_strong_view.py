@@ -1,0 +1,137 @@
+"""Splits that show each image twice: the laws of the first view hold for the second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from stillhouse.data import Folder, InMemory, Split, load
+from stillhouse.data.strong import Lots, strengthen
+from stillhouse.outputs import Batch
+from stillhouse.streams import stream
+
+from .pictures import picture, write_classes
+
+MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 1.0)  # powers of two: normalisation is exact, and can be undone
+Make = Callable[..., Split]
+
+
+def in_memory(strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip: bool = True) -> InMemory:
+    draw = torch.Generator().manual_seed(1)
+    images = torch.randint(256, (23, 16, 16, 3), generator=draw, dtype=torch.uint8)
+    labels = torch.arange(23) % 3
+    options = {"mean": MEAN, "std": STD, "flip": flip, "strong_view": strong_view}
+    return InMemory(images, labels, batch_size=batch_size, seed=seed, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["in memory", "folder"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    if request.param == "in memory":
+        return in_memory
+    paths = []
+    for number in range(23):
+        paths.append(tmp_path / f"{number}.png")
+        picture(number, 30 + number, 50 - 2 * number).save(paths[-1])
+
+    def folder(
+        strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip: bool = True, workers: int = 0
+    ) -> Folder:
+        options = {"mean": MEAN, "std": STD, "flip": flip, "strong_view": strong_view, "workers": workers}
+        return Folder(paths, torch.arange(23) % 3, batch_size=batch_size, seed=seed, size=16, **options)  # type: ignore[arg-type]
+
+    return folder
+
+
+def strong(batches: list[Batch]) -> Tensor:
+    """(N, 3, S, S), in the order of the training set"""
+    found = [batch.strong for batch in batches if batch.strong is not None]
+    assert len(found) == len(batches)
+    return torch.cat(found)[torch.cat([batch.indices for batch in batches]).argsort()]
+
+
+def test_the_first_view_is_the_same_without(make: Make) -> None:
+    for one, other in zip(make().epoch(1, "cpu"), make(strong_view=False).epoch(1, "cpu"), strict=True):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.indices, other.indices)
+        assert (one.views is None) is (other.views is None)
+        assert one.views is None or other.views is None or torch.equal(one.views, other.views)
+        assert other.strong is None
+
+
+def test_the_second_view_is_made_like_the_first_and_differs_from_it(make: Make) -> None:
+    for batch in make().epoch(0, "cpu"):
+        assert batch.strong is not None
+        assert (batch.strong.shape, batch.strong.dtype) == (batch.images.shape, batch.images.dtype)
+        assert batch.strong.is_contiguous(memory_format=torch.channels_last)
+        assert not (batch.strong == batch.images).flatten(1).all(1).any()
+
+
+def test_in_memory_it_is_a_view_of_its_own_made_stronger() -> None:
+    data, generator = in_memory(), stream(0, "strong view", 2)
+    views = torch.randint(162, (23,), generator=generator)
+    lots = Lots.draw(23, generator)
+    plain = data.view(torch.arange(23), views)
+    pixels = ((plain * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]) * 255).round()
+    expected = strengthen(pixels.to(torch.uint8), lots).float() / 255
+    expected = (expected - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    torch.testing.assert_close(strong(list(data.epoch(2, "cpu"))), expected, rtol=0, atol=1e-5)
+
+
+def test_seed_and_epoch_decide(make: Make) -> None:
+    first = strong(list(make().epoch(1, "cpu")))
+    assert torch.equal(first, strong(list(make().epoch(1, "cpu"))))
+    for other in (make(seed=1).epoch(1, "cpu"), make().epoch(2, "cpu")):
+        assert not torch.equal(first, strong(list(other)))
+
+
+def test_who_else_is_in_the_batch_plays_no_part(make: Make) -> None:
+    assert torch.equal(strong(list(make().epoch(1, "cpu"))), strong(list(make(batch_size=8).epoch(1, "cpu"))))
+
+
+@pytest.mark.parametrize("start", [1, 4])
+def test_resuming_yields_exactly_the_remaining_batches(make: Make, start: int) -> None:
+    whole, rest = list(make().epoch(2, "cpu")), list(make().epoch(2, "cpu", start_step=start))
+    assert len(rest) == len(whole) - start
+    for one, other in zip(whole[start:], rest, strict=True):
+        assert one.strong is not None
+        assert other.strong is not None
+        assert torch.equal(one.strong, other.strong)
+
+
+def test_global_random_state_is_left_alone(make: Make) -> None:
+    before = torch.random.get_rng_state()
+    list(make().epoch(0, "cpu"))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("make", ["folder"], indirect=True)
+def test_the_number_of_workers_changes_nothing(make: Make) -> None:
+    assert torch.equal(strong(list(make().epoch(1, "cpu"))), strong(list(make(workers=2).epoch(1, "cpu"))))
+
+
+def test_without_flips_it_is_not_mirrored_either(make: Make) -> None:
+    plain, flipping = (strong(list(make(flip=flip).epoch(0, "cpu"))) for flip in (False, True))
+    assert not torch.equal(plain, flipping)
+
+
+def test_evaluation_shows_one_view(make: Make) -> None:
+    assert all(batch.strong is None for batch in make().batches("cpu"))
+
+
+def test_load_passes_it_on_to_training_only(tmp_path: Path) -> None:
+    write_classes(tmp_path / "images", ["a", "b"], 10, width=80)
+    for source in ("digits", str(tmp_path / "images")):
+        data = load(source, batch_size=4, image_size=16, validation=0.2, strong_view=True)
+        assert data.validation is not None
+        assert data.info.strong_view
+        assert data.train.strong_view
+        assert not data.test.strong_view
+        assert not data.validation.strong_view
+        assert " views an image and a strong one, from " in data.describe()
+        without = load(source, batch_size=4, image_size=16, validation=0.2)
+        assert not without.info.strong_view
+        assert without.fingerprint == data.fingerprint

@@ -1,0 +1,144 @@
+"""Putting together what a command asks for: what a run depends on, and what it does not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse.anatomy import Anatomy
+from stillhouse.assembly import (
+    NetworkSource,
+    Setting,
+    Teacher,
+    about,
+    epochs_for,
+    lesson_alone,
+    lesson_taught,
+    trained,
+)
+from stillhouse.catalogue import parse
+from stillhouse.checkpoints import about_weights, save_weights
+from stillhouse.data import load
+from stillhouse.methods import CE
+from stillhouse.networks import network
+from stillhouse.recipe import Recipe
+from tests.quick import quick_data
+from tests.world import World, write_pictures
+
+CPU = torch.device("cpu")
+DATA = quick_data()
+RECIPE = Recipe(epochs=2, batch_size=8)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> NetworkSource:
+    (tmp_path / "nets.py").write_text(
+        "from tests.quick import QuickNet\n\n\ndef small(num_classes):\n    return QuickNet(num_classes)\n"
+    )
+    return NetworkSource(f"{tmp_path}/nets.py:small")
+
+
+def teacher(seed: int = 0, name: str = "resnet8") -> Teacher:
+    source = NetworkSource(name)
+    return Teacher(source.tapped(source.build(DATA, seed).eval(), DATA), name)
+
+
+def test_what_a_run_depends_on_names_its_folder(source: NetworkSource, tmp_path: Path) -> None:
+    def name(source: NetworkSource = source, recipe: Recipe = RECIPE, **setting: object) -> str:
+        complete = replace(Setting(folder=tmp_path), **setting)  # type: ignore[arg-type]
+        return lesson_alone(source, quick_data(seed=complete.seed), recipe, complete).run.folder.name
+
+    first = name()
+    assert first == name()
+    assert first == name(device="cpu", workers=3, folder=Path("elsewhere"))
+    weights = tmp_path / "weights.safetensors"
+    save_weights(source.build(DATA, seed=5), weights, {})
+    others = [
+        name(seed=1),
+        name(recipe=replace(RECIPE, lr=0.1)),
+        name(recipe=replace(RECIPE, epochs=3)),
+        name(validation=0.1),
+        name(replace(source, anatomy=Anatomy(stages=("stage2",), head="head"))),
+        name(replace(source, weights=str(weights))),
+    ]
+    save_weights(source.build(DATA, seed=6), weights, {})
+    others.append(name(replace(source, weights=str(weights))))  # other weights under the same name
+    file = Path(source.name.partition(":")[0])
+    file.write_text(file.read_text() + "# changed\n")
+    others.append(name())
+    assert len({first, *others}) == 1 + len(others)
+
+
+def test_what_a_distillation_depends_on_names_its_folder(source: NetworkSource, tmp_path: Path) -> None:
+    def name(teacher: Teacher, methods: str) -> str:
+        setting = Setting(folder=tmp_path)
+        return lesson_taught(source, teacher, parse(methods), DATA, RECIPE, setting, {}).run.folder.name
+
+    first = name(teacher(), "CE, KD")
+    assert first.startswith("quick-nets.py_small-from-resnet8-CE+KD-seed0-")
+    assert first == name(teacher(), "CE(), KD(temperature=4)")
+    others = [name(teacher(), "CE, KD(temperature=2)"), name(teacher(), "CE"), name(teacher(seed=1), "CE, KD")]
+    assert len({first, *others}) == 4
+
+
+def test_a_run_remembers_every_option(source: NetworkSource, tmp_path: Path) -> None:
+    setting = Setting(data="digits", folder=tmp_path, seed=3)
+    config = {"teacher": "runs/x", "student": source.name, "baseline": True}
+    lesson = lesson_taught(source, teacher(), parse("CE, KD"), DATA, RECIPE, setting, config)
+    kept = lesson.run.config
+    assert set(kept) >= {"teacher", "student", "methods", "data", "seed", "folder", "epochs", "lr", "milestones"}
+    assert kept["folder"] == str(tmp_path)
+    assert [str(method) for method in parse(", ".join(kept["methods"]))] == kept["methods"]  # type: ignore[arg-type]
+    assert kept["milestones"] == list(RECIPE.milestones)
+
+
+def test_a_lesson_alone_listens_to_nobody(source: NetworkSource, tmp_path: Path) -> None:
+    lesson = lesson_alone(source, DATA, RECIPE, Setting(folder=tmp_path))
+    assert not lesson.distillation.is_taught
+    assert [type(method) for method in lesson.distillation.methods.values()] == [CE]
+    assert lesson.about["classes"] == list("abcd")
+
+
+def test_students_of_a_room_begin_with_the_same_weights(source: NetworkSource, tmp_path: Path) -> None:
+    setting = Setting(folder=tmp_path)
+    alone = lesson_alone(source, DATA, RECIPE, setting).model.state_dict()
+    taught = lesson_taught(source, teacher(), parse("CE, KD, FitNet"), DATA, RECIPE, setting, {}).model.state_dict()
+    assert all(torch.equal(alone[name], taught[name]) for name in alone)
+
+
+def test_a_trained_network_comes_from_a_run(world: World) -> None:
+    data = load(world.pictures, batch_size=16)
+    found = trained(str(world.teacher), data, None, CPU)
+    assert found.name == f"{world.nets}:wide"
+    assert found.about == about_weights(world.teacher / "student.safetensors")
+    assert not found.net.model.training
+    given = trained(str(world.teacher), data, Anatomy(stages=("stage1",)), CPU)
+    assert given.net.anatomy.stages == ("stage1",)
+
+
+def test_a_file_alone_is_trained_unless_it_names_code(world: World, tmp_path: Path) -> None:
+    data, file = load(world.pictures, batch_size=16), tmp_path / "student.safetensors"
+    save_weights(network("resnet8", 3, 16), file, about(NetworkSource("resnet8"), data))
+    assert trained(str(file), data, None, CPU).name == "resnet8"
+    for code in (f"{world.nets}:wide", "os:abort"):
+        save_weights(network("resnet8", 3, 16), file, {"network": code})
+        with pytest.raises(ValueError, match=rf"wants to run {code}; if you trust that, give {code}"):
+            trained(str(file), data, None, CPU)
+    save_weights(network("resnet8", 3, 16), file, {})
+    with pytest.raises(ValueError, match=r"does not say which network it holds; give its name, and the file as its we"):
+        trained(str(file), data, None, CPU)
+
+
+def test_how_long_to_train_where_nobody_said_so(tmp_path: Path) -> None:
+    assert epochs_for(DATA) == Recipe.epochs == 240
+    assert epochs_for(replace(DATA, name="digits")) < 60
+    large = load(write_pictures(tmp_path / "large", train=4, size=80), workers=0)
+    assert epochs_for(large) == 90
+
+
+def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Setting().torch_device() == Setting(device="cpu").torch_device() == CPU
+    with pytest.raises(ValueError, match="--device cuda: PyTorch finds no GPU here; use --device cpu or auto"):
+        Setting(device="cuda").torch_device()

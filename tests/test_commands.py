@@ -1,0 +1,378 @@
+"""What the commands do, from an empty folder to a table, and what they refuse to do."""
+
+import errno
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from stillhouse.__main__ import main
+from stillhouse.catalogue import catalogue
+from stillhouse.data import DATASETS
+from stillhouse.display import Display
+from stillhouse.models import MODELS
+from stillhouse.runs import Run
+from tests.world import World, contents, write_pictures
+
+Capture = pytest.CaptureFixture[str]
+
+
+def refusal(capsys: Capture, words: list[str]) -> str:
+    """What a command says when it refuses: one line on stderr, and exit code 2."""
+    capsys.readouterr()
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("stillhouse: ")
+    assert said.count("\n") == 1
+    return said
+
+
+def done(capsys: Capture, words: list[str]) -> str:
+    """What a command prints when all is well: nothing on stderr, and exit code 0."""
+    capsys.readouterr()
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def only(folder: Path, begins: str = "") -> Path:
+    (run,) = (path for path in folder.iterdir() if path.name.startswith(begins))
+    return run
+
+
+# train
+
+
+def test_train_leaves_a_run_and_the_same_command_again_its_table(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path)]
+    first = done(capsys, words)
+    assert "epoch 2/2" in first
+    run = only(tmp_path)
+    assert run.name.startswith("pictures-my_nets.py_small-seed0-")
+    files = {path.name for path in run.iterdir() if not path.name.startswith("events")}
+    assert files == {"config.yaml", "metrics.jsonl", "student.safetensors", "best.safetensors", "result.json", "lock"}
+    before = contents(tmp_path)
+    again = done(capsys, words)
+    assert "already trained" in again
+    assert "epoch 2/2" not in again
+    assert contents(tmp_path) == before
+    assert again.splitlines()[-5:] == first.splitlines()[-5:]
+
+
+def test_train_begins_with_given_weights(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["train", "--model", f"{world.nets}:wide", *world.small(tmp_path, 1), "--lr", "1e-12"]
+    done(capsys, [*words, "--weights", str(world.teacher / "student.safetensors")])
+    trained, begun = (load_file(run / "student.safetensors") for run in (only(tmp_path), world.teacher))
+    assert torch.allclose(trained["head.weight"], begun["head.weight"])
+
+
+# distill
+
+
+def test_distill_from_a_run_ends_with_a_table(world: World, tmp_path: Path, capsys: Capture) -> None:
+    before = contents(world.runs)
+    out = done(capsys, world.distill(tmp_path, "--methods", "CE,KD,AT"))
+    assert contents(world.runs) == before
+    alone, taught = only(tmp_path, "pictures-my_nets.py_small-seed0"), only(tmp_path, "pictures-my_nets.py_small-from")
+    assert "AT reads stage1, stage2" in out
+    table = out[out.rindex("network") :]
+    for run, name in ((alone, "by itself"), (taught, "CE+KD+AT")):
+        top1 = json.loads((run / "result.json").read_text())["top1"]
+        (line,) = (line for line in table.splitlines() if name in line)
+        assert f"{top1:.2f}" in line
+    rows = [json.loads(line) for line in (taught / "metrics.jsonl").read_text().splitlines()]
+    assert [set(row) >= {"CE", "KD", "AT", "top1", "agreement"} for row in rows] == [True, True]
+
+
+def test_distill_again_says_it_is_done_and_config_repeats_it(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = world.distill(tmp_path, "--methods", "CE, KD(temperature=2)")
+    first = done(capsys, words)
+    before = contents(tmp_path)
+    for again in (
+        words,
+        ["distill", "--config", str(only(tmp_path, "pictures-my_nets.py_small-from") / "config.yaml")],
+    ):
+        out = done(capsys, again)
+        assert out.count("already trained") == 2
+        assert out[out.rindex("network") :] == first[first.rindex("network") :]
+        assert contents(tmp_path) == before
+
+
+def test_config_may_be_varied(world: World, tmp_path: Path, capsys: Capture) -> None:
+    config = str(world.teacher / "config.yaml")
+    done(capsys, ["train", "--config", config, "--folder", str(tmp_path), "--epochs", "1", "--seed", "3"])
+    result = json.loads((only(tmp_path, "pictures-my_nets.py_wide-seed3") / "result.json").read_text())
+    assert result["epochs"] == 1
+
+
+def test_distill_trains_the_teacher_first_where_there_is_none(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["distill", "--teacher", f"{world.nets}:wide", "--student", f"{world.nets}:small", "--baseline", "false"]
+    out = done(capsys, [*words, *world.small(tmp_path, 4)])
+    assert "it is trained first (or give --teacher_weights)" in out
+    assert only(tmp_path, "pictures-my_nets.py_wide").name == world.teacher.name  # as `stillhouse train` had it
+    trained, ours = (
+        load_file(run / "student.safetensors") for run in (only(tmp_path, world.teacher.name), world.teacher)
+    )
+    assert all(torch.equal(trained[name], ours[name]) for name in ours)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_teacher_may_be_a_name_and_a_file_of_weights(world: World, tmp_path: Path, capsys: Capture) -> None:
+    weights = load_file(world.teacher / "student.safetensors")
+    torch.save({"model": {f"module.{name}": value for name, value in weights.items()}}, tmp_path / "teacher.pth")
+    words = ["distill", "--student", f"{world.nets}:small", "--teacher", f"{world.nets}:wide", "--baseline", "false"]
+    words += ["--teacher_weights", str(tmp_path / "teacher.pth")]
+    done(capsys, [*words, *world.small(tmp_path / "runs", 1)])
+    result = json.loads((only(tmp_path / "runs") / "result.json").read_text())
+    assert result["network"] == f"{world.nets}:small"
+
+
+SOURCES = ["my_nets_of_mine:small", "timm:test_resnet", "torchvision:shufflenet_v2_x0_5", "resnet8"]
+
+
+@pytest.mark.parametrize("student", SOURCES)
+def test_students_from_everywhere(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, student: str
+) -> None:
+    (tmp_path / "my_nets_of_mine.py").write_text(Path(world.nets).read_text())
+    monkeypatch.syspath_prepend(str(tmp_path))
+    out = done(capsys, world.distill(tmp_path / "runs", "--student", student, "--baseline", "false", epochs=1))
+    assert f"{student} CE+KD  epoch 1/1" in out
+
+
+def test_a_method_of_ones_own_and_what_its_file_holds_make_the_run(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(Path(world.method).read_text())
+    words = world.distill(tmp_path / "runs", "--methods", f"CE,{mine}:MyKD", "--baseline", "false", epochs=1)
+    assert "MyKD reads logits" in done(capsys, words)
+    assert "already trained" in done(capsys, words)
+    mine.write_text(mine.read_text().replace(".square()", ".abs()"))
+    assert "already trained" not in done(capsys, words)
+    first, second = (json.loads((run / "metrics.jsonl").read_text()) for run in (tmp_path / "runs").iterdir())
+    assert first["MyKD"] != second["MyKD"]
+
+
+# evaluate and list
+
+
+def test_evaluate_says_what_the_run_said(world: World, tmp_path: Path, capsys: Capture) -> None:
+    weights = tmp_path / "weights.pth"
+    torch.save(load_file(world.teacher / "student.safetensors"), weights)
+    top1 = json.loads((world.teacher / "result.json").read_text())["top1"]
+    data = ["--data", str(world.pictures), "--device", "cpu"]
+    for model in ([str(world.teacher)], [f"{world.nets}:wide", "--weights", str(weights)]):
+        out = done(capsys, ["evaluate", *model, *data])
+        assert f"{top1:.2f}" in out
+        assert "24 images" in out
+
+
+def test_a_file_may_be_evaluated_alone_unless_it_wants_to_run_code(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    data = ["--data", str(world.pictures), "--device", "cpu"]
+    done(capsys, ["train", "--model", "resnet8", *world.small(tmp_path, 1)])
+    done(capsys, ["evaluate", str(only(tmp_path) / "best.safetensors"), *data])
+    said = refusal(capsys, ["evaluate", str(world.teacher / "best.safetensors"), *data])
+    assert "best.safetensors wants to run " in said
+    assert "if you trust that" in said
+
+
+def test_list_names_everything(capsys: Capture) -> None:
+    lists = {what: done(capsys, ["list", what]) for what in ("models", "data", "methods")}
+    assert [name for name in MODELS if f" {name} " not in lists["models"]] == []
+    assert [name for name in DATASETS if f" {name} " not in lists["data"]] == []
+    assert [name for name in catalogue() if f" {name} " not in lists["methods"]] == []
+    assert done(capsys, ["list"]) == lists["methods"]
+    assert "Distilling the Knowledge in a Neural Network (Hinton et al." in lists["methods"]
+
+
+# interruptions
+
+
+def test_ctrl_c_saves_and_the_same_command_ends_as_if_nothing_had_happened(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(capsys, world.distill(tmp_path / "whole", "--methods", "CE,KD", epochs=3))
+    original = Display.epoch
+
+    def interrupt(display: Display, room: object, epoch: int, steps: int, start: int = 0) -> None:
+        original(display, room, epoch, steps, start)  # type: ignore[arg-type]
+        if epoch == 1 and start == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    words = world.distill(tmp_path / "stopped", "--methods", "CE,KD", epochs=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Display, "epoch", interrupt)
+        said = refusal(capsys, words)
+    assert said == "stillhouse: stopped in epoch 2 after step 1; the same command goes on\n"
+    assert "goes on at epoch 2 of 3, step 2" in done(capsys, words)
+    for name, (_, content) in contents(tmp_path / "whole").items():
+        if name.endswith("safetensors"):
+            assert (tmp_path / "stopped" / name).read_bytes() == content
+
+
+def test_a_full_disk_is_a_sentence_and_nothing_is_lost(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 3)]
+    replace, written = os.replace, []
+
+    def fills_up(source: str, target: Path) -> None:
+        written.append(target.name)
+        if written.count("state.pt") == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fills_up)
+        said = refusal(capsys, words)
+    assert "No space left on device" in said
+    assert f"{only(tmp_path)}/state.pt" in said
+    assert "make room, or choose another --folder; nothing that was saved is lost" in said
+    assert "goes on at epoch 2 of 3" in done(capsys, words)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_nobody_may_write_to_is_named(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    said = refusal(capsys, ["train", "--model", "resnet8", *world.small(tmp_path / "runs")])
+    assert os.strerror(number) in said
+    assert str(tmp_path / "runs") in said
+
+
+def test_a_run_that_another_process_works_on_is_left_alone(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 1)]
+    done(capsys, words)
+    other = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 2)]
+    done(capsys, other)
+    busy = next(run for run in tmp_path.iterdir() if json.loads((run / "result.json").read_text())["epochs"] == 2)
+    (busy / "result.json").unlink()
+    holder = Run(tmp_path, "", {}, {})
+    holder.folder = busy
+    with holder:
+        before = contents(tmp_path)
+        said = refusal(capsys, other)
+        assert contents(tmp_path) == before
+    assert f"{busy} is in use by another process; wait for it, or choose another --folder" in said
+    done(capsys, other)
+
+
+@pytest.mark.parametrize(("lr", "kept"), [("1e38", "nothing is kept in "), ("1e3", " keeps the last good state")])
+def test_numbers_that_are_none_stop_the_run_and_are_never_saved(
+    world: World, tmp_path: Path, capsys: Capture, lr: str, kept: str
+) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 9), "--lr", lr]
+    said = refusal(capsys, words)
+    assert "small by itself: " in said
+    assert " is no finite number any more, from step" in said
+    assert kept in said
+    assert "lower --lr" in said
+    assert not (only(tmp_path) / "result.json").exists()
+    for file in only(tmp_path).glob("*.safetensors"):
+        assert all(value.isfinite().all() for value in load_file(file).values())
+    assert refusal(capsys, words) == said  # going on ends in the same place
+
+
+# refusals, with the finished run of the world left as it is
+
+
+def test_a_misspelt_student_does_not_wait_for_the_teacher(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["distill", "--teacher", f"{world.nets}:wide", "--student", "resent8", *world.small(tmp_path)]
+    assert "there is no network 'resent8' in the zoo. Nearest: resnet8" in refusal(capsys, words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_teachers_that_are_none_are_refused(world: World, tmp_path: Path, capsys: Capture) -> None:
+    def said(teacher: str, *more: str) -> str:
+        before = contents(world.runs)
+        words = ["distill", "--student", f"{world.nets}:small", "--teacher", teacher]
+        sentence = refusal(capsys, [*words, *world.small(tmp_path / "runs"), *more])
+        assert contents(world.runs) == before
+        assert not (tmp_path / "runs").exists()
+        return sentence
+
+    torch.save(load_file(world.teacher / "student.safetensors"), tmp_path / "bare.pth")
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "state.pt").write_bytes(b"")
+    assert "holds no run (it has no result.json)" in said(str(world.pictures))
+    assert "is not finished; the command that began it continues it" in said(str(unfinished))
+    assert f"there is no {tmp_path}/nowhere; give the folder of a finished run" in said(str(tmp_path / "nowhere"))
+    assert "does not say which network it holds; give its name" in said(str(tmp_path / "bare.pth"))
+    assert "already has weights; leave out --teacher_weights" in said(str(world.teacher), "--teacher_weights", "x.pth")
+    assert "there is no file x.pth" in said("resnet8", "--teacher_weights", "x.pth")
+    assert "nobody offers pretrained weights for resnet8" in said("resnet8", "--teacher_weights", "pretrained")
+
+
+def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_path: Path, capsys: Capture) -> None:
+    def said(data: Path, *more: str) -> str:
+        words = world.distill(tmp_path / "runs", *more)
+        words[words.index(str(world.pictures))] = str(data)
+        return refusal(capsys, words)
+
+    five = write_pictures(tmp_path / "five", ("a", "b", "c", "d", "e"))
+    renamed = write_pictures(tmp_path / "renamed", ("ant", "bee", "dog"))
+    assert "tells 3 classes apart and five has 5" in said(five)
+    assert "was not trained on these classes (it does not know dog)" in said(renamed)
+    weights = load_file(world.teacher / "student.safetensors")
+    shuffled, untrained = tmp_path / "shuffled.pth", tmp_path / "untrained.pth"
+    order = torch.tensor([1, 2, 0])
+    torch.save(weights | {f"head.{part}": weights[f"head.{part}"][order] for part in ("weight", "bias")}, shuffled)
+    torch.save(weights | {"head.weight": torch.zeros(3, 16)}, untrained)
+    wide = ["--teacher", f"{world.nets}:wide", "--teacher_weights"]
+    assert "Its class order is not the data's" in said(world.pictures, *wide, str(shuffled))
+    assert "no better than chance (33.33 %): its head is untrained" in said(world.pictures, *wide, str(untrained))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_evaluate_refuses_what_it_cannot_measure(world: World, tmp_path: Path, capsys: Capture) -> None:
+    data = ["--data", str(world.pictures), "--device", "cpu"]
+    renamed = write_pictures(tmp_path / "renamed", ("ant", "bee", "dog"))
+    said = refusal(capsys, ["evaluate", str(world.teacher), "--data", str(renamed)])
+    assert "the network " in said
+    assert "was not trained on these classes (it does not know dog)" in said
+    assert "is a network without weights; give its --weights" in refusal(capsys, ["evaluate", "resnet8", *data])
+    said = refusal(capsys, ["evaluate", str(world.teacher), *data, "--weights", "x.pth"])
+    assert "already has weights; leave out --weights" in said
+
+
+def test_a_folder_with_the_name_of_a_network_is_not_taken_for_it(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resnet8").mkdir()
+    said = refusal(capsys, ["evaluate", "resnet8", "--data", str(world.pictures)])
+    assert "resnet8 is a network without weights" in said
+
+
+def test_images_that_a_network_cannot_take_are_refused(world: World, tmp_path: Path, capsys: Capture) -> None:
+    for model in ("torchvision:alexnet", "timm:vit_tiny_patch16_224"):
+        said = refusal(capsys, ["train", "--model", model, *world.small(tmp_path / "runs"), "--image_size", "8"])
+        assert "cannot take images of 8 px" in said
+        assert "choose another network or --image_size" in said
+
+
+def test_spoilt_data_are_named(world: World, tmp_path: Path, capsys: Capture) -> None:
+    pictures = write_pictures(tmp_path / "pictures")
+    words = ["train", "--model", "resnet8", "--data", str(pictures), "--folder", str(tmp_path / "runs")]
+    victim = pictures / "train" / "bee" / "5.png"
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    said = refusal(capsys, words)
+    assert "bee/5.png cannot be read as an image" in said
+    for image in (pictures / "train" / "cat").iterdir():
+        image.unlink()
+    assert "train/cat holds no images" in refusal(capsys, words)
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,65 @@
+"""The command before anything heavy is imported."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import stillhouse
+from stillhouse.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, env=environment)
+
+
+def test_help_answers_at_once() -> None:
+    began = time.perf_counter()
+    shown = python("-m", "stillhouse", "--help").stdout
+    assert time.perf_counter() - began < 1.5
+    assert all(f"\n  {command} " in shown for command in COMMANDS)
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    script = "import sys, stillhouse.__main__; print([m for m in ('torch', 'numpy', 'rich') if m in sys.modules])"
+    assert python("-c", script).stdout == "[]\n"
+
+
+def test_public_names_come_when_they_are_asked_for() -> None:
+    for name in dir(stillhouse):
+        assert getattr(stillhouse, name).__name__ == name
+    assert {"Anatomy", "Batch", "Distillation", "Method", "Outputs", "Tapped"} <= set(dir(stillhouse))
+    with pytest.raises(AttributeError, match="module 'stillhouse' has no attribute 'Distilation'"):
+        stillhouse.Distilation  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'Distilation'"):
+        from stillhouse import Distilation  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    source = (ROOT / "stillhouse" / "__init__.py").read_text()
+    assert [name for name in dir(stillhouse) if f" {name} as {name}" not in source] == []
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_help_in_all_its_spellings(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: stillhouse COMMAND")
+    assert err == ""
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("stillhouse ")
+
+
+@pytest.mark.parametrize(("word", "hint"), [("distil", " Did you mean distill"), ("xyz", ""), ("--data", "")])
+def test_a_misspelt_command_is_refused(word: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word]) == 2
+    assert capsys.readouterr().err.startswith(f"stillhouse: there is no command {word!r}.{hint}")
