@@ -20,6 +20,17 @@ from torch import Tensor, nn
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "net", "student")  # {"model": weights}, {"state_dict": ...}
 _PREFIXES = ("module.", "_orig_mod.")  # DataParallel and DistributedDataParallel; torch.compile
+_UNREADABLE = (  # what PyTorch raises for files that are cut off or something else
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    KeyError,
+    ValueError,
+    AttributeError,
+    TypeError,
+    IndexError,
+)
 # What harmless training checkpoints hold beside tensors: NumPy numbers and command-line options.
 _HARMLESS: list[Any] = [
     argparse.Namespace,
@@ -119,7 +130,7 @@ def _read_torch(path: Path) -> object:
             f"{path} was not read: it is damaged, or holds more than weights and reading it could run code. "
             f"Where you trust it, load it yourself once and save model.state_dict() with torch.save or safetensors"
         ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError) as error:
+    except _UNREADABLE as error:
         why = f"{type(error).__name__}: {_first_line(error)}"
         raise ValueError(f"{path} is cut off or no PyTorch checkpoint ({why}); get it again") from error
 
@@ -149,8 +160,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
         )
     if reshaped:
         raise ValueError(
-            f"{path} does not fit {network}: {'; '.join(reshaped[:3])}; a head of another size was trained for another "
-            f"number of classes: give weights that were trained on these classes"
+            f"{path} does not fit {network}: {'; '.join(reshaped[:3])}; give weights that were trained for this number "
+            f"of classes, at this --image_size"
         )
     model.load_state_dict(weights, strict=False)
 
@@ -163,13 +174,20 @@ def save_state(path: Path, state: Mapping[str, object]) -> None:
 
 
 def load_state(path: Path) -> dict[str, object]:
+    """What `save_state` wrote.
+
+    Raises:
+        ValueError: If the file is damaged, or would have to run code to be read.
+    """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        with warnings.catch_warnings(action="ignore"):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
         raise ValueError(
-            f"{path} cannot be read ({_first_line(error)}); move the run folder away to begin anew"
+            f"{path} is damaged ({type(error).__name__}); move {path.parent} away to begin anew"
         ) from error
-    assert isinstance(state, dict)
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds a {type(state).__name__}; move {path.parent} away to begin anew")
     return state
 
 

@@ -166,10 +166,16 @@ class Lesson:
         if loaded is None:
             return False
         state = cast(_State, loaded)
-        (self.epoch, self.step), self.seconds, self.best = state["position"], state["seconds"], state["best"]
-        self.distillation.load_state_dict(state["distillation"])
-        self.optimizer.sgd.load_state_dict(state["optimizer"])
-        self.tally.restore(state["tally"], next(self.distillation.parameters()).device)
+        try:
+            (self.epoch, self.step), self.seconds, self.best = state["position"], state["seconds"], state["best"]
+            self.distillation.load_state_dict(state["distillation"])
+            self.optimizer.sgd.load_state_dict(state["optimizer"])
+            self.tally.restore(state["tally"], next(self.distillation.parameters()).device)
+        except (KeyError, RuntimeError) as error:
+            why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise ValueError(
+                f"{self.run.folder} was left by another version of the code ({why}); move it away to begin anew"
+            ) from error
         self.rows = [row for row in self.run.rows() if row["epoch"] <= self.epoch]
         return True
 

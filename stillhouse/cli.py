@@ -18,8 +18,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 from .assembly import Setting, epochs_for
 from .check import check
 from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
-from .data import Data
 from .display import Display
+from .inspection import InspectOptions, inspect
 from .recipe import Recipe
 from .recipes import find
 from .spelling import misfit, nearest
@@ -30,15 +30,25 @@ from .train import Stopped
 class _Command:
     """A command that works on data: what it does, where its options come from, and which one needs no --name."""
 
-    act: Callable[[Any, Setting, Recipe, Data, Display], None]
+    act: Callable[..., None]
     options: type[Any]
     positional: str | None = None
+    takes: str = ""  # what the positional one is
+    groups: tuple[type[Any], ...] = (Setting, Recipe)  # further options
 
 
 _COMMANDS = {
     "train": _Command(train, TrainOptions),
     "distill": _Command(distill, DistillOptions),
-    "evaluate": _Command(measure, EvaluateOptions, positional="model"),
+    "evaluate": _Command(
+        measure,
+        EvaluateOptions,
+        positional="model",
+        takes="the folder of a finished run, a safetensors file of one, or a network's name",
+    ),
+    "inspect": _Command(
+        inspect, InspectOptions, positional="run", takes="the folder of a finished distillation", groups=()
+    ),
 }
 
 
@@ -51,14 +61,17 @@ def run(command: str, arguments: Sequence[str]) -> int:
             show(what, display, containing)
         elif command == "check":
             check(_method_word(arguments), display)
+        elif command == "inspect":
+            _inspect(arguments, display)
         else:
             _act(command, arguments, display)
     except (Stopped, KeyboardInterrupt) as stop:
         return _refuse(str(stop) or "interrupted; the same command goes on from the last save")
-    except (ValueError, ArithmeticError, OSError, torch.OutOfMemoryError) as error:
-        if os.environ.get("STILLHOUSE_TRACEBACK"):
+    except (ValueError, ArithmeticError, OSError, RuntimeError) as error:
+        sentence = _sentence(error)
+        if sentence is None or os.environ.get("STILLHOUSE_TRACEBACK"):
             raise
-        return _refuse(_sentence(error))
+        return _refuse(sentence)
     return 0
 
 
@@ -67,9 +80,13 @@ def _refuse(sentence: str) -> int:
     return 2
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception) -> str | None:
+    """What to say, or None for a bug: its traceback says more."""
     if isinstance(error, torch.OutOfMemoryError):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
+    if isinstance(error, RuntimeError):
+        full = "allocate memory" in str(error)
+        return "there is too little memory; choose a smaller --batch_size or --image_size" if full else None
     if not isinstance(error, OSError):
         return str(error)
     where = f" ({error.filename})" if error.filename else ""
@@ -120,6 +137,17 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> None:
     command.act(options, setting, recipe, data, display)
 
 
+def _inspect(arguments: Sequence[str], display: Display) -> None:
+    """As `_act`, but what is not said here was said when the run began."""
+    options = _take(InspectOptions, _parse("inspect", arguments))
+    values = _parse("distill", ["--config", str(options.config())]) | options.instead()
+    distilled, setting, recipe = (_take(group, values) for group in (DistillOptions, Setting, Recipe))
+    setting.torch_device()
+    data = setting.load(recipe.batch_size, distilled.needs_strong_view())
+    display.say(data.describe())
+    inspect(options, distilled, setting, recipe, data, display)
+
+
 def _take(cls: type[Any], values: Mapping[str, Any]) -> Any:
     return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
@@ -129,16 +157,16 @@ def _parse(name: str, arguments: Sequence[str]) -> dict[str, Any]:
     parser = ArgumentParser(
         prog=f"stillhouse {name}", description=command.act.__doc__, exit_on_error=False, allow_abbrev=False
     )
-    parser.add_argument("--config", action="config", help="a run's config.yaml, or part of one; later options win")
+    if command.groups:
+        parser.add_argument("--config", action="config", help="a run's config.yaml, or part of one; later options win")
     known = ["config"]
-    for group in (command.options, Setting, Recipe):
+    for group in (command.options, *command.groups):
         positional = {field.name for field in dataclasses.fields(group)} & {command.positional}
         known += parser.add_class_arguments(group, None, skip=positional)
     if command.positional:
-        parser.add_argument(
-            command.positional, help="the folder of a finished run, a safetensors file of one, or a network's name"
-        )
-    parser.set_defaults({"epochs": None})
+        parser.add_argument(command.positional, help=command.takes)
+    if Recipe in command.groups:
+        parser.set_defaults({"epochs": None})
     try:
         values = _values(parser, arguments)
         if values.get("recipe"):

@@ -127,7 +127,7 @@ def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Dat
     device = setting.torch_device()
     spelled = options.spelled()
     source = NetworkSource(options.student, options.student_weights, options.student_anatomy)
-    teacher = _teacher(options, source, setting, recipe, data, display)
+    teacher = teacher_for(options, source, setting, recipe, data, display)
     scores = evaluate(teacher.net.model.to(device), data.validation or data.test, device)
     check_teacher(teacher.name, scores, data, teacher.about)
     note = normalisation_note(teacher.about, data)
@@ -180,8 +180,14 @@ def _outcome(lesson: Lesson) -> tuple[float, float]:
     return float(str(result["top1"])), float(str(result["best_top1"]))
 
 
-def _teacher(
-    options: DistillOptions, student: NetworkSource, setting: Setting, recipe: Recipe, data: Data, display: Display
+def teacher_for(
+    options: DistillOptions,
+    student: NetworkSource,
+    setting: Setting,
+    recipe: Recipe,
+    data: Data,
+    display: Display,
+    may_train: bool = True,
 ) -> Teacher:
     """The trained teacher: of a run, from a file, or trained now."""
     device = setting.torch_device()
@@ -193,6 +199,8 @@ def _teacher(
     if source.weights:
         return _with_weights(source, setting, data)
     lesson = lesson_alone(source, data, recipe, setting)
+    if not lesson.run.is_done and not may_train:
+        raise ValueError(f"the teacher {source.name} is not in {setting.folder} any more; give its folder as --teacher")
     if not lesson.run.is_done:
         rehearse(student, source, options.spelled(), data, setting)  # what is refused shall not wait for the training
         display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")

@@ -11,11 +11,12 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from .runs import loss_terms
+
 if TYPE_CHECKING:
     from .classroom import Classroom, Lesson
     from .runs import Row
 
-_MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
 _PLAIN_WIDTH = 160  # of tables in files and pipes
 _PLAIN_EVERY = 300.0  # seconds between two lines of a long epoch where there is no terminal
 
@@ -83,13 +84,13 @@ class Display(AbstractContextManager["Display"]):
 
     def row(self, lesson: Lesson, row: Row) -> None:
         """A student has finished an epoch."""
-        names = [name for name in row if name not in _MEASURES and "." not in name]  # METHOD.what is an observation
         measured = [f"top-1 {row['top1']:.2f} %"]
         measured += [f"agrees {row['agreement']:.2f} %"] if "agreement" in row else []
         phase = [] if row["phase"] == "distillation" else [f"({row['phase']})"]
         left = duration(self._pace.left(self._pace.steps, lesson.epochs))
         words = [f"{lesson.name:{self._name_width}}", *phase, f"epoch {row['epoch']}/{lesson.epochs}"]
-        words += [_terms({name: row[name] for name in names}), *measured, f"{row['seconds']:.1f} s", f"{left} left"]
+        terms = _terms({name: row[name] for name in loss_terms(row)})
+        words += [terms, *measured, f"{row['seconds']:.1f} s", f"{left} left"]
         self.say("  ".join(words))
 
 

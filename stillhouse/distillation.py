@@ -139,7 +139,7 @@ class _Blaming:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError) and not str(error).startswith(self.name):
+        if isinstance(error, ValueError):
             raise ValueError(f"{self.name}: {error}") from error
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from rich.table import Table as Printed
 
 from .assembly import NetworkSource, Setting, lesson_taught
 from .checkpoints import load_weights, write_atomically
@@ -21,20 +18,13 @@ from .classroom import Lesson
 from .commands import DistillOptions, teacher_for
 from .data import Data
 from .display import Display
-from .distillation import Distillation
-from .evaluation import Scores
-from .modes import in_eval_mode
-from .outputs import Batch
+from .findings import Findings, look
 from .recipe import Recipe
 from .report import listing
-from .runs import read_result
-from .similarity import accuracy_by_class, alignment, calibration_error, divergence, logit_difference, mean_by_class
-from .streams import stream
-from .taps import Tapped
+from .runs import read_result, read_rows
+from .similarity import accuracy_by_class, calibration_error, divergence, logit_difference, mean_by_class
 
-BATCH = 128
-SHOWN = 8  # images at either end of a contact sheet's row
-NAMED = 10  # classes in a picture of embeddings
+_LISTED = 20  # rows on the terminal, at most
 
 
 @dataclass(frozen=True)
@@ -44,8 +34,8 @@ class InspectOptions:
     Args:
         run: The folder of a finished distillation.
         teacher: Where its teacher is now, if it is no longer where the run found it.
-        data: Where its data set is now, likewise.
-        images: So many held-out images at most, drawn by lot, are compared in what networks see of them.
+        data: Where its data set is now, if that was moved.
+        images: How many test images, drawn by lot, the networks' features are compared on.
         device: Where to compute; auto takes the GPU if there is one.
     """
 
@@ -55,25 +45,121 @@ class InspectOptions:
     images: int = 1000
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
+    @property
+    def folder(self) -> Path:
+        return Path(self.run).expanduser()
+
     def config(self) -> Path:
         """The configuration of the run.
 
         Raises:
             ValueError: If it is no finished distillation.
         """
-        folder = Path(self.run).expanduser()
-        if not folder.is_dir():
+        if not self.folder.is_dir():
             raise ValueError(f"there is no folder {self.run}; give that of a finished run of stillhouse distill")
-        read_result(folder)
-        path = folder / "config.yaml"
-        if not path.is_file() or "\nmethods:" not in f"\n{path.read_text()}":
+        read_result(self.folder)
+        path = self.folder / "config.yaml"
+        if not path.is_file() or "\nmethods:" not in path.read_text():
             raise ValueError(
-                f"{self.run} holds a network that learned by itself; give the folder of a run of stillhouse distill"
+                f"{self.run} is about a network that learned by itself; give the folder of a run of stillhouse distill"
             )
         return path
 
-    def moved(self) -> dict[str, object]:
-        """What is to be taken from here instead of from the configuration."""
-        given = {"teacher": self.teacher, "data": self.data}
-        here = {"device": self.device, "folder": Path(self.run).expanduser().absolute().parent}
-        return here | {name: place for name, place in given.items() if place is not None}
+    def instead(self) -> dict[str, object]:
+        """What counts in place of the run's configuration."""
+        moved: dict[str, object] = {"folder": self.folder.absolute().parent, "device": self.device}
+        if self.teacher is not None:
+            moved |= {"teacher": self.teacher, "teacher_weights": None}
+        return moved if self.data is None else {**moved, "data": self.data}
+
+
+def inspect(
+    options: InspectOptions, distilled: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display
+) -> None:
+    """Draw and list what a finished distillation learned, into RUN/inspection."""
+    source = NetworkSource(distilled.student, distilled.student_weights, distilled.student_anatomy)
+    teacher = teacher_for(distilled, source, setting, recipe, data, display, may_train=False)
+    lesson = lesson_taught(source, teacher, distilled.spelled(), data, recipe, setting, {})
+    if options.folder.resolve().name.rpartition("-")[2] != lesson.run.folder.name.rpartition("-")[2]:
+        display.say(f"note: {options.run} was made with another teacher, data or configuration than is found now")
+    for note in restore(lesson, options.folder):
+        display.say(f"note: {note}")
+    findings = look(lesson.distillation, lesson.model, teacher.net, data, setting.torch_device(), options.images)
+
+    summary, by_class = summarised(findings), by_classes(findings, data.classes)
+    target = options.folder / "inspection"
+    target.mkdir(exist_ok=True)
+    for name, table in (("summary", summary), ("classes", by_class)):
+        write_atomically(target / f"{name}.csv", table.csv().encode())
+    named = f"{source.short} from {teacher.short} on {data.name}"
+    from .album import figures, save  # with them comes matplotlib, which nobody else needs
+
+    methods = dict(lesson.distillation.named_methods())
+    names = save(figures(findings, read_rows(options.folder), methods, data.classes, named), target)
+    display.say(f"{named}, {len(findings.student.labels):,} test images")
+    display.console.print(summary.printed())
+    display.console.print(by_class.printed())
+    display.say(f"in {target}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
+
+
+def restore(lesson: Lesson, folder: Path) -> list[str]:
+    """Fills a lesson with what a finished run kept, and says what it did not keep."""
+    load_weights(lesson.model, folder / "student.safetensors")
+    methods, kept = lesson.distillation.methods, folder / "methods.safetensors"
+    if kept.is_file():
+        load_weights(methods, kept)
+    elif methods.state_dict():
+        return [f"{folder} has no {kept.name}, so its methods are shown as they were before training"]
+    return []
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers, in full for programs and rounded for people."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+
+    def csv(self) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.headings, *self.rows])
+        return text.getvalue()
+
+    def printed(self) -> Printed:
+        """For a terminal, as much as fits."""
+        rows = [[cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row] for row in self.rows[:_LISTED]]
+        if len(self.rows) > _LISTED:
+            rows.append([f"and {len(self.rows) - _LISTED} more", *[""] * (len(self.headings) - 1)])
+        return listing(self.headings, rows)
+
+
+def summarised(findings: Findings) -> Table:
+    """Both networks in numbers."""
+    s, t = findings.student, findings.teacher
+    classes = s.logits.shape[1]
+    off_diagonal = ~torch.eye(classes, dtype=torch.bool)
+    rows: list[tuple[str, float | str, float]] = [
+        ("top-1 %", t.top1, s.top1),
+        ("top-5 %", t.top5, s.top5),
+        ("cross-entropy", t.loss, s.loss),
+        ("calibration error %", calibration_error(t), calibration_error(s)),
+        ("agreement %", "", s.agreement(t)),
+        ("KL(teacher || student)", "", divergence(s, t)),
+        ("mean logits by class, difference", "", logit_difference(s, t, classes)[off_diagonal].nanmean().item()),
+    ]
+    if findings.aligned is not None:
+        places = f"{findings.aligned.teacher[-1]}, {findings.aligned.student[-1]}"
+        rows.append((f"CKA of {places}", "", findings.aligned.values[-1, -1].item()))
+    return Table(("measured on test images", "teacher", "student"), rows)
+
+
+def by_classes(findings: Findings, names: Sequence[str]) -> Table:
+    """Class by class, from where the student loses most to where it gains most; and what methods made of each."""
+    s, t = (accuracy_by_class(scores, len(names)) for scores in (findings.student, findings.teacher))
+    labels = findings.student.labels
+    judged = {name: mean_by_class(one.values, labels, len(names)) for name, one in findings.judged.items()}
+    counts = labels.bincount(minlength=len(names))
+    order = [i for i in (s - t).argsort(stable=True).tolist() if counts[i]]
+    columns = [t, s, s - t, *judged.values()]
+    rows = [(names[i], str(int(counts[i])), *(column[i].item() for column in columns)) for i in order]
+    return Table(("class", "images", "teacher %", "student %", "gain", *judged), rows)

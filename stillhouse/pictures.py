@@ -25,11 +25,11 @@ Curve = Sequence[float | None]  # a number for each epoch, None where there was 
 Numbers = NDArray[np.float64]
 
 STUDENT, TEACHER, THIRD = "#0072b2", "#3b3b3b", "#d55e00"
-# Ten colours that colour-blind people can tell apart (Petroff, arXiv:2107.02270).
+# Of Okabe and Ito, and Tol: colour-blind people can tell them apart, and they can be read on white.
 CATEGORIES = (
-    *("#3f90da", "#e76300", "#832db6", "#94a4a2", "#bd1f01", "#a96b59", "#ffa90e", "#717581", "#b9ac70", "#92dadd"),
+    *("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b8860b", "#332288", "#56a0d3", "#882255", "#7a7a7a", "#5d7a1f"),
 )
-_INK, _FAINT, _PALE = "#2b2b2b", "#6f6f6f", "#e4e4e4"
+INK, FAINT, PALE = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 _BLUES = LinearSegmentedColormap.from_list("blues", ["#f7fafc", "#9cc4e0", "#2f79b5", "#08306b"])
 _REDS = LinearSegmentedColormap.from_list("reds", ["#fcfaf7", "#f6c38a", "#dc6a1f", "#7a2000"])
 MOST_CLASSES = 40  # in one picture
@@ -40,9 +40,9 @@ def style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(
         {
             "font.size": 9,
-            "text.color": _INK,
-            "axes.edgecolor": _FAINT,
-            "axes.labelcolor": _INK,
+            "text.color": INK,
+            "axes.edgecolor": FAINT,
+            "axes.labelcolor": INK,
             "axes.linewidth": 0.6,
             "axes.spines.right": False,
             "axes.spines.top": False,
@@ -50,10 +50,10 @@ def style() -> AbstractContextManager[None]:
             "axes.titlesize": 9.5,
             "axes.titleweight": "bold",
             "axes.formatter.useoffset": False,
-            "xtick.color": _FAINT,
-            "ytick.color": _FAINT,
-            "xtick.labelcolor": _INK,
-            "ytick.labelcolor": _INK,
+            "xtick.color": FAINT,
+            "ytick.color": FAINT,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
             "xtick.major.width": 0.6,
             "ytick.major.width": 0.6,
             "figure.titlesize": 12,
@@ -63,141 +63,38 @@ def style() -> AbstractContextManager[None]:
     )
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
+def save(figure: Figure, path: Path) -> None:
     """As PATH.svg and PATH.png."""
-    paths = []
-    for kind, options in (("svg", {"metadata": {"Date": None}}), ("png", {})):
-        buffer, target = io.BytesIO(), path.with_name(f"{path.name}.{kind}")
-        figure.savefig(buffer, format=kind, dpi=150, **options)
-        write_atomically(target, buffer.getvalue())
-        paths.append(target)
-    return paths
+    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+        content = io.BytesIO()
+        figure.savefig(content, format=kind, dpi=150, metadata=metadata)
+        write_atomically(path.with_name(f"{path.name}.{kind}"), content.getvalue())
 
 
-def _figure(width: float, height: float, title: str, caption: str = "") -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    figure.suptitle(title, x=0.012, ha="left")
-    if caption:
-        figure.supxlabel(caption, x=0.012, ha="left", fontsize=8.5, color=_FAINT)
+def canvas(width: float, height: float, title: str, caption: str) -> Figure:
+    """An empty picture of so many inches: what is seen above it, what more there is to know below."""
+    lines = textwrap.wrap(caption, int(14.5 * width))
+    figure = Figure(figsize=(width, height + 0.15 * len(lines)), layout="constrained", facecolor="white")
+    figure.suptitle(title, x=0.1 / width, ha="left")
+    figure.supxlabel("\n".join(lines), x=0.1 / width, ha="left", fontsize=8.5, color=FAINT)
     return figure
 
 
-def curves(rows: Sequence[Mapping[str, Any]], terms: Sequence[str], teacher: float, title: str) -> Figure:
-    """What was measured after each epoch, beside the terms of the loss; rows are those of metrics.jsonl."""
-    figure = _figure(9.5, 3.6, title, "Terms as they are added up, with their weights.")
-    accuracies, losses = figure.subplots(1, 2)
-    accuracies.set_title("Accuracy on held-out images, %")
-    accuracies.axhline(teacher, color=TEACHER, linewidth=1.2, linestyle=(0, (4, 2)))
-    measured = [("student", "top1", STUDENT), ("agreement\nwith teacher", "agreement", THIRD)]
-    drawn = [_line(accuracies, rows, key, name, colour) for name, key, colour in measured]
-    _label_ends(accuracies, [*drawn, ("teacher", teacher, TEACHER)])
-    losses.set_title("Terms of the loss")
-    values = [row[term] for row in rows for term in terms if row.get(term) is not None]
-    if values and min(values) > 0 and max(values) > 20 * min(values):
-        losses.set_yscale("log")
-    ends = [_line(losses, rows, term, term, CATEGORIES[i % 10]) for i, term in enumerate(terms)]
-    _label_ends(losses, ends)
-    for axes in (accuracies, losses):
-        _over_epochs(axes, rows)
-    return figure
-
-
-def observations(rows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]], title: str, caption: str) -> Figure:
-    """Groups of columns, a panel for each; those whose names differ in a number only have one scale."""
-    across = min(3, len(groups))
-    down = math.ceil(len(groups) / across)
-    figure = _figure(1 + 3.3 * across, 0.9 + 2.2 * down, title, caption)
-    shared: dict[str, Axes] = {}
-    names = list(dict.fromkeys(column.rpartition("/")[2] for columns in groups.values() for column in columns))
-    for position, (group, columns) in enumerate(groups.items()):
-        stem = re.sub(r"\d+$", "", group)
-        axes = figure.add_subplot(down, across, position + 1, sharey=shared.get(stem))
-        shared.setdefault(stem, axes)
-        axes.set_title(group.replace("_", " "))
-        ends = []
-        for column in columns:
-            name = column.rpartition("/")[2]
-            colour = CATEGORIES[names.index(name) % 10] if len(columns) > 1 else STUDENT
-            ends.append(_line(axes, rows, column, name if len(columns) > 1 else "", colour))
-        _over_epochs(axes, rows)
-        _keep_shares(axes, [row[column] for row in rows for column in columns if row.get(column) is not None])
-        _label_ends(axes, ends)
-    return figure
-
-
-def _line(
-    axes: Axes, rows: Sequence[Mapping[str, Any]], column: str, name: str, colour: str
-) -> tuple[str, float, str]:
-    """A curve over the epochs, interrupted between phases -> its name, end and colour"""
-    end = math.nan
-    for phase in dict.fromkeys(row["phase"] for row in rows):
-        points = [(row["epoch"], row[column]) for row in rows if row["phase"] == phase and row.get(column) is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.6, marker=_marker(rows), markersize=3.5)
-            end = points[-1][1]
-    return name, end, colour
-
-
-def _marker(rows: Sequence[object]) -> str:
-    return "o" if len(rows) <= 25 else ""
-
-
-def _over_epochs(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """An axis of epochs; those of warm-up phases are shaded."""
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_xlabel("epoch")
-    axes.set_xlim(min(0.7, len(rows) / 2), len(rows) + 0.02 * len(rows))
-    axes.grid(axis="y", color=_PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for phase in dict.fromkeys(row["phase"] for row in rows):
-        epochs = [row["epoch"] for row in rows if row["phase"] == phase]
-        if phase != rows[-1]["phase"]:
-            axes.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color="#f3f3f3", linewidth=0)
-            axes.text(epochs[0] - 0.4, 0.99, phase, transform=axes.get_xaxis_transform(), va="top", color=_FAINT, size=8)
-
-
-def _keep_shares(axes: Axes, values: Sequence[float]) -> None:
-    """Numbers between 0 and 1 have no axis that goes further."""
-    if values and min(values) >= 0 and max(values) <= 1:
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, -0.02), min(high, 1.02))
-
-
-def _label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
-    """Names at the ends of curves, moved apart where they would overlap."""
-    known = [(name, end, colour) for name, end, colour in ends if name and math.isfinite(end)]
-    low, high = axes.transScale.transform([(1, limit) for limit in axes.get_ylim()])[:, 1]
-    wanted = [(axes.transScale.transform((1, end))[1] - low) / (high - low) for _, end, _ in known]
-    gaps = [0.075 * (1 + name.count("\n")) for name, _, _ in known]
-    order = sorted(range(len(known)), key=lambda i: wanted[i])
-    height = -math.inf
-    for i in order:  # from below, each one above the one before
-        wanted[i] = height = max(wanted[i], height + gaps[i])
-    excess = max(0.0, height - 1.02)
-    for i in reversed(order):  # and from above, those that were pushed out of the picture
-        if excess <= 0:
-            break
-        wanted[i] -= excess
-        below = [wanted[j] for j in order[: order.index(i)]]
-        excess = max(0.0, below[-1] + gaps[i] - wanted[i]) if below else 0.0
-    for (name, _, colour), y in zip(known, wanted, strict=True):
-        axes.annotate(name, (1, y), (4, 0), xycoords="axes fraction", textcoords="offset points", va="center", color=colour)
-
-
-def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: str) -> Figure:
+def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: str, caption: str) -> Figure:
     """(C,), (C,) percent: both networks class by class, from where the student loses most to where it gains most."""
     order, left_out = _ends(student - teacher)
-    caption = f"The {len(order)} of {len(names)} classes where they differ most." if left_out else ""
-    figure = _figure(7, 1.1 + 0.22 * len(order), title, caption)
+    caption += f" The {len(order)} of {len(names)} classes where they differ most." if left_out else ""
+    figure = canvas(7, 1.1 + 0.22 * len(order), title, caption)
     axes = figure.subplots()
     rows = np.arange(len(order))
     axes.hlines(rows, student[order], teacher[order], color="#c9c9c9", linewidth=2.2, zorder=1)
-    axes.scatter(teacher[order], rows, s=30, facecolor="white", edgecolor=TEACHER, linewidth=1.4, zorder=2, label="teacher")
-    axes.scatter(student[order], rows, s=30, color=STUDENT, zorder=3, label="student")
+    ring = {"facecolor": "white", "edgecolor": TEACHER, "linewidth": 1.4}
+    axes.scatter(teacher[order], rows, s=52, zorder=2, label="teacher", **ring)
+    axes.scatter(student[order], rows, s=20, color=STUDENT, zorder=3, label="student")
     axes.set_yticks(rows, [names[i] for i in order])
     axes.invert_yaxis()
     axes.set_xlabel("images of the class that are recognised, %")
-    axes.grid(axis="x", color=_PALE, linewidth=0.6)
+    axes.grid(axis="x", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -213,59 +110,53 @@ def _ends(values: Numbers) -> tuple[NDArray[np.intp], bool]:
     return np.concatenate([order[: MOST_CLASSES // 2], order[-MOST_CLASSES // 2 :]]), True
 
 
-def shares(values: Numbers, classes: Sequence[str], names: Sequence[str], title: str, caption: str) -> Figure:
+def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], title: str, caption: str) -> Figure:
     """(C, K): a mean for each class in each of K columns, classes with the lowest first."""
     order, left_out = _ends(values.mean(1))
-    more = f" The {len(order)} of {len(classes)} classes with the lowest and the highest means." if left_out else ""
-    figure = _figure(2.6 + 0.85 * len(names), 1.5 + 0.24 * len(order), title, caption + more)
-    _heat_map(figure, values[order], [classes[i] for i in order], names, _BLUES)
-    return figure
+    caption += f" The {len(order)} of {len(classes)} classes with the lowest and the highest means." if left_out else ""
+    return matrix(values[order], [classes[i] for i in order], names, title, caption, ("class", ""))
 
 
 def matrix(
     values: Numbers, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, labels: tuple[str, str]
 ) -> Figure:
-    """(R, C): shares of one are blue, anything else is red."""
-    size = (2.3 + 0.62 * len(columns), 1.6 + 0.36 * len(rows)) if len(columns) <= 20 else (7.0, 6.6)
-    figure = _figure(max(size[0], 5.2), size[1], title, caption)
-    axes = _heat_map(figure, values, rows, columns, _BLUES if np.nanmax(values) <= 1.0001 else _REDS)
+    """(R, C) numbers in colours: what lies between 0 and 1 in blue, anything else in red."""
+    top = float(np.nanmax(values)) or 1.0
+    colours, top = (_BLUES, 1.0) if top <= 1.0001 and np.nanmin(values) > -0.5 else (_REDS, top)
+    is_readable, is_named = len(columns) <= 20, len(rows) <= MOST_CLASSES
+    column = max(0.6, 0.095 * max(map(len, columns))) if is_readable else 0.0
+    width = (
+        1.2 + 0.08 * max(map(len, rows)) * is_named + max(4.0, min(column, 1.2) * len(columns), 6.0 * (not is_readable))
+    )
+    figure = canvas(width, 1.5 + (max(0.28 * len(rows), 1.0) if is_named else 6.0), title, caption)
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
     axes.set_ylabel(labels[0])
     axes.set_xlabel(labels[1])
+    axes.set_yticks(range(len(rows)) if is_named else [], rows if is_named else [])
+    axes.set_xticks(range(len(columns)) if is_readable else [], columns if is_readable else [])
+    axes.tick_params(axis="x", rotation=0 if column <= 1.2 else 30)
+    if not is_readable:
+        figure.colorbar(image, ax=axes, shrink=0.6, aspect=30).outline.set_visible(False)
+        return figure
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            colour = "white" if value > 0.55 * top else INK
+            axes.text(j, i, f"{value:.2f}", ha="center", va="center", size=8, color=colour)
     return figure
 
 
-def _heat_map(
-    figure: Figure, values: Numbers, rows: Sequence[str], columns: Sequence[str], colours: LinearSegmentedColormap
-) -> Axes:
-    axes: Axes = figure.subplots()
-    top = 1.0 if colours is _BLUES and np.nanmax(values) <= 1.0001 else float(np.nanmax(values)) or 1.0
-    image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
-    for side in axes.spines.values():
-        side.set_visible(False)
-    axes.tick_params(length=0)
-    if values.shape[1] <= 20:
-        axes.set_xticks(range(values.shape[1]), columns, rotation=0 if max(map(len, columns)) < 9 else 35)
-        for (i, j), value in np.ndenumerate(values):
-            colour = "white" if value > 0.55 * top else _INK
-            axes.text(j, i, f"{value:.2f}", ha="center", va="center", size=8, color=colour)
-    else:
-        figure.colorbar(image, ax=axes, shrink=0.7, aspect=30).outline.set_visible(False)
-        axes.set_xticks([])
-    axes.set_yticks(range(len(rows)), rows) if len(rows) <= MOST_CLASSES else axes.set_yticks([])
-    return axes
-
-
-def contact_sheet(
-    series: Mapping[str, tuple[Numbers, NDArray[np.uint8]]], title: str, caption: str
-) -> Figure:
+def contact_sheet(series: Mapping[str, tuple[Numbers, NDArray[np.uint8]]], title: str, caption: str) -> Figure:
     """By name, (2 M,) values from the lowest to the highest and their images, (2 M, H, W, 3)."""
-    figure = _figure(10.5, 0.9 + 1.0 * len(series), title, caption)
+    figure = canvas(10.5, 1.1 + 0.8 * len(series), title, caption)
     grid = figure.subplots(len(series), 2, squeeze=False)
-    for row, (name, (values, images)) in zip(grid, series.items(), strict=True):
+    for number, (row, (name, (values, images))) in enumerate(zip(grid, series.items(), strict=True)):
         half = len(values) // 2
         for axes, part, heading in zip(row, (slice(0, half), slice(half, None)), ("lowest", "highest"), strict=True):
             _strip(axes, values[part], images[part])
-            if row is grid[0]:
+            if number == 0:
                 axes.set_title(heading)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")
     return figure
@@ -282,15 +173,14 @@ def _strip(axes: Axes, values: Numbers, images: NDArray[np.uint8]) -> None:
     axes.set_xticks([i * step + width / 2 for i in range(count)], [f"{value:.2f}" for value in values], size=7.5)
     axes.set_yticks([])
     axes.tick_params(length=0, pad=1)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def embeddings(
     points: Mapping[str, Numbers], labels: NDArray[np.int64], names: Mapping[int, str], title: str, caption: str
 ) -> Figure:
     """By network, (N, 2) points; their classes are named where they lie."""
-    figure = _figure(5.0 * len(points), 5.4, title, caption)
+    figure = canvas(5.0 * len(points), 5.4, title, caption)
     for axes, (who, places) in zip(figure.subplots(1, len(points), squeeze=False)[0], points.items(), strict=True):
         axes.set_title(who)
         for number, (label, name) in enumerate(names.items()):
@@ -302,7 +192,6 @@ def embeddings(
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_aspect("equal", adjustable="datalim")
-        for side in axes.spines.values():
-            side.set_color(_PALE)
-            side.set_visible(True)
+        axes.spines[:].set_visible(True)
+        axes.spines[:].set_color(PALE)
     return figure

@@ -21,7 +21,9 @@ from .checkpoints import load_state, save_state, save_weights, write_atomically
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+MAX_SLUG = 160  # characters; file systems take 255
 Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
+_MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
 
 
 class Run:
@@ -45,7 +47,7 @@ class Run:
 
     def __init__(self, root: Path, slug: str, identity: Mapping[str, object], config: Mapping[str, object]):
         digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
-        self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)}-{digest}"
+        self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
         self.config = dict(config)
         self._lock: int | None = None
         self._board: SummaryWriter | None = None
@@ -97,9 +99,7 @@ class Run:
 
     def rows(self) -> list[Row]:
         """What metrics.jsonl holds so far."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_text().splitlines() if path.is_file() else []
-        return [_read_json(path, line) for line in lines]
+        return read_rows(self.folder)
 
     def save(self, state: Mapping[str, object], rows: Sequence[Row]) -> None:
         """A point from which the run can go on."""
@@ -143,6 +143,18 @@ class Run:
         (self.folder / "state.pt").unlink(missing_ok=True)
 
 
+def read_rows(folder: Path) -> list[Row]:
+    """What a run measured, epoch by epoch."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [_read_json(path, line) for line in lines]
+
+
+def loss_terms(row: Mapping[str, object]) -> list[str]:
+    """The columns that were added up to the loss; METHOD.WHAT is what a method observed."""
+    return [name for name in row if name not in _MEASURES and "." not in name]
+
+
 def read_result(folder: Path) -> dict[str, object]:
     """The outcome of a finished run.
 
@@ -157,12 +169,15 @@ def read_result(folder: Path) -> dict[str, object]:
             else ("holds no run (it has no result.json)")
         )
         raise ValueError(f"{folder} {why}")
-    return _read_json(path, path.read_text())
+    result = _read_json(path, path.read_text())
+    if "top1" not in result:
+        raise ValueError(f"{path} is damaged (it has no top1); move {folder} away to train it anew")
+    return result
 
 
 def _read_json(path: Path, text: str) -> dict[str, Any]:
     try:
-        read: dict[str, Any] = json.loads(text)
-    except ValueError as error:
+        read: dict[str, Any] = dict(json.loads(text))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error}); move {path.parent} away to train it anew") from error
     return read

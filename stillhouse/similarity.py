@@ -38,16 +38,15 @@ def _centred_gram(features: Tensor) -> Tensor:
     return gram.fill_diagonal_(0).flatten()
 
 
+def mean_by_class(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """(N, ...), (N,) -> (classes, ...); NaN for a class without images."""
+    sums = values.new_zeros(classes, *values.shape[1:], dtype=torch.float64).index_add_(0, labels, values.double())
+    return sums / labels.bincount(minlength=classes).view(-1, *[1] * (values.ndim - 1))
+
+
 def accuracy_by_class(scores: Scores, classes: int) -> Tensor:
     """(classes,) percent; NaN for a class without images."""
-    right = (scores.logits.argmax(1) == scores.labels).double()
-    return 100 * mean_by_class(right[:, None], scores.labels, classes)[:, 0]
-
-
-def mean_by_class(values: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """(N, K), (N,) -> (classes, K); NaN for a class without images."""
-    sums = values.new_zeros(classes, values.shape[1], dtype=torch.float64).index_add_(0, labels, values.double())
-    return sums / labels.bincount(minlength=classes)[:, None]
+    return 100 * mean_by_class(scores.logits.argmax(1) == scores.labels, scores.labels, classes)
 
 
 def logit_difference(student: Scores, teacher: Scores, classes: int) -> Tensor:

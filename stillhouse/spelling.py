@@ -19,7 +19,7 @@ _KINDS = {
 def nearest(name: str, known: Iterable[str]) -> str:
     """What a misspelt name was probably meant to be: a sentence with a blank before it, or nothing if none is near."""
     by_lower = {key.lower(): key for key in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(by_lower[key] for key in near)}?" if near else ""
 
 

@@ -140,9 +140,21 @@ def test_a_bare_pickle_is_not_executed_under_any_name(tmp_path: Path, name: str)
 
 def test_a_state_that_would_run_code_is_not_executed(tmp_path: Path) -> None:
     torch.save({"position": (1, 0), "extra": Malicious(tmp_path / "trap")}, tmp_path / "state.pt")
-    with pytest.raises(ValueError, match=r"state.pt cannot be read .* move the run folder away"):
+    with pytest.raises(ValueError, match=r"state.pt is damaged .*; move .* away to begin anew"):
         load_state(tmp_path / "state.pt")
     assert not (tmp_path / "trap").exists()
+
+
+@pytest.mark.parametrize("content", ["", "half", "text", "list"])
+def test_a_damaged_state_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "state.pt"
+    save_state(path, {"weights": torch.arange(1000)})
+    whole = path.read_bytes()
+    path.write_bytes({"half": whole[: len(whole) // 2], "text": b"no state at all"}.get(content, b""))
+    if content == "list":
+        torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r"state.pt (is damaged|holds a list).*; move .* away to begin anew"):
+        load_state(path)
 
 
 def test_a_whole_pickled_network_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -208,7 +220,7 @@ def test_weights_that_do_not_fit_name_the_differences(tmp_path: Path) -> None:
     net, path = QuickNet(), tmp_path / "weights.pth"
     before = {name: value.clone() for name, value in net.state_dict().items()}
     torch.save(QuickNet(num_classes=7).state_dict(), path)
-    with pytest.raises(ValueError, match=r"head.weight is \(7, 8\) there and \(4, 8\) here.*number of classes"):
+    with pytest.raises(ValueError, match=r"head.weight is \(7, 8\) there and \(4, 8\) here.*this number of classes"):
         load_weights(net, path)
     torch.save({name: value for name, value in before.items() if not name.startswith("head")}, path)
     with pytest.raises(ValueError, match=r"does not fit QuickNet: missing head.weight, head.bias \(2 missing, 0"):

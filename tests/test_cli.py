@@ -10,13 +10,14 @@ import torch
 from stillhouse import cli
 from stillhouse.__main__ import main
 from stillhouse.cli import run
+from stillhouse.commands import DistillOptions
 from tests.world import World, contents
 
 Capture = pytest.CaptureFixture[str]
 
 SENTENCES = {
     # commands and options
-    "distil": "there is no command 'distil'. Did you mean distill or list? See stillhouse --help",
+    "distil": "there is no command 'distil'. Did you mean distill",
     "train --modle x": "stillhouse train has no option --modle. Did you mean model",
     "train --epoch=3": "stillhouse train has no option --epoch. Did you mean epochs",
     "train --methods CE": "stillhouse train has no option --methods.",
@@ -26,8 +27,11 @@ SENTENCES = {
     "distill --methods": "--methods needs a value. See stillhouse distill --help",
     "evaluate": "the following arguments are required: model. See stillhouse evaluate --help",
     "evaluate --model x": "stillhouse evaluate takes the model without --model: stillhouse evaluate runs/NAME",
-    "list colours": "stillhouse list shows methods, models, data, not colours",
-    "list models data": "stillhouse list shows methods, models, data, not models data",
+    "list colours": "stillhouse list shows methods, models, data, recipes, not colours",
+    "list models resnet vgg": "stillhouse list shows methods, models, data, recipes, not models resnet vgg",
+    "list models zebra": "none of the models has 'zebra' in its name; see stillhouse list models",
+    "check": "stillhouse check takes one word, such as my_method.py:MyMethod, not 0",
+    "check KDD": "there is no method 'KDD'. Did you mean",
     # values
     "train --epochs many": "--epochs takes a whole number, not many",
     "train --epochs 1.5": "--epochs takes a whole number, not 1.5",
@@ -118,7 +122,7 @@ def test_milestones_need_no_brackets(typed: list[str]) -> None:
 
 def test_methods_may_be_added_one_by_one_and_in_brackets() -> None:
     for typed in (["--methods", "[CE, KD]"], ["--methods", "CE, KD"], ["--methods", "CE", "--methods+=KD"]):
-        options = cli._take(cli.DistillOptions, cli._parse("distill", typed))
+        options = cli._take(DistillOptions, cli._parse("distill", typed))
         assert [method.name for method in options.spelled()] == ["CE", "KD"]
 
 
@@ -151,6 +155,10 @@ def test_help_shows_every_option_with_its_meaning(capsys: Capture) -> None:
             "No space left on device (runs/x/state.pt",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/runs"), "Permission denied (/runs): check that path, or"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            "there is too little memory; choose",
+        ),
         (OSError("connection lost"), "connection lost: check that path, or choose another --folder"),
     ],
 )
@@ -167,12 +175,13 @@ def test_what_goes_wrong_outside_is_a_sentence(
     assert err.count("\n") == 1
 
 
-def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [TypeError, RuntimeError, KeyError])
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, kind: type[Exception]) -> None:
     def fail(*_: object) -> None:
-        raise TypeError("a bug")
+        raise kind("a bug")
 
     monkeypatch.setattr(cli, "_act", fail)
-    with pytest.raises(TypeError, match="a bug"):
+    with pytest.raises(kind, match="a bug"):
         run("train", [])
 
 

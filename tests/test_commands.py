@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from stillhouse.__main__ import main
 from stillhouse.catalogue import catalogue
+from stillhouse.checkpoints import save_state
 from stillhouse.data import DATASETS
 from stillhouse.display import Display
 from stillhouse.models import MODELS
@@ -145,6 +146,30 @@ def test_students_from_everywhere(
     assert f"{student} CE+KD  epoch 1/1" in out
 
 
+@pytest.mark.parametrize(
+    ("teacher", "methods"),
+    [("timm:test_resnet", "CE,KD,AT"), ("timm:test_vit", "CE,KD"), ("torchvision:shufflenet_v2_x0_5", "CE,KD,AT")],
+)
+def test_teachers_from_everywhere(world: World, tmp_path: Path, capsys: Capture, teacher: str, methods: str) -> None:
+    size = ["--image_size", "32", "--batch_size", "8"]
+    done(capsys, ["train", "--model", teacher, *world.small(tmp_path / "teacher", 8), *size])
+    words = ["distill", "--teacher", str(only(tmp_path / "teacher")), "--student", f"{world.nets}:small"]
+    words += ["--methods", methods, "--baseline", "false", *world.small(tmp_path / "runs", 1), *size]
+    assert f"{teacher} (teacher)" in done(capsys, words)
+    said = refusal(capsys, [*words, "--methods", "CE,KD,AT"]) if teacher == "timm:test_vit" else ""
+    assert ("AT compares maps (N, C, H, W), but the teacher's features are (2, 5, 64)" in said) == bool(said)
+
+
+def test_weights_for_images_of_another_size_are_refused(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["train", "--model", "timm:test_vit", *world.small(tmp_path, 1), "--image_size", "32"]
+    done(capsys, words)
+    evaluate = ["evaluate", str(only(tmp_path)), "--data", str(world.pictures), "--device", "cpu", "--image_size"]
+    assert "24 images" in done(capsys, [*evaluate, "32"])
+    said = refusal(capsys, [*evaluate, "48"])
+    assert "pos_embed is (1, 5, 64) there and (1, 10, 64) here" in said
+    assert "at this --image_size" in said
+
+
 def test_a_method_of_ones_own_and_what_its_file_holds_make_the_run(
     world: World, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -216,6 +241,18 @@ def test_ctrl_c_saves_and_the_same_command_ends_as_if_nothing_had_happened(
     for name, (_, content) in contents(tmp_path / "whole").items():
         if name.endswith("safetensors"):
             assert (tmp_path / "stopped" / name).read_bytes() == content
+
+
+def test_a_run_that_another_version_left_is_not_taken_up(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 1)]
+    done(capsys, words)
+    run = only(tmp_path)
+    (run / "result.json").unlink()
+    for state in ({"position": (0, 0)}, {"other": 3}):
+        save_state(run / "state.pt", state)
+        before = (run / "state.pt").read_bytes()
+        assert "was left by another version of the code (KeyError: " in refusal(capsys, words)
+        assert (run / "state.pt").read_bytes() == before
 
 
 def test_a_full_disk_is_a_sentence_and_nothing_is_lost(

@@ -26,7 +26,7 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     assert len(text.splitlines()) <= 300
     tree = ast.parse(text)
     if path.parent.name in ("methods", "wrappers"):
-        assert len(ast.unparse(without_docstrings(tree)).splitlines()) <= 125
+        assert len(ast.unparse(without_docstrings(tree)).splitlines()) <= 135
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 85, node.name

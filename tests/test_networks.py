@@ -126,7 +126,7 @@ def test_names_of_nothing_are_refused_with_the_nearest(name: str, sentence: str)
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        ("Tyni", r"tiny.py has no 'Tyni'. Did you mean Tiny\?"),
+        ("Tinny", r"tiny.py has no 'Tinny'. Did you mean Tiny\?"),
         ("text", r"tiny.py:text is a str; name a function or class that builds"),
         ("number", r"tiny.py:number makes an object of type int, not an nn.Module"),
         ("picky", r"tiny.py:picky cannot be built for 7 classes and images of 16 px: TypeError: .* 'width'"),

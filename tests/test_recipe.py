@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ def _phase(groups: Sequence[Group], lr: float | None = None) -> Phase:
     def terms(batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         raise AssertionError
 
-    return Phase("distillation", 1, [], groups, terms, lr)
+    return Phase("distillation", 1, [], groups, terms, lr, follows_schedule=lr is None)
 
 
 def _parameters(count: int = 3) -> list[nn.Parameter]:
@@ -174,6 +175,13 @@ def test_a_phase_may_have_a_rate_of_its_own() -> None:
     for epoch in (0.0, 200.0):
         optimizer.set_lr(epoch)
         assert [group["lr"] for group in optimizer.sgd.param_groups] == pytest.approx([0.3, 0.6])
+
+
+def test_a_warm_up_phase_keeps_the_recipes_rate_whatever_the_schedule() -> None:
+    optimizer = Optimizer(replace(_phase([Group(_parameters(1))]), follows_schedule=False), Recipe(epochs=4, lr=0.2))
+    for epoch in (0.0, 3.0, 29.0):
+        optimizer.set_lr(epoch)
+        assert optimizer.sgd.param_groups[0]["lr"] == 0.2
 
 
 def test_what_got_no_gradient_does_not_even_decay() -> None:

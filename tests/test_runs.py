@@ -28,6 +28,12 @@ def test_the_folder_is_named_by_everything_that_the_outcome_depends_on(tmp_path:
     assert not first.folder.exists()  # nothing is written before it begins
 
 
+def test_long_names_are_cut(tmp_path: Path) -> None:
+    first, second = (Run(tmp_path, "+".join(["KD"] * 99), {"seed": seed}, {}) for seed in (0, 1))
+    assert len(first.folder.name) < 200
+    assert first.folder != second.folder
+
+
 def test_the_configuration_is_there_from_the_beginning(tmp_path: Path) -> None:
     with new(tmp_path) as run:
         assert yaml.safe_load((run.folder / "config.yaml").read_text()) == run.config
@@ -122,9 +128,10 @@ def test_a_finished_runs_configuration_is_never_rewritten(tmp_path: Path) -> Non
 def test_folders_without_a_result_say_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no run \(it has no result.json\)"):
         read_result(tmp_path)
-    (tmp_path / "result.json").write_text('{"top1": 7')
-    with pytest.raises(ValueError, match=r"result.json is damaged .*; move .* away to train it anew"):
-        read_result(tmp_path)
+    for damaged in ('{"top1": 7', "{}", "[]", "3"):
+        (tmp_path / "result.json").write_text(damaged)
+        with pytest.raises(ValueError, match=r"result.json is damaged .*; move .* away to train it anew"):
+            read_result(tmp_path)
 
 
 def test_damaged_metrics_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import random
 import signal
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,9 +17,9 @@ from stillhouse.__main__ import main
 from stillhouse.classroom import Classroom
 from stillhouse.evaluation import evaluate
 from stillhouse.methods import AT, CE, KD
-from stillhouse.recipe import Recipe
-from tests.test_classroom import assert_same, lesson, teacher_net, weights
+from stillhouse.recipe import Optimizer, Recipe
 from tests.quick import quick_data, quick_net_file
+from tests.test_classroom import assert_same, lesson, teacher_net, weights
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["stillhouse.cli", "sklearn.datasets"])
@@ -30,37 +30,39 @@ def command(folder: Path, nets: str) -> list[str]:
     return [*words.split(), "--batch_size", "128", "--folder", str(folder), "--device", "cpu"]
 
 
-def run_until(words: list[str], writes: int | None, renamed: bool) -> None:
-    """Runs a command; dies by SIGKILL at the given write of a file, before or after it gets its name."""
+def run_until(words: list[str], steps: int | None, writes: int | None, renamed: bool) -> None:
+    """Runs a command; dies by SIGKILL before the given step, or at the given write of a file: before or after it."""
     os.environ["PYTHONWARNINGS"] = "ignore"
     torch.set_num_threads(1)
-    left = writes
-    replace = os.replace
+    left = {"steps": steps, "writes": writes}
+    replace, step = os.replace, Optimizer.step
 
-    def counted(source: str, target: Path) -> None:
-        nonlocal left
-        if left is not None:
-            left -= 1
-            if left < 0:
-                if renamed:
-                    replace(source, target)
-                os.kill(os.getpid(), signal.SIGKILL)
-        replace(source, target)
+    def is_up(what: str) -> bool:
+        count = left[what]
+        left[what] = None if count is None else count - 1
+        return count == 0
 
-    with patch("os.replace", counted):
+    def counted_replace(source: str, target: Path) -> None:
+        dies = is_up("writes")
+        if not dies or renamed:
+            replace(source, target)
+        if dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted_step(self: Optimizer, terms: Mapping[str, torch.Tensor]) -> None:
+        if is_up("steps"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        step(self, terms)
+
+    with patch("os.replace", counted_replace), patch.object(Optimizer, "step", counted_step):
         os._exit(main(words))
 
 
-def in_a_process(
-    words: list[str], seconds: float | None = None, writes: int | None = None, renamed: bool = False
-) -> int:
-    """The exit code of a run in a process of its own, killed after so many seconds or at the given write."""
-    process = FORKS.Process(target=run_until, args=(words, writes, renamed))
+def in_a_process(words: list[str], steps: int | None = None, writes: int | None = None, renamed: bool = False) -> int:
+    """The exit code of a run in a process of its own; negative if a signal ended it."""
+    process = FORKS.Process(target=run_until, args=(words, steps, writes, renamed))
     process.start()
-    process.join(seconds)
-    if process.is_alive():
-        process.kill()
-        process.join()
+    process.join()
     assert process.exitcode is not None
     return process.exitcode
 
@@ -78,22 +80,18 @@ def outcome(folder: Path) -> dict[str, object]:
 @pytest.mark.timeout(600)
 def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     nets = quick_net_file(tmp_path)
-    assert in_a_process(command(tmp_path / "warm", nets)) == 0  # the first one waits for imports
-    began = time.perf_counter()
     assert in_a_process(command(tmp_path / "undisturbed", nets)) == 0
-    duration = time.perf_counter() - began
     expected = outcome(tmp_path / "undisturbed")
     assert len(expected) == 3  # the teacher, the student by itself, the student distilled
 
     words = command(tmp_path / "killed", nets)
     moments = random.Random(0)
-    codes = []
     for kill in range(20):
         if kill % 2:
-            codes.append(in_a_process(words, seconds=moments.uniform(0.1, 0.4) * duration))
-        else:  # while writing: every run saves at least a configuration before it is killed
-            codes.append(in_a_process(words, writes=moments.randrange(1, 5), renamed=bool(kill % 4)))
-    assert codes.count(-signal.SIGKILL) == 20
+            code = in_a_process(words, steps=moments.randrange(20))
+        else:  # while writing; every attempt writes at least its configuration before it does anything
+            code = in_a_process(words, writes=moments.randrange(4), renamed=bool(kill % 4))
+        assert code == -signal.SIGKILL, kill
     assert in_a_process(words) == 0
     assert outcome(tmp_path / "killed") == expected
     leftovers = [path for path in (tmp_path / "killed").rglob(".*") if path.is_file()]

@@ -51,7 +51,7 @@ def _has_defaults(subject: Subject) -> str:
 
 
 LAWS = (
-    *(Law(f"{pair.name}: it works, or says why not", partial(running.runs_between, pair)) for pair in PAIRS),
+    *(Law(f"{pair.name} can be taught, or it says why not", partial(running.runs_between, pair)) for pair in PAIRS),
     Law("two images are enough for a batch", running.runs_on_two_images),
     Law("networks in bfloat16 leave it finite", running.runs_in_bfloat16),
     Law("on a GPU it works, and does not wait", running.runs_on_a_gpu),

@@ -21,7 +21,7 @@ def runs_between(pair: Pair, subject: Subject) -> str:
         line = traceback.extract_tb(cause.__traceback__)[-1].line or ""
         if not line.startswith("raise "):  # nobody wrote that sentence for this case
             raise RuntimeError(str(cause)) from cause
-        return f"refused. {error}"
+        return f"refused: {cause}"
     trial.gradients(trial.losses(subject.batch()))
     return ""
 

@@ -112,9 +112,8 @@ def batch(step: int = 0, size: int = BATCH, strong_view: bool = False) -> Batch:
     """Different images each step."""
     draw = stream(0, "specimens", step)
     rows = torch.randperm(IMAGES, generator=draw)[:size]
-    weak, strong = (
-        x.contiguous(memory_format=torch.channels_last) for x in torch.randn(2, size, 3, SIZE, SIZE, generator=draw)
-    )
+    noise, colour = (torch.randn(2, size, 3, side, side, generator=draw) for side in (SIZE, 1))
+    weak, strong = (view.contiguous(memory_format=torch.channels_last) for view in noise + colour)
     views = torch.zeros(size, dtype=torch.int64)
     return Batch(weak, DATA.labels[rows], rows, views, strong if strong_view else None, epoch=step / 100, step=step)
 

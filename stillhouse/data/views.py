@@ -17,6 +17,8 @@ from ..streams import stream
 from .split import Channels, Drawn, Split
 from .strong import Lots, strengthen
 
+MANY = 1024  # images; so many at once are made strong in half the time that single batches take
+
 
 class InMemory(Split):
     """Images up to 64 pixels as one uint8 tensor on the training device, with the standard CIFAR augmentation.
@@ -99,9 +101,11 @@ class InMemory(Split):
         assert self.num_views is not None
         views = torch.randint(self.num_views, (len(self),), generator=generator)
         lots = Lots.draw(len(self), generator)
-        for indices in torch.split(order, self.batch_size):
+        ahead = max(1, MANY // self.batch_size) * self.batch_size
+        for indices in torch.split(order, ahead):
             images = self._pixels(indices.to(device), views[indices].to(device)).permute(0, 3, 1, 2)
-            yield self._normalise(strengthen(images, lots[indices]).permute(0, 2, 3, 1))
+            for batch in torch.split(strengthen(images, lots[indices]), self.batch_size):
+                yield self._normalise(batch.permute(0, 2, 3, 1))
 
     def _pixels(self, indices: Tensor, views: Tensor) -> Tensor:
         """(B,), (B,) -> (B, S, S, 3) uint8"""

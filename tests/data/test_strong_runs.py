@@ -92,7 +92,7 @@ class Mine(Method):
 def test_the_command_line_switches_it_on_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nets, runs = quick_net_file(tmp_path), tmp_path / "runs"
     (tmp_path / "mine.py").write_text(MINE)
-    words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --epochs 1 --batch_size 256"
+    words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --epochs 2 --batch_size 32"
     command = [*words.split(), "--device", "cpu", "--folder", str(runs), "--methods"]
 
     def said(methods: str) -> str:

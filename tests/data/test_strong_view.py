@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stillhouse.data import Folder, InMemory, Split, load
+from stillhouse.data import Folder, InMemory, Split, load, views
 from stillhouse.data.strong import Lots, strengthen
 from stillhouse.outputs import Batch
 from stillhouse.streams import stream
@@ -72,9 +72,9 @@ def test_the_second_view_is_made_like_the_first_and_differs_from_it(make: Make) 
 
 def test_in_memory_it_is_a_view_of_its_own_made_stronger() -> None:
     data, generator = in_memory(), stream(0, "strong view", 2)
-    views = torch.randint(162, (23,), generator=generator)
+    crops = torch.randint(162, (23,), generator=generator)
     lots = Lots.draw(23, generator)
-    plain = data.view(torch.arange(23), views)
+    plain = data.view(torch.arange(23), crops)
     pixels = ((plain * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]) * 255).round()
     expected = strengthen(pixels.to(torch.uint8), lots).float() / 255
     expected = (expected - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
@@ -90,6 +90,14 @@ def test_seed_and_epoch_decide(make: Make) -> None:
 
 def test_who_else_is_in_the_batch_plays_no_part(make: Make) -> None:
     assert torch.equal(strong(list(make().epoch(1, "cpu"))), strong(list(make(batch_size=8).epoch(1, "cpu"))))
+
+
+def test_how_many_are_made_at_once_plays_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = strong(list(in_memory().epoch(1, "cpu")))
+    monkeypatch.setattr(views, "MANY", 12)
+    batches = list(in_memory().epoch(1, "cpu"))
+    assert [len(batch.labels) for batch in batches] == [5, 5, 5, 5, 3]
+    assert torch.equal(at_once, strong(batches))
 
 
 @pytest.mark.parametrize("start", [1, 4])

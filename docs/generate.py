@@ -1,0 +1,162 @@
+"""Writes methods.md from the classes of the catalogue. `python docs/generate.py --check` says whether it is stale."""
+
+import inspect
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from stillhouse.catalogue import Spelled, catalogue, parse  # noqa: E402
+from stillhouse.contract import Citation  # noqa: E402
+from stillhouse.contract.specimens import DATA, PAIRS  # noqa: E402
+from stillhouse.contract.trial import Trial  # noqa: E402
+from stillhouse.distillation import Distillation  # noqa: E402
+from stillhouse.method import Method, Spot  # noqa: E402
+from stillhouse.models import zoo  # noqa: E402
+from stillhouse.outputs import DataInfo  # noqa: E402
+from stillhouse.taps import Tapped  # noqa: E402
+from tests.test_trajectories import ROWS  # noqa: E402
+
+TARGET = Path(__file__).with_name("methods.md")
+CIFAR100 = DataInfo(num_classes=100, image_size=32, labels=torch.arange(50_000) % 100, strong_view=True)
+LOGITS = Spot("logits", "logits")
+CODE = {"R": "RepDistiller", "S": "SemCKD", "D": "DSPP", "X": "SDD", "M": "mdistiller", "P": "PkuDavidGuan"}
+CNNS = [pair.name for pair in PAIRS if "transformer" not in pair.name]
+
+TEXT = """# Methods
+
+Written by `python docs/generate.py` from the classes; a test fails where it is stale.
+
+What a method *reads* are places of both networks ([anatomy.py](../stillhouse/anatomy.py)), deepest paired with
+deepest. *Extra parameters* are trained along with the student or before it, and thrown away with the method (SimKD
+ships its own); what is *remembered* are buffers and parameters that are not trained. Both are for resnet32x4 ->
+resnet8x4 on CIFAR-100, of wrappers around KD. *Networks* are those it takes: others it refuses before training, with a
+sentence that says why. The default *weight* is the paper's; a wrapper has that of the method inside.
+
+{methods}
+
+## Wrappers
+
+They take methods, and are methods: `ScaleDecoupled(KD)`, `SpotAdaptive([KD, AT])`, `Ramped(Standardized(DKD))`.
+
+{wrappers}
+
+## What each was compared with
+
+Every method equals its equation written a second time, slowly, with loops in float64: its file under `tests/`. Beyond
+that, *recorded values* are losses and gradients that its authors' code or the benchmark's returned for given inputs,
+and *trainings* are a few steps each of whole networks in that code, repeated here number by number
+([test_trajectories.py](../tests/test_trajectories.py)).
+
+{compared}
+"""
+
+
+def text() -> str:
+    """What methods.md shall hold."""
+    torch.set_num_threads(1)  # the networks are small
+    spelled = {name: parse(name + _inside(cls))[0] for name, cls in catalogue().items()}
+    teacher = Tapped(zoo("resnet32x4", 100))
+    rows = {}
+    for name, cls in catalogue().items():
+        method = spelled[name].build()
+        distillation = Distillation(zoo("resnet8x4", 100), teacher, [method], CIFAR100)
+        rows[name] = [f"`{name}`", *_paper(cls), _reads(method), *_sizes(distillation, method)]
+        rows[name] += [_networks(spelled[name]), "" if _inside(cls) else f"{method.weight:g}"]
+    heads = ["method", "paper", "year", "reads", "extra parameters", "remembered", "networks", "weight"]
+    methods = [rows[name] for name, cls in catalogue().items() if not _inside(cls)]
+    wrappers = [rows[name][:-1] for name, cls in catalogue().items() if _inside(cls)]
+    compared = [[f"`{name}`", *_compared(name, cls)] for name, cls in catalogue().items()]
+    return TEXT.format(
+        methods=_table(heads, methods),
+        wrappers=_table(heads[:-1], wrappers),
+        compared=_table(["method", "recorded values", "trainings"], compared),
+    )
+
+
+def _inside(cls: type[Method]) -> str:
+    """What a wrapper is shown around."""
+    takes = inspect.signature(cls).parameters
+    return "(KD)" if "base" in takes else "([KD])" if "terms" in takes else ""
+
+
+def _paper(cls: type[Method]) -> tuple[str, str]:
+    """Title, authors and venue, with a link; the year."""
+    cited = Citation.of(cls)
+    if cited is None:
+        return (inspect.getdoc(cls) or "").partition(";")[0].partition(",")[0].partition(".")[0], ""
+    title, identifier = cited.title, cited.identifier or ""
+    if identifier.startswith("arXiv:"):
+        title = f"[{title}](https://arxiv.org/abs/{identifier.removeprefix('arXiv:')})"
+    elif re.fullmatch(r"\w{10}", identifier):
+        title = f"[{title}](https://openreview.net/forum?id={identifier})"
+    return f"{title}, {cited.authors}, {cited.venue}", cited.year
+
+
+def _reads(method: Method) -> str:
+    if not method.needs_teacher:
+        return "labels"
+    student, teacher = (list(dict.fromkeys(places)) for places in zip(*method.spots or [LOGITS], strict=True))
+    if student == teacher:
+        return ", ".join(student) + (", each with each" if len(method.spots) > len(student) else "")
+    return f"{', '.join(student)} with {', '.join(teacher)}"
+
+
+def _sizes(distillation: Distillation, method: Method) -> tuple[str, str]:
+    """Parameters that are trained in some phase, and numbers that are kept."""
+    student = {id(p) for p in distillation.student.parameters()}
+    groups = [group for phase in distillation.phases(1) for group in phase.groups]
+    trained = {id(p): p.numel() for group in groups for p in group.parameters if id(p) not in student}
+    kept = sum(value.numel() for value in method.state_dict(keep_vars=True).values() if id(value) not in trained)
+    return f"{sum(trained.values()):,}", f"{kept:,}"
+
+
+def _networks(spelled: Spelled) -> str:
+    """Which of the pairs of `stillhouse check` it takes."""
+    taken = []
+    for pair in PAIRS:
+        try:
+            Trial(spelled, pair, replace(DATA, strong_view=True))
+        except ValueError:
+            continue
+        taken.append(pair.name)
+    refused = [pair.name for pair in PAIRS if pair.name not in taken]
+    if not refused:
+        return "any"
+    if taken == CNNS:
+        return "CNNs"
+    if taken == ["a ResNet from a deeper one"]:
+        return "CNNs of equal width"
+    return f"any but {', '.join(refused)}"
+
+
+def _compared(name: str, cls: type[Method]) -> tuple[str, str]:
+    module = cls.__module__.removeprefix("stillhouse.").split(".")
+    tests = (ROOT / "tests" / module[0] / f"test_{module[1]}.py").read_text()
+    recorded = "yes" if re.search(r"^def test_\w*recorded", tests, re.MULTILINE) else ""
+    sources = Counter(case[0] for case, row in ROWS.items() if any(isinstance(m, cls) for m in _all(row.methods())))
+    return recorded, ", ".join(f"{CODE[source]} {count}" for source, count in sources.items())
+
+
+def _all(methods: Sequence[nn.Module]) -> Iterator[nn.Module]:
+    for method in methods:
+        yield from method.modules()
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        sys.exit(None if TARGET.read_text() == text() else f"{TARGET} is stale: python docs/generate.py")
+    TARGET.write_text(text())
