@@ -3,14 +3,15 @@
     python benchmarks/every_method.py DATA [--pairs resnet56:resnet20,...] [--steps 20] [--fraction 0.1]
 
 All methods of a pair learn in one room, so they see the same images and the same teacher, which is trained for a few
-steps beforehand. A method that a pair refuses is listed with its sentence. Results go to results/every_method.csv.
+steps beforehand; the seconds are those of student and loss. A method that a pair refuses is listed with its sentence.
+Results go to results/every_method.csv.
 """
 
 import argparse
 import csv
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -20,29 +21,34 @@ from stillhouse.catalogue import catalogue, parse
 from stillhouse.classroom import Classroom, Lesson
 from stillhouse.data import Data, load
 from stillhouse.data.arrays import Arrays, in_memory
+from stillhouse.data.views import InMemory
 from stillhouse.distillation import Distillation
 from stillhouse.engine import keep_large_blocks
 from stillhouse.methods import CE
 from stillhouse.networks import network
-from stillhouse.outputs import Batch
+from stillhouse.outputs import Batch, Outputs
 from stillhouse.recipe import Recipe
 from stillhouse.runs import Run
 from stillhouse.streams import stream
+from stillhouse.tally import Tally
 from stillhouse.taps import Tapped
 
 PAIRS = "resnet32x4:resnet8x4,vgg13:MobileNetV2,ResNet50:vgg8,resnet32x4:ShuffleV2,timm:resnet26t:timm:mobilenetv2_035"
 SHORT = {"AB": "AB(warmup_epochs=1)", "FT": "FT(warmup_epochs=1)", "FSP": "FSP(warmup_epochs=1)"}
+WARMUP_STEPS = 3  # of methods that train something beforehand
 INSIDE = {"SpotAdaptive": "SpotAdaptive([KD, AT, SP])", "Bundle": "Bundle([KD, AT])"}
 
 
-def tenth(data: Data, fraction: float, batch_size: int) -> Data:
-    """A seeded part of the training images, and a thousand test images."""
+def part_of(data: Data, fraction: float, batch_size: int) -> Data:
+    """A seeded part of the training images, in two views each, and a thousand test images."""
     keep = torch.randperm(len(data.train), generator=stream(0, "part"))[: round(fraction * len(data.train))]
-    train, test = data.train.images[keep], data.test.images[:1000]  # type: ignore[attr-defined]
+    assert isinstance(data.train, InMemory)
+    assert isinstance(data.test, InMemory)
+    train, test = data.train.images[keep], data.test.images[:1000]
     labels = data.train.labels[keep], data.test.labels[:1000]
     source = f"{fraction:.0%} of {data.source}"
     arrays = Arrays(data.name, source, train, labels[0], test, labels[1], data.classes, data.mean, data.std)
-    return in_memory(arrays, batch_size=batch_size, seed=0)
+    return in_memory(arrays, batch_size=batch_size, seed=0, strong_view=True)
 
 
 def expressions() -> list[str]:
@@ -66,7 +72,9 @@ def endless(data: Data) -> Iterator[Batch]:
 
 def trained_teacher(name: str, data: Data, steps: int, folder: Path) -> Tapped:
     net = Tapped(model := network(name, len(data.classes), 32), Anatomy.of(model, 32))
-    lesson = Lesson(Distillation(net, None, [CE()], data.info), Recipe(epochs=1), Run(folder, "teacher", {"n": name}, {}))
+    lesson = Lesson(
+        Distillation(net, None, [CE()], data.info), Recipe(epochs=1), Run(folder, "teacher", {"n": name}, {})
+    )
     room = Classroom(None, [lesson])
     room.to(torch.device("cpu"))
     lesson.begin()
@@ -86,37 +94,48 @@ def measure(pair: str, data: Data, steps: int, folder: Path) -> Iterator[dict[st
     """Runs the steps, and yields a row for each method."""
     half = pair.index(":", 6 if pair.startswith(("timm:", "torchvision:")) else 0)
     teacher_name, student = pair[:half], pair[half + 1 :]
-    teacher = trained_teacher(teacher_name, data, 60, folder)
+    teacher = trained_teacher(teacher_name, data, 20, folder)
     lessons: list[Lesson] = []
     for expression in expressions():
         methods = "CE" if expression == "CE" else f"CE, {expression}"
         try:
             lessons.append(lesson_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
-            yield {"pair": pair, "method": expression, "refused": str(refusal)}
+            yield {"pair": pair, "method": methods, "refused": str(refusal)}
+    spent: dict[str, list[float]] = {lesson.name: [] for lesson in lessons}
+    failed: dict[str, str] = {}
+    for lesson in lessons:
+        lesson.learn = _timed(lesson, spent[lesson.name], failed)  # type: ignore[method-assign]
     room = Classroom(teacher, lessons)
     room.to(torch.device("cpu"))
-    for lesson in lessons:  # straight to distillation after one epoch of warm-up, if there is one
-        spent: list[float] = []
-        batches = endless(data)
+    for step, batch in zip(range(steps), endless(data), strict=False):
+        for lesson in lessons:
+            if step == WARMUP_STEPS and len(lesson.phases) > 1:  # on to distillation
+                lesson.epoch, lesson.tally = sum(phase.epochs for phase in lesson.phases[:-1]), Tally()
+            lesson.begin()
+        room.teach(batch, [lesson for lesson in lessons if lesson.name not in failed])
+    for lesson in lessons:
+        row: dict[str, object] = {"pair": pair, "method": lesson.name, "steps": len(spent[lesson.name])}
+        losses = lesson.tally.means()
+        row |= {"loss": round(sum(losses.values()), 4), "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items())}
+        row["seconds_per_step"] = round(sorted(spent[lesson.name])[len(spent[lesson.name]) // 2], 4)
+        if lesson.name not in failed and lesson.tally.spoilt():
+            failed[lesson.name] = "not finite from step {1} on, first {0}".format(*(lesson.tally.spoilt() or ("", 0)))
+        yield row | {"failed": failed.get(lesson.name, "")}
+
+
+def _timed(lesson: Lesson, spent: list[float], failed: dict[str, str]) -> Callable[[Batch, Outputs | None], None]:
+    learn = lesson.learn
+
+    def timed(batch: Batch, said: Outputs | None) -> None:
+        began = time.perf_counter()
         try:
-            for _ in range(steps + sum(phase.epochs for phase in lesson.phases[:-1]) * 3):
-                position = lesson.phase_at(lesson.epoch)[0]
-                if position is not lesson.phases[-1] and lesson.step == 3:
-                    lesson.epoch, lesson.step = lesson.epoch + 1, 0
-                    lesson.tally = type(lesson.tally)()
-                lesson.begin()
-                batch = next(batches)
-                began = time.perf_counter()
-                room.teach(batch, [lesson])
-                spent.append(time.perf_counter() - began)
-            lesson.check()
-            losses = lesson.tally.means()
-            row: dict[str, object] = {"pair": pair, "method": lesson.name, "steps": len(spent)}
-            row |= {"loss": round(sum(losses.values()), 4), "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items())}
-            yield row | {"seconds_per_step": round(sorted(spent)[len(spent) // 2], 4)}
-        except (ArithmeticError, RuntimeError) as failure:
-            yield {"pair": pair, "method": lesson.name, "failed": f"{type(failure).__name__}: {failure}"}
+            learn(batch, said)
+        except (RuntimeError, ArithmeticError, ValueError) as failure:
+            failed[lesson.name] = f"{type(failure).__name__}: {failure}"
+        spent.append(time.perf_counter() - began)
+
+    return timed
 
 
 def main() -> None:
@@ -129,7 +148,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("results/every_method.csv"))
     options = parser.parse_args()
     keep_large_blocks()
-    data = tenth(load(options.data), options.fraction, options.batch_size)
+    data = part_of(load(options.data), options.fraction, options.batch_size)
     options.output.parent.mkdir(exist_ok=True)
     columns = ["pair", "method", "steps", "loss", "seconds_per_step", "terms", "refused", "failed"]
     with options.output.open("a", newline="") as file, tempfile.TemporaryDirectory() as folder:

@@ -148,9 +148,8 @@ def fsp(f: Features) -> Case:
 
 
 def dspp(f: Features) -> Case:
-    method = f.build(DSPP())
-    (connector,) = method.connectors
-    return f.case(method, lambda: textbook.dspp(connector(f.s["stage3"]), f.t["stage3"]), ["stage3"])
+    maps, method = (f.s["stage3"], f.t["stage3"]), DSPP()  # without its regressor, so without parameters
+    return f.pair(method, lambda: method.loss(*maps).mean(), lambda: textbook.dspp(*maps), ["stage3"])
 
 
 def crd(f: Features) -> Case:

@@ -7,6 +7,7 @@ COMMANDS = {
     "distill": "teach a small network what a trained one knows",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
+    "cache": "write down all that a teacher says, for distillations without it",
     "inspect": "draw and list what a finished distillation learned",
     "check": "try a method of your own against the contract, in seconds",
     "list": "show the methods, models, data sets or published recipes there are",

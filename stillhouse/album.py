@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from . import pictures
+from . import curves, pictures
 from .findings import Embedded, Findings, Judged
 from .method import Method
 from .pictures import Numbers
@@ -40,29 +40,27 @@ def figures(
     """
     s, t = findings.student, findings.teacher
     terms = list(dict.fromkeys(term for row in rows for term in loss_terms(row)))
-    yield "training", pictures.curves(rows, terms, t.top1, named)
+    caption = f"{named}. The terms are drawn as they are added up, with their weights."
+    yield "training", curves.training(rows, terms, t.top1, "Training", caption)
     for name, method in methods.items():
         groups = observed(rows, name)
         if groups:
             caption = f"{named}. {_says(method.observations)}"
-            yield name, pictures.observations(rows, groups, f"{name} over the epochs", caption)
+            yield name, curves.observations(rows, groups, f"{name} over the epochs", caption)
         judged = {what.partition(".")[2]: one for what, one in findings.judged.items() if what.startswith(f"{name}.")}
         if judged:
             yield from _judged(name, judged, findings, classes, f"{named}, test images. {_says(method.per_image)}")
 
-    by_class = [_numbers(accuracy_by_class(scores, len(classes))) for scores in (s, t)]
-    yield "classes", pictures.accuracies(*by_class, classes, "Accuracy by class", f"{named}.")
-    caption = (
-        f"{named}. Mean logits of test images, teacher's and student's: how far they are apart, by class of the images."
-    )
+    right = [_numbers(accuracy_by_class(scores, len(classes))) for scores in (s, t)]
+    yield "classes", pictures.accuracies(right[0], right[1], classes, "Accuracy by class", f"{named}.")
+    title, axes = "Where the logits of student and teacher differ", ("class of the images", "logit")
+    caption = f"{named}. How far their mean logits for the test images of a class are apart."
     difference = _numbers(logit_difference(s, t, len(classes)))
-    axes = ("class of the images", "logit")
-    yield "logits", pictures.matrix(difference, classes, classes, "Where their logits differ", caption, axes)
+    yield "logits", pictures.matrix(difference, classes, classes, title, caption, axes)
     if findings.aligned is not None:
-        aligned = findings.aligned
+        aligned, values = findings.aligned, _numbers(findings.aligned.values)
+        title, axes = "How alike the features of student and teacher are", ("student", "teacher")
         caption = f"{named}. Linear CKA on test images: 1 where features are equal up to rotation and scale."
-        values, axes = _numbers(aligned.values), ("student", "teacher")
-        title = "How alike their features are"
         yield "alignment", pictures.matrix(values, aligned.student, aligned.teacher, title, caption, axes)
     if findings.embedded is not None:
         yield "embeddings", _embedded(findings.embedded, classes, named)
@@ -81,9 +79,10 @@ def observed(rows: Sequence[Row], method: str) -> dict[str, list[str]]:
 def _judged(
     name: str, judged: Mapping[str, Judged], findings: Findings, classes: Sequence[str], caption: str
 ) -> Iterator[tuple[str, Figure]]:
-    labels = [what.replace("/", " ").replace("_", " ") for what in judged]
+    groups = {what.rpartition("/")[0] for what in judged}
+    labels = [pictures.plain(what.rpartition("/")[2] if len(groups) == 1 else what, "\n") for what in judged]
     values = [_numbers(mean_by_class(one.values, findings.student.labels, len(classes))) for one in judged.values()]
-    yield f"{name}_classes", pictures.shares(np.stack(values, 1), classes, labels, f"{name} by class", caption)
+    yield f"{name}_classes", pictures.by_class(np.stack(values, 1), classes, labels, f"{name} by class", caption)
     strips = {
         label: (_numbers(one.ends), one.images.numpy())
         for label, one in list(zip(labels, judged.values(), strict=True))[:_STRIPS]

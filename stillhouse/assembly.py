@@ -24,6 +24,7 @@ from .methods import CE
 from .networks import is_ours, network, source_files
 from .recipe import Recipe
 from .runs import Run, read_result
+from .shelf import Shelf
 from .taps import Tapped
 
 EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
@@ -44,6 +45,10 @@ class Setting:
         device: Where to compute; auto takes the GPU if there is one.
         workers: Processes that read images from disk; chosen when left out.
         compile: Compile the networks and losses with torch.compile: faster after the first steps, equal up to rounding.
+        teacher_cache: Keep on disk, below --folder, what the teacher says about each view of each image. This changes
+            no result; auto does it where it pays and fits.
+        cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
+            if that is less.
     """
 
     data: str = "digits"
@@ -54,12 +59,21 @@ class Setting:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int | None = None
     compile: bool = False
+    teacher_cache: Literal["auto", "on", "off"] = "auto"
+    cache_budget: float | None = None
 
     def torch_device(self) -> torch.device:
         """Raises ValueError where there is no such device."""
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: PyTorch finds no GPU here; use --device cpu or auto")
         return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+    @property
+    def shelf(self) -> Shelf | None:
+        """Where teacher caches stand, if there shall be any."""
+        if self.teacher_cache == "off":
+            return None
+        return Shelf(self.folder / "teacher_cache", self.teacher_cache, self.cache_budget)
 
     def load(self, batch_size: int, strong_view: bool = False) -> Data:
         return load(

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 
+from .data import Data
 from .distillation import Distillation
 from .method import Phase
 from .outputs import Batch, Outputs
 from .recipe import Optimizer, Recipe
 from .runs import Row, Run
+from .shelf import Shelf, Unfit, open_cache
 from .streams import stream_seed
 from .tally import Tally
 from .taps import Tapped
+from .teacher_cache import TeacherCache
 
 
 class _State(TypedDict):
@@ -193,6 +196,7 @@ class Classroom:
 
     def __init__(self, teacher: Tapped | None, lessons: Sequence[Lesson]):
         self.teacher, self.lessons = teacher, list(lessons)
+        self.cache: TeacherCache | None = None
         self._batch_statistics: Tapped | None = None  # a copy, so that the teacher's own buffers stay as they are
 
     def to(self, device: torch.device) -> None:
@@ -205,6 +209,34 @@ class Classroom:
             self._batch_statistics = copy.deepcopy(self.teacher)
             for module in self._batch_statistics.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
+
+    def keep(self, shelf: Shelf, data: Data) -> str | None:
+        """Keeps what the teacher says, from now on; returns a line for people.
+
+        Raises:
+            ValueError: If it shall and cannot, or if what the shelf holds is not what the teacher says.
+        """
+        taught = [one.distillation for one in self.lessons if not one.is_done and one.distillation.is_taught]
+        if self.teacher is None or not taught:
+            return None
+        try:
+            if all(distillation.batch_statistics for distillation in taught):
+                raise Unfit("the teacher's BatchNorms shall use each batch's own statistics")
+            if any(distillation.needs_strong_view for distillation in taught):
+                raise Unfit("there is no end to the strongly augmented views")
+            heard = [distillation for distillation in taught if not distillation.batch_statistics]
+            methods = [named for distillation in heard for named in distillation.named_methods()]
+            readers = {spot.teacher: name for name, method in methods for spot in method.spots}
+            self.cache = open_cache(shelf, self.teacher, readers, data, self.epochs)
+        except Unfit as why:
+            if shelf.use == "on":
+                raise ValueError(f"--teacher_cache on: {why}; leave that out") from None
+            return f"no teacher cache: {why}"
+        return f"teacher cache: {self.cache.folder}"
+
+    def foresee(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches of an epoch, looked up in the cache before they are taught, if there is one."""
+        return self.cache.ahead(batches) if self.cache else batches
 
     @property
     def epochs(self) -> int:
@@ -233,5 +265,6 @@ class Classroom:
     def _ask(self, batch: Batch, batch_statistics: bool | None) -> Outputs | None:
         if batch_statistics is None or self.teacher is None:
             return None
-        teacher = self._batch_statistics or self.teacher if batch_statistics else self.teacher
-        return teacher.see(batch)
+        if batch_statistics and self._batch_statistics:
+            return self._batch_statistics.see(batch)
+        return (self.cache or self.teacher).see(batch)

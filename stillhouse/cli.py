@@ -19,6 +19,7 @@ from .assembly import Setting, epochs_for
 from .check import check
 from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
 from .display import Display
+from .filling import FillOptions, fill
 from .inspection import InspectOptions, inspect
 from .recipe import Recipe
 from .recipes import find
@@ -46,6 +47,7 @@ _COMMANDS = {
         positional="model",
         takes="the folder of a finished run, a safetensors file of one, or a network's name",
     ),
+    "cache": _Command(fill, FillOptions),
     "inspect": _Command(
         inspect, InspectOptions, positional="run", takes="the folder of a finished distillation", groups=()
     ),

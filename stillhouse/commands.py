@@ -119,7 +119,7 @@ def _fit(room: Classroom, data: Data, setting: Setting, display: Display, scores
     note = compile_room(room) if setting.compile else None
     if note:
         display.say(f"note: {note}")
-    fit(room, data, setting.torch_device(), display, scores)
+    fit(room, data, setting.torch_device(), display, scores, setting.shelf)
 
 
 def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:

@@ -72,6 +72,7 @@ class Display(AbstractContextManager["Display"]):
         rate, left = self._pace.rate(done), duration(self._pace.left(done, room.epochs))
         words = [f"epoch {self._pace.epoch + 1}/{room.epochs}", f"{done}/{self._pace.steps}", f"{rate:.1f} step/s"]
         words.append(f"{left} left")
+        words += [f"teacher cache {100 * room.cache.hit_rate:.0f} %"] if room.cache else []
         losses = {lesson.name: _terms(lesson.tally.means()) for lesson in room.lessons if lesson.step}
         if self._live is None:
             self.say("  ".join([*words, *(f"{name}: {terms}" for name, terms in losses.items())]))

@@ -97,8 +97,8 @@ def inspect(
     methods = dict(lesson.distillation.named_methods())
     names = save(figures(findings, read_rows(options.folder), methods, data.classes, named), target)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
-    display.console.print(summary.printed())
-    display.console.print(by_class.printed())
+    display.console.print(summary.printed(3))
+    display.console.print(by_class.printed(5))
     display.say(f"in {target}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
 
 
@@ -125,12 +125,16 @@ class Table:
         csv.writer(text, lineterminator="\n").writerows([self.headings, *self.rows])
         return text.getvalue()
 
-    def printed(self) -> Printed:
-        """For a terminal, as much as fits."""
-        rows = [[cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row] for row in self.rows[:_LISTED]]
+    def printed(self, columns: int) -> Printed:
+        """Of the first columns as much as fits on a terminal."""
+        table = listing(self.headings[:1], [])
+        for heading in self.headings[1:columns]:
+            table.add_column(heading, justify="right")
+        for row in self.rows[:_LISTED]:
+            table.add_row(*(cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row[:columns]))
         if len(self.rows) > _LISTED:
-            rows.append([f"and {len(self.rows) - _LISTED} more", *[""] * (len(self.headings) - 1)])
-        return listing(self.headings, rows)
+            table.add_row(f"and {len(self.rows) - _LISTED} more")
+        return table
 
 
 def summarised(findings: Findings) -> Table:

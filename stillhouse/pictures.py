@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-import math
-import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,12 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from .checkpoints import write_atomically
 
-Curve = Sequence[float | None]  # a number for each epoch, None where there was none
 Numbers = NDArray[np.float64]
 
 STUDENT, TEACHER, THIRD = "#0072b2", "#3b3b3b", "#d55e00"
@@ -32,7 +28,7 @@ CATEGORIES = (
 INK, FAINT, PALE = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 _BLUES = LinearSegmentedColormap.from_list("blues", ["#f7fafc", "#9cc4e0", "#2f79b5", "#08306b"])
 _REDS = LinearSegmentedColormap.from_list("reds", ["#fcfaf7", "#f6c38a", "#dc6a1f", "#7a2000"])
-MOST_CLASSES = 40  # in one picture
+_MOST_CLASSES = 40  # in one picture
 
 
 def style() -> AbstractContextManager[None]:
@@ -80,16 +76,20 @@ def canvas(width: float, height: float, title: str, caption: str) -> Figure:
     return figure
 
 
+def plain(name: str, between: str) -> str:
+    """The name of a number, METHOD.GROUP/NAME, as people write it."""
+    return name.replace(".", between).replace("/", between).replace("_", " ")
+
+
 def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: str, caption: str) -> Figure:
     """(C,), (C,) percent: both networks class by class, from where the student loses most to where it gains most."""
     order, left_out = _ends(student - teacher)
-    caption += f" The {len(order)} of {len(names)} classes where they differ most." if left_out else ""
+    caption += f" The {len(order)} at either end of {len(names)} classes." if left_out else ""
     figure = canvas(7, 1.1 + 0.22 * len(order), title, caption)
     axes = figure.subplots()
     rows = np.arange(len(order))
     axes.hlines(rows, student[order], teacher[order], color="#c9c9c9", linewidth=2.2, zorder=1)
-    ring = {"facecolor": "white", "edgecolor": TEACHER, "linewidth": 1.4}
-    axes.scatter(teacher[order], rows, s=52, zorder=2, label="teacher", **ring)
+    axes.scatter(teacher[order], rows, s=52, c="white", edgecolors=TEACHER, linewidths=1.4, zorder=2, label="teacher")
     axes.scatter(student[order], rows, s=20, color=STUDENT, zorder=3, label="student")
     axes.set_yticks(rows, [names[i] for i in order])
     axes.invert_yaxis()
@@ -105,15 +105,15 @@ def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: 
 def _ends(values: Numbers) -> tuple[NDArray[np.intp], bool]:
     """Positions in ascending order, without those in the middle where they are too many; NaN is left out."""
     order = np.argsort(values)[: np.isfinite(values).sum()]
-    if len(order) <= MOST_CLASSES:
+    if len(order) <= _MOST_CLASSES:
         return order, False
-    return np.concatenate([order[: MOST_CLASSES // 2], order[-MOST_CLASSES // 2 :]]), True
+    return np.concatenate([order[: _MOST_CLASSES // 2], order[-_MOST_CLASSES // 2 :]]), True
 
 
 def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], title: str, caption: str) -> Figure:
     """(C, K): a mean for each class in each of K columns, classes with the lowest first."""
     order, left_out = _ends(values.mean(1))
-    caption += f" The {len(order)} of {len(classes)} classes with the lowest and the highest means." if left_out else ""
+    caption += f" The {len(order)} at either end of {len(classes)} classes." if left_out else ""
     return matrix(values[order], [classes[i] for i in order], names, title, caption, ("class", ""))
 
 
@@ -123,11 +123,10 @@ def matrix(
     """(R, C) numbers in colours: what lies between 0 and 1 in blue, anything else in red."""
     top = float(np.nanmax(values)) or 1.0
     colours, top = (_BLUES, 1.0) if top <= 1.0001 and np.nanmin(values) > -0.5 else (_REDS, top)
-    is_readable, is_named = len(columns) <= 20, len(rows) <= MOST_CLASSES
-    column = max(0.6, 0.095 * max(map(len, columns))) if is_readable else 0.0
-    width = (
-        1.2 + 0.08 * max(map(len, rows)) * is_named + max(4.0, min(column, 1.2) * len(columns), 6.0 * (not is_readable))
-    )
+    is_readable, is_named = len(columns) <= 20, len(rows) <= _MOST_CLASSES
+    needed = 0.095 * max(len(line) for name in columns for line in name.split("\n"))  # inches
+    column = max(4.0 / len(columns), min(max(needed, 0.6), 1.6)) if is_readable else 6.0 / len(columns)
+    width = 1.2 + 0.08 * max(map(len, rows)) * is_named + column * len(columns)
     figure = canvas(width, 1.5 + (max(0.28 * len(rows), 1.0) if is_named else 6.0), title, caption)
     axes = figure.subplots()
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
@@ -137,7 +136,7 @@ def matrix(
     axes.set_xlabel(labels[1])
     axes.set_yticks(range(len(rows)) if is_named else [], rows if is_named else [])
     axes.set_xticks(range(len(columns)) if is_readable else [], columns if is_readable else [])
-    axes.tick_params(axis="x", rotation=0 if column <= 1.2 else 30)
+    axes.tick_params(axis="x", rotation=0 if needed <= column else 30)
     if not is_readable:
         figure.colorbar(image, ax=axes, shrink=0.6, aspect=30).outline.set_visible(False)
         return figure
@@ -187,7 +186,7 @@ def embeddings(
             mine, colour = places[labels == label], CATEGORIES[number % 10]
             axes.scatter(*mine.T, s=9, color=colour, alpha=0.75, linewidth=0, rasterized=True)
             if len(mine):
-                text = axes.text(*np.median(mine, axis=0), name, ha="center", va="center", weight="bold", color=colour)
+                text = axes.text(*np.median(mine, axis=0), name, ha="center", va="center", weight="bold")
                 text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         axes.set_xticks([])
         axes.set_yticks([])

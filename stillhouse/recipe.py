@@ -60,6 +60,10 @@ class Recipe:
         for name in ("weight_decay", "lr_decay", "lr_warmup", "clip_norm"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"--{name} must be 0 or more, not {getattr(self, name)}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("--nesterov needs a --momentum above 0")
+        if self.optimizer == "dot" and not 0 <= self.dot_delta <= min(self.momentum, 0.999 - self.momentum):
+            raise ValueError(f"--dot_delta {self.dot_delta} leads from --momentum {self.momentum} out of [0, 1)")
         if self.optimizer == "dot" and (self.nesterov or self.clip_norm):
             raise ValueError("--optimizer dot knows neither --nesterov nor --clip_norm; leave them out")
 
@@ -112,7 +116,16 @@ class Optimizer:
             group["lr"] = lr * group["lr_scale"]
 
     def step(self, terms: Mapping[str, Tensor]) -> None:
-        """One update from the sum of the terms."""
+        """One update from the sum of the terms.
+
+        Raises:
+            ValueError: If no term depends on anything that is trained.
+        """
+        if not any(term.requires_grad for term in terms.values()):
+            raise ValueError(
+                f"in the phase {self.phase.name!r} nothing is learned from {' and '.join(terms)}; add a method that "
+                f"teaches then, such as CE"
+            )
         if isinstance(self.sgd, DOT):
             task = [term for name, term in terms.items() if name in self.phase.tasks]
             distillation = [term for name, term in terms.items() if name not in self.phase.tasks]

@@ -18,72 +18,26 @@ deleting what is no longer needed (remove the folder).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
+import re
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checkpoints import write_atomically
-from .data import Data, InMemory
-from .distillation import Distillation
-from .gate import fingerprint
+from .data import InMemory
 from .outputs import Batch, Outputs
 from .taps import Tapped
 
-FORMAT = 1  # of the files; to be raised when views or rows come to mean something else
 AHEAD = 16  # batches that are looked up together, so that those to be asked for fill whole batches
-BUDGET = 4e9  # bytes, where nobody said anything
-SHARE_OF_FREE = 0.1  # of the disk, where nobody said anything
-WORTHWHILE = 0.1  # of the answers are needed a second time; below that, auto begins no cache
 
 Numbers = NDArray[np.int64]
 Words = NDArray[np.uint32]
-
-
-class Unfit(Exception):  # noqa: N818 (it is no error)
-    """Why what a teacher says cannot be kept, in a clause."""
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Where caches stand, and how much room they may take.
-
-    Args:
-        use: "auto" keeps what the teacher says where that can be done and pays, "on" insists.
-        budget: GB (10^9 bytes) for all caches on this shelf; 4, or a tenth of the free disk if that is less, when left
-            out.
-    """
-
-    folder: Path
-    use: Literal["auto", "on"] = "auto"
-    budget: float | None = None
-
-    def check(self, folder: Path, size: int) -> None:
-        """Raises Unfit if a cache of so many bytes in this folder is too large."""
-        taken = {path: path.stat().st_blocks * 512 for path in self.folder.rglob("*.rows")}
-        here = sum(blocks for path, blocks in taken.items() if path.parent == folder)
-        others = sum(taken.values()) - here
-        free = shutil.disk_usage(next(place for place in (self.folder, *self.folder.parents) if place.exists())).free
-        budget = min(BUDGET, SHARE_OF_FREE * (free + here + others)) if self.budget is None else self.budget * 1e9
-        beside = f" beside the {others / 1e9:.2g} GB of others in {self.folder}" if others > 1e7 else ""
-        if size + others > budget:
-            raise Unfit(
-                f"its answers may take {size / 1e9:.3g} GB{beside}, and {budget / 1e9:.3g} GB are allowed "
-                f"(--cache_budget)"
-            )
-        if size - here > free:
-            raise Unfit(f"its answers may take {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of the disk are free")
 
 
 class Table:
@@ -106,7 +60,7 @@ class Table:
 
     def read(self, rows: Numbers) -> tuple[Words, NDArray[np.bool_]]:
         """(M,) -> (M, width) bits of float32, and (M,) whether they are there"""
-        words = self._words[rows]
+        words: Words = self._words[rows]
         return words[:, :-1], words[:, -1] == self._checksums(rows, words[:, :-1])
 
     def write(self, rows: Numbers, values: Words) -> None:
@@ -121,14 +75,15 @@ class Table:
     def _checksums(self, rows: Numbers, values: Words) -> Words:
         """Of a row's number and its values; odd, so that a hole is no row"""
         sums = values.astype(np.uint64) @ self._factors[1:] + (rows.astype(np.uint64) + 1) * self._factors[0]
-        return (sums >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+        checksums: Words = (sums >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+        return checksums
 
 
 class TeacherCache:
     """Stands in for the teacher: `see` says what the teacher would, to the bit.
 
     Args:
-        folder: Of this teacher on these data; see `open_cache`.
+        folder: Of this teacher on these data; see `shelf.py`.
         teacher: Is asked for what is not there.
         split: The images, and how they are viewed.
         widths: Of the vectors to keep, by the name of the tap, the logits among them.
@@ -138,9 +93,9 @@ class TeacherCache:
         self.folder, self.teacher, self.split = folder, teacher, split
         self.views, self.batch_size = split.num_views or 0, split.batch_size
         self.count = len(split) * self.views
-        self.tables = {tap: Table(_path(folder, teacher, tap), self.count, width) for tap, width in widths.items()}
+        self.tables = {tap: Table(folder / _file(teacher, tap), self.count, width) for tap, width in widths.items()}
         self.asked = self.hits = 0  # rows, since this process began
-        self.full: str | None = None  # why it takes nothing in any more
+        self.refusal: OSError | None = None  # why it takes nothing in any more
         self._is_compared = False  # with the teacher, in this epoch
         self._page = _Page(self, [])
 
@@ -151,7 +106,7 @@ class TeacherCache:
 
     def describe(self) -> str:
         """For people: what it did so far."""
-        full = f"; it takes nothing in any more ({self.full})" if self.full else ""
+        full = f"; it takes nothing in any more ({self.refusal.strerror})" if self.refusal else ""
         return f"teacher cache: {100 * self.hit_rate:.1f} % of {self.asked:,} answers were read{full}"
 
     def ahead(self, batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -198,13 +153,14 @@ class TeacherCache:
 
     def write(self, rows: Numbers, values: Mapping[str, Tensor]) -> None:
         """(M,), (M, width) by tap; once the disk is full nothing is written any more"""
-        if self.full or not len(rows):
+        if self.refusal or not len(rows):
             return
         try:
             for tap, table in self.tables.items():
                 table.write(rows, values[tap].cpu().numpy().view(np.uint32))
         except OSError as error:
-            self.full = error.strerror or type(error).__name__
+            error.filename = str(self.folder)
+            self.refusal = error
 
     @torch.no_grad()
     def fill(self) -> Iterator[int]:
@@ -213,7 +169,7 @@ class TeacherCache:
         Raises:
             OSError: If the disk is full.
         """
-        missing, done, many = np.arange(0), 0, AHEAD * self.batch_size
+        missing, many = np.arange(0), AHEAD * self.batch_size
         for start in range(0, self.count, many):
             rows = np.arange(start, min(start + many, self.count))
             missing = np.concatenate([missing, rows[~self.read(rows)[1]]])
@@ -222,12 +178,10 @@ class TeacherCache:
                 now, missing = missing[: self.batch_size], missing[self.batch_size :]
                 said = self.ask(now)
                 self.write(now, {tap: said[tap][: len(now)] for tap in self.tables})
-                if self.full:
-                    raise OSError(f"{self.folder}: {self.full}")
-                done = int(rows[-1]) + 1 - len(missing)
-                yield done
-        if done < self.count:
-            yield self.count
+                if self.refusal:
+                    raise self.refusal
+                yield int(rows[-1]) + 1 - len(missing)
+            yield int(rows[-1]) + 1 - len(missing)
 
     def _compare(self, page: _Page, place: slice, said: Outputs) -> None:
         """What was read with what the teacher says."""
@@ -276,40 +230,11 @@ class _Page:
         self.known = self.known | self.is_answered
 
 
-@torch.no_grad()
-def open_cache(
-    shelf: Shelf, teacher: Tapped, listeners: Sequence[Distillation], data: Data, epochs: int
-) -> TeacherCache:
-    """The cache of what these students need to hear.
+def _file(teacher: Tapped, tap: str) -> str:
+    return re.sub(r"[^\w.]+", "_", teacher.anatomy.resolve(tap)) + ".rows"
 
-    Args:
-        teacher: On its device, in eval mode.
-        epochs: For how long they will ask.
 
-    Raises:
-        Unfit: If there can be none, or it would not pay.
-        ValueError: If there is one that is not this teacher's.
-    """
-    split, size = data.train, data.train.batch_size
-    if any(listener.needs_strong_view for listener in listeners):
-        raise Unfit("there is no end to the strongly augmented views")
-    if not isinstance(split, InMemory) or split.num_views is None:
-        raise Unfit(f"there is no end to the views of {data.name}")
-    if len(split) < size:
-        raise Unfit("there are fewer images than a batch takes")
-    key = _key(teacher, data, split)
-    digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=8).hexdigest()
-    folder = shelf.folder / f"{type(teacher.model).__name__}-{data.name}-{digest}"
-    twice = 1 - split.num_views / epochs * (1 - (1 - 1 / split.num_views) ** epochs)
-    if shelf.use == "auto" and twice < WORTHWHILE and not (folder / "header.json").is_file():
-        raise Unfit(f"in {epochs} epochs {100 * twice:.0f} % of its answers are needed twice")
-    widths = _widths(teacher, listeners, split)
-    shelf.check(folder, len(split) * split.num_views * sum(4 * (width + 1) for width in widths.values()))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _take_or_refuse(folder, key)
-        cache = TeacherCache(folder, teacher, split, widths)
-    except OSError as error:
-        raise Unfit(f"{folder} cannot be written ({error.strerror})") from error
-    _check_rows(cache)
-    return cache
+def _numbers(batch: Batch, views: int) -> Tensor:
+    """(N,) where in the tables a batch's answers are"""
+    assert batch.views is not None
+    return batch.indices * views + batch.views

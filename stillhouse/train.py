@@ -13,6 +13,8 @@ from .data import Data
 from .display import Display
 from .evaluation import Scores, evaluate
 from .gate import fingerprint
+from .shelf import Shelf
+from .teacher_cache import TeacherCache
 
 SAVE_EVERY = 600.0  # seconds, inside long epochs
 LOOK_EVERY = 1.0  # seconds between two looks at the losses (each waits for the device)
@@ -28,6 +30,7 @@ def fit(
     device: torch.device | str | None = None,
     display: Display | None = None,
     teacher_scores: Scores | None = None,
+    shelf: Shelf | None = None,
 ) -> None:
     """Train every student of a room, from wherever its run folder was left, to the end.
 
@@ -38,6 +41,7 @@ def fit(
         device: Where to train; the GPU if there is one.
         display: What shows the progress; silent if left out.
         teacher_scores: What the teacher said about the held-out images, for the agreement with it.
+        shelf: Where to keep what the teacher says, so that it need not be asked twice; this changes no result.
 
     Raises:
         Stopped: If a signal asked for it.
@@ -59,6 +63,9 @@ def fit(
         for lesson in room.lessons:
             if lesson.resume():
                 display.resumed(lesson)
+        note = room.keep(shelf, data) if shelf and room.position else None
+        if note:
+            display.say(note)
 
         last_saved = last_look = time.perf_counter()
         while (position := room.position) is not None:
@@ -67,7 +74,7 @@ def fit(
             display.epoch(room, epoch, data.train.steps, start)
             for lesson in room.lessons:
                 lesson.begin()
-            for step, batch in enumerate(data.train.epoch(epoch, device, start), start):
+            for step, batch in enumerate(room.foresee(data.train.epoch(epoch, device, start)), start):
                 room.teach(batch, room.turn(epoch, step))
                 now = time.perf_counter()
                 if now - last_look > LOOK_EVERY:
@@ -90,11 +97,13 @@ def fit(
                 display.row(lesson, lesson.end_epoch(measured, seconds))
         if room.teacher and fingerprint(room.teacher) != before:
             raise RuntimeError("the teacher's weights or buffers changed during distillation; this is a bug, report it")
+        if room.cache:
+            display.say(room.cache.describe())
         for lesson in room.lessons:
-            _finish(lesson, data, device)
+            _finish(lesson, data, device, room.cache if lesson.distillation.is_taught else None)
 
 
-def _finish(lesson: Lesson, data: Data, device: torch.device) -> None:
+def _finish(lesson: Lesson, data: Data, device: torch.device, cache: TeacherCache | None) -> None:
     """The last epoch's network and its scores on the test images are the run's outcome."""
     scores = evaluate(lesson.model, data.test, device)
     best, best_epoch = lesson.best
@@ -110,6 +119,8 @@ def _finish(lesson: Lesson, data: Data, device: torch.device) -> None:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu x {torch.get_num_threads()}",
         "torch": torch.__version__,
     }
+    if cache is not None:
+        outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
     lesson.run.finish(lesson.model, lesson.about, outcome | lesson.about, lesson.distillation.methods)
 
 

@@ -48,7 +48,7 @@ def is_zero_between_equals(subject: Subject) -> str:
 
 def follows_its_gradient(subject: Subject) -> str:
     """In float64, by finite differences along the gradient with respect to all that the student says."""
-    trial, one = subject.trial(), subject.batch()
+    trial, one = subject.trained(), subject.batch()  # some set themselves up in their first steps
     trial.teacher.double()
     trial.distillation.double()
     one = replace(one, images=one.images.double(), strong=None if one.strong is None else one.strong.double())
@@ -58,7 +58,10 @@ def follows_its_gradient(subject: Subject) -> str:
         return total(trial.twin().charge(_moved(student, iter(parts)), teacher, one))
 
     start = [part.detach().requires_grad_() for part in _parts(student)]
-    gradients = torch.autograd.grad(cost(start), start, allow_unused=True, materialize_grads=True)
+    loss = cost(start)
+    if not loss.requires_grad:
+        return "it has no gradient"
+    gradients = torch.autograd.grad(loss, start, allow_unused=True, materialize_grads=True)
     slope = _squared(gradients)
     if not slope:
         return "the student gets no gradient"

@@ -44,9 +44,9 @@ def runs_on_a_gpu(subject: Subject) -> str:
     if not torch.cuda.is_available():
         return "there is no GPU here"
     trial, one = subject.trial(), subject.batch()
-    trial.teacher.cuda()
-    trial.distillation.cuda()
-    moved: dict[str, Any] = {name: value.cuda() for name, value in vars(one).items() if isinstance(value, Tensor)}
+    trial.teacher.to("cuda")
+    trial.distillation.to("cuda")
+    moved: dict[str, Any] = {name: value.to("cuda") for name, value in vars(one).items() if isinstance(value, Tensor)}
     one = replace(one, **moved)
     trial.gradients(trial.losses(one))
     asked = trial.ask(one)

@@ -21,8 +21,8 @@ def squared_distances(products: Tensor) -> Tensor:
 def cosines(products: Tensor, epsilon: float) -> Tensor:
     """(N, N) inner products -> (N, N) cosines; epsilon is added to each sample's length, so zeros stay zeros."""
     smallest = torch.finfo(products.dtype).tiny  # instead of 0, where a square root has no gradient
-    lengths = products.diagonal().clamp(min=smallest).sqrt() + epsilon
-    return products / lengths[:, None] / lengths
+    scale = 1 / (products.diagonal().clamp(min=smallest).sqrt() + epsilon)
+    return products * scale[:, None] * scale
 
 
 def probabilities(similarities: Tensor, on: Tensor | None = None) -> Tensor:
@@ -30,7 +30,9 @@ def probabilities(similarities: Tensor, on: Tensor | None = None) -> Tensor:
 
     Only samples that are on are picked: what the result holds at the others is without meaning.
     """
-    total = similarities.sum(1) if on is None else similarities @ on.to(similarities)
+    if on is None:
+        return similarities / similarities.sum(1, keepdim=True)
+    total = similarities @ on.to(similarities)
     return similarities / total.clamp(min=1e-3)[:, None]  # a sample that is on itself has a total of about 1/2 or more
 
 

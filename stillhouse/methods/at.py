@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..layers.maps import channel_mean
 from ..method import FeatureMethod, Places, needs_maps
 
 
@@ -34,4 +35,4 @@ class AT(FeatureMethod):
         if features.shape[-1] != size:
             features = F.adaptive_avg_pool2d(features, size)
         powers = features.square() if self.power == 2 else features.abs().pow(self.power)
-        return F.normalize(powers.mean(1).flatten(1))
+        return F.normalize(channel_mean(powers).flatten(1))

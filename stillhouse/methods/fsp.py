@@ -8,6 +8,7 @@ from torch import Tensor
 from ..anatomy import Anatomy
 from ..layers.feature_modules import feature_modules
 from ..layers.pooling import pool_to_smaller
+from ..layers.products import channel_products
 from ..method import Method, Places, Spot, Warmup, needs_equal_channels, needs_maps, pair
 from ..outputs import Batch, DataInfo, Outputs
 from ..taps import Tapped
@@ -66,4 +67,4 @@ class FSP(Method):
 def flows(maps: Sequence[Tensor]) -> list[Tensor]:
     """(N, C1, ...), (N, C2, ...), ... -> (N, C2, C1), (N, C3, C2), ..."""
     pooled = [pool_to_smaller(lower, upper) for lower, upper in pairwise(maps)]
-    return [upper.flatten(2) @ lower.flatten(2).mT / upper[0, 0].numel() for lower, upper in pooled]
+    return [channel_products(upper, lower) / upper[0, 0].numel() for lower, upper in pooled]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
+from ..layers.maps import channel_mean
 from ..layers.pooling import pool_to_smaller
 from ..method import Group, Places, Spot, SpotMethod, Warmup, needs_maps, pair
 from ..outputs import Batch, DataInfo, Outputs
@@ -85,7 +86,7 @@ class FT(SpotMethod):
         """Factors (N, C, Hs, Ws), (N, C, Ht, Wt) -> (N,)"""
         s, t = pool_to_smaller(student, teacher)
         if self.compare == "attention":
-            s, t = s.square().mean(1), t.square().mean(1)
+            s, t = channel_mean(s.square()), channel_mean(t.square())
         return (F.normalize(s.flatten(1)) - F.normalize(t.flatten(1))).abs().mean(1)
 
 

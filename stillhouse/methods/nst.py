@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers.pooling import pool_to_smaller
+from ..layers.products import channel_products
 from ..method import FeatureMethod, Places, needs_maps
 
 
@@ -28,14 +29,23 @@ class NST(FeatureMethod):
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """(N, Cs, Hs, Ws), (N, Ct, Ht, Wt) -> (N,)"""
-        s, t = (F.normalize(f.flatten(2), dim=2) for f in pool_to_smaller(student, teacher))  # (N, C, positions)
-        (s_channels, positions), t_channels = s.shape[1:], t.shape[1]
+        s, t = pool_to_smaller(student, teacher)
+        s_channels, t_channels, positions = s.shape[1], t.shape[1], s[0, 0].numel()
         # With X of (channels, positions), sum_ij (x_i . y_j)^2 = |X Y^T|^2 = <X^T X, Y^T Y>: take the smaller products.
         if positions * (s_channels + t_channels) <= s_channels**2 + t_channels**2 + s_channels * t_channels:
-            return (s.mT @ s / s_channels - t.mT @ t / t_channels).square().sum((1, 2))
-        return _mean_kernel(t, t) + _mean_kernel(s, s) - 2 * _mean_kernel(s, t)
+            s, t = (F.normalize(f.flatten(2), dim=2).mT for f in (s, t))
+            return (channel_products(s, s) / s_channels - channel_products(t, t) / t_channels).square().sum((1, 2))
+        within_s, within_t = channel_products(s, s), channel_products(t, t)
+        s_scale, t_scale = (_inverse_lengths(products) for products in (within_s, within_t))
+        across = _mean_square(channel_products(s, t), s_scale, t_scale)
+        return _mean_square(within_t, t_scale, t_scale) + _mean_square(within_s, s_scale, s_scale) - 2 * across
 
 
-def _mean_kernel(one: Tensor, other: Tensor) -> Tensor:
-    """(N, C, P), (N, D, P) -> (N,)"""
-    return (one @ other.mT).square().mean((1, 2))
+def _inverse_lengths(products: Tensor) -> Tensor:
+    """(N, C, C) -> (N, C), of channels whose length is at least 1e-12"""
+    return products.diagonal(dim1=1, dim2=2).clamp(min=1e-24).rsqrt()
+
+
+def _mean_square(products: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """(N, C, D), (N, C), (N, D) -> (N,), of products that are scaled first"""
+    return (products * one[:, :, None] * other[:, None]).square().mean((1, 2))

@@ -179,7 +179,9 @@ class SpotAdaptive(Bundle):
         return groups
 
     def observations(self) -> Mapping[str, Tensor]:
-        """The parts of the loss, how well the routes do, what was decided, and what the terms observe."""
+        """The parts of the loss; how well the routes do; the shares of samples that are on at each spot, that were
+        likely to be, and that changed since the last epoch; and what the terms observe.
+        """
         return {**self.means.read(), **self.decisions.read(), **super().observations()}
 
     def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:

@@ -37,7 +37,8 @@ def test_nothing_is_wrong_with_good_methods() -> None:
 
 class ThroughTheTeacher(Hint):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        return (student.logits - teacher.net.head(teacher["embedding"])).square().sum(1)
+        logits: Tensor = teacher.net.head(teacher["embedding"])
+        return (student.logits - logits).square().sum(1)
 
 
 class Constant(Hint):

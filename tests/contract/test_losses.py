@@ -50,7 +50,8 @@ class Length(Plain):
 
 class Cosine(Plain):
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        return 1 - (student * teacher).sum(1) / (student.norm(dim=1) * teacher.norm(dim=1))
+        lengths: Tensor = student.norm(dim=1) * teacher.norm(dim=1)
+        return 1 - (student * teacher).sum(1) / lengths
 
 
 def test_zeros_spoil_losses_that_divide_by_them() -> None:

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from stillhouse.layers.maps import as_map
+from stillhouse.layers.maps import as_map, channel_mean
 
 
 def test_a_vector_is_a_map_of_one_position() -> None:
@@ -8,3 +9,14 @@ def test_a_vector_is_a_map_of_one_position() -> None:
     assert as_map(vectors).shape == (2, 3, 1, 1)
     assert as_map(vectors).mean((2, 3)).equal(vectors)
     assert as_map(maps) is maps
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_means_of_channels_in_either_layout(layout: torch.memory_format) -> None:
+    values, weights = torch.randn(2, 2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    features = values.clone(memory_format=layout).requires_grad_()
+    means = channel_mean(features)
+    torch.testing.assert_close(means, values.mean(1))
+    (gradient,) = torch.autograd.grad((means * weights[:, 0]).sum(), features)
+    torch.testing.assert_close(gradient, (weights[:, :1] / 3).expand(-1, 3, -1, -1))
+    assert gradient.is_contiguous(memory_format=torch.channels_last) == (layout == torch.channels_last)

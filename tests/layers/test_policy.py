@@ -28,7 +28,10 @@ def test_decides_for_the_larger_noisy_score_and_passes_the_softened_gradient() -
     for n in range(6):
         seen = torch.cat([teacher["embedding"][n], student["embedding"][n]])
         for place in range(2):
-            weight, bias = policy.linear.weight[2 * place : 2 * place + 2], policy.linear.bias[2 * place : 2 * place + 2]
+            weight, bias = (
+                policy.linear.weight[2 * place : 2 * place + 2],
+                policy.linear.bias[2 * place : 2 * place + 2],
+            )
             to_teacher, to_student = (weight @ seen + bias).tolist()
             expected = math.exp(to_teacher) / (math.exp(to_teacher) + math.exp(to_student))
             assert math.isclose(likely[n, place].item(), expected, rel_tol=1e-12)

@@ -1,0 +1,89 @@
+"""Methods are terms of one sum: any few of them train together, and each is logged by its name."""
+
+import inspect
+import random
+from dataclasses import replace
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from stillhouse.catalogue import catalogue, parse
+from stillhouse.classroom import Classroom, Lesson
+from stillhouse.data import Data, digits, in_memory
+from stillhouse.distillation import Distillation
+from stillhouse.method import Method
+from stillhouse.models.resnet import ResNet
+from stillhouse.recipe import Recipe
+from stillhouse.runs import Run
+from stillhouse.streams import seeded
+from stillhouse.taps import Tapped
+from stillhouse.train import fit
+
+WIDTHS = (8, 8, 16, 24)  # of both networks: some methods want equal ones
+
+
+def takes(cls: type[Method]) -> type[Method] | None:
+    """The kind of method that a wrapper is put around."""
+    hints = get_type_hints(cls.__init__)
+    return hints.get("base") or next(iter(get_args(hints.get("terms"))), None)
+
+
+def drawn(lot: random.Random, kind: type[Method] = Method, depth: int = 0) -> str:
+    """A method of some kind, with whatever it is put around."""
+    known = [name for name, cls in catalogue().items() if issubclass(cls, kind) and not (depth and takes(cls))]
+    name = lot.choice(known)
+    cls = catalogue()[name]
+    arguments = ["warmup_epochs=1"] if "warmup_epochs" in inspect.signature(cls).parameters else []
+    wanted = takes(cls)
+    if wanted:
+        inside = drawn(lot, wanted, depth + 1)
+        arguments = [inside if "base" in inspect.signature(cls).parameters else f"[{inside}, {drawn(lot, wanted, 1)}]"]
+    return f"{name}({', '.join(arguments)})"
+
+
+def combinations(count: int) -> list[str]:
+    lot = random.Random(3)
+    return [", ".join(drawn(lot) for _ in range(lot.randint(2, 4))) for _ in range(count)]
+
+
+@cache
+def few() -> Data:
+    """Forty digits, five steps an epoch, in two views."""
+    whole = digits(Path())
+    arrays = replace(
+        whole,
+        train_images=whole.train_images[:40, ::2, ::2].contiguous(),
+        train_labels=whole.train_labels[:40],
+        test_images=whole.test_images[:20, ::2, ::2].contiguous(),
+        test_labels=whole.test_labels[:20],
+    )
+    return in_memory(arrays, batch_size=8, seed=0, strong_view=True)
+
+
+def lesson(expression: str, folder: Path) -> tuple[Tapped, Lesson]:
+    """A teacher, and a student with these methods."""
+    with seeded(0, "networks"):
+        student, teacher = ResNet(8, 10, WIDTHS), Tapped(ResNet(14, 10, WIDTHS))
+    distillation = Distillation(student, teacher, [item.build() for item in parse(expression)], few().info)
+    recipe = Recipe(epochs=1, batch_size=8, lr=0.01, clip_norm=1.0)
+    return teacher, Lesson(distillation, recipe, Run(folder, "combination", {}, {}))
+
+
+@pytest.mark.parametrize("expression", combinations(20))
+def test_any_few_methods_train_together(expression: str, tmp_path: Path) -> None:
+    teacher, student = lesson(f"CE, {expression}", tmp_path)
+    fit(Classroom(teacher, [student]), few(), "cpu")
+    assert len(student.rows) == len(student.phases)
+    names, last = list(student.distillation.methods), student.rows[-1]
+    assert len(names) == len(parse(expression)) + 1
+    assert isfinite(last["loss"])
+    assert last["loss"] == pytest.approx(sum(last[name] for name in names))
+
+
+def test_methods_that_only_teach_beforehand_want_company(tmp_path: Path) -> None:
+    teacher, student = lesson("FSP(warmup_epochs=1), AB(warmup_epochs=1)", tmp_path)
+    with pytest.raises(ValueError, match="phase 'distillation' nothing is learned from FSP and AB; add a method"):
+        fit(Classroom(teacher, [student]), few(), "cpu")

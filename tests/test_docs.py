@@ -1,0 +1,88 @@
+"""What documents and examples say is so: every block of code runs, every table is up to date."""
+
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from stillhouse import assembly, data
+from stillhouse.__main__ import main
+from stillhouse.data import Arrays
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GUIDE = (ROOT / "docs" / "your_own_method.md").read_text()
+Capture = pytest.CaptureFixture[str]
+
+
+def coloured(count: int) -> tuple[Tensor, Tensor]:
+    """Images of 8 px, whose colours tell the ten classes apart, and their labels."""
+    labels = torch.arange(count) % 10
+    colours = 100 * torch.stack([labels // 3**channel % 3 for channel in range(3)], dim=1)
+    noise = torch.randint(0, 50, (count, 8, 8, 3), generator=torch.Generator().manual_seed(0))
+    return (colours[:, None, None] + noise).to(torch.uint8), labels
+
+
+@pytest.fixture
+def easy_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, where `digits` are few, and soon learned."""
+
+    def easy(folder: Path) -> Arrays:
+        return Arrays("digits", "no digits", *coloured(160), *coloured(60), tuple("0123456789"), flip=False)
+
+    monkeypatch.setitem(data.DATASETS, "digits", easy)
+    monkeypatch.setitem(assembly.EPOCHS, "digits", 8)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return tmp_path
+
+
+def test_the_table_of_methods_is_up_to_date() -> None:
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    assert (ROOT / "docs" / "methods.md").read_text() == generate["text"](), "python docs/generate.py"
+
+
+def test_every_block_of_the_guide_runs(easy_digits: Path, capsys: Capture) -> None:
+    blocks = BLOCKS.findall(GUIDE)
+    assert [kind for kind, _ in blocks] == ["python", "sh", "python", "sh", "text", "sh", "python"]
+    out = ""
+    for kind, block in blocks:
+        if kind == "text":
+            assert set(block.splitlines()) <= set(out.splitlines())
+        elif kind == "sh":
+            for line in block.splitlines():
+                program, *words = shlex.split(line)
+                assert program == "stillhouse"
+                assert main([*words, *([] if "check" in words else ["--device", "cpu"])]) == 0, line
+                out = capsys.readouterr().out
+        else:
+            name = block.partition("\n")[0].removeprefix("# ")
+            (easy_digits / name).write_text(block)
+            runpy.run_path(name)
+    results = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [name for name, _ in results] == ["KD", "AT", "Directions"]
+    assert "already trained" in out  # the baseline is found again
+
+
+def test_the_guide_begins_small_and_shows_the_example() -> None:
+    smallest, example = [block.partition("\n")[2] for kind, block in BLOCKS.findall(GUIDE) if kind == "python"][:2]
+    assert len(smallest.splitlines()) <= 12
+    assert example == (ROOT / "examples" / "your_own_method.py").read_text()
+    assert len(example.splitlines()) <= 36
+
+
+def test_the_quickstart_runs(easy_digits: Path, capsys: Capture) -> None:
+    runpy.run_path(str(ROOT / "examples" / "quickstart.py"))
+    last = capsys.readouterr().out.splitlines()[-4:]
+    assert [line.split("  ")[0] for line in last] == ["by itself", "KD", "AT", "regions"]
+    assert all("agrees with the teacher on" in line for line in last)
+    assert len(list((easy_digits / "runs" / "quickstart").glob("*/result.json"))) == 5
+
+
+def test_every_example_is_run_here() -> None:
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {"quickstart.py", "your_own_method.py"}
