@@ -8,7 +8,7 @@ from stillhouse.runs import Row
 
 
 def _row(epoch: int, phase: str = "distillation", **numbers: float) -> Row:
-    return {"epoch": epoch, "phase": phase, "top1": 10.0 * epoch, "agreement": 11.0 * epoch, **numbers}
+    return {"epoch": epoch, "phase": phase, "top1": 10.0 * epoch, "agreement": 11.0 * epoch} | numbers
 
 
 ROWS = [
@@ -39,8 +39,8 @@ def test_terms_that_are_near_each_other_or_negative_are_not_on_a_logarithmic_sca
 
 def test_groups_have_a_panel_each_and_names_a_colour() -> None:
     names = ["M.attention_s1/t1", "M.attention_s1/t2", "M.attention_s2/t1", "M.attention_s2/t2", "M.temperature"]
-    rows = [_row(1, "warm-up", **dict.fromkeys(names, 0.0))]
-    rows += [_row(epoch, **{name: 0.1 * i * epoch for i, name in enumerate(names)}) for epoch in (2, 3)]
+    rows = [_row(1, "warm-up") | dict.fromkeys(names, 0.0)]
+    rows += [_row(epoch) | {name: 0.1 * i * epoch for i, name in enumerate(names)} for epoch in (2, 3)]
     groups = {"attention_s1": names[:2], "attention_s2": names[2:4], "temperature": names[4:]}
     figure = observations(rows, groups, "Title", "")
     first, second, alone = figure.axes
@@ -56,7 +56,7 @@ def test_groups_have_a_panel_each_and_names_a_colour() -> None:
 
 
 def test_shares_have_no_axis_beyond_1() -> None:
-    rows = [_row(epoch, **{"M.on/a": 1.0, "M.on/b": 0.9}) for epoch in (1, 2)]
+    rows = [_row(epoch) | {"M.on/a": 1.0, "M.on/b": 0.9} for epoch in (1, 2)]
     low, high = observations(rows, {"on": ["M.on/a", "M.on/b"]}, "Title", "").axes[0].get_ylim()
     assert 0.8 < low < 0.9
     assert high <= 1.02

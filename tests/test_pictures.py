@@ -3,8 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
-import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -40,17 +40,17 @@ def test_files_are_whole_and_equal_for_equal_numbers(tmp_path: Path) -> None:
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     with Image.open(tmp_path / "one.picture.png") as image:
         image.verify()
-        assert image.size == (1050, pytest.approx(258, abs=3))
+        assert image.width == 7 * 150
     for kind in ("svg", "png"):
         one, two = ((tmp_path / f"{name}.picture.{kind}").read_bytes() for name in ("one", "two"))
         assert one == two
 
 
 def test_style_is_given_back() -> None:
-    before = pictures.matplotlib.rcParams["font.size"]
+    before = matplotlib.rcParams["font.size"]
     with pictures.style():
-        assert pictures.matplotlib.rcParams["font.size"] == 9
-    assert pictures.matplotlib.rcParams["font.size"] == before
+        assert matplotlib.rcParams["font.size"] == 9
+    assert matplotlib.rcParams["font.size"] == before
 
 
 def test_classes_stand_in_the_order_of_the_students_loss() -> None:

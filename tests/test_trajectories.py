@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stillhouse.distillation import Distillation
@@ -53,30 +52,6 @@ class _SumAT(FeatureMethod):
         maps = features.sum(1)
         norms: Tensor = torch.linalg.vector_norm(maps, dim=(1, 2))
         return maps / norms.reshape(-1, 1, 1, 1)
-
-
-class _UncentredRKD(RKD):
-    """RKD with the published code's order of operations.
-
-    The teacher of vgg13->MobileNetV2 has embeddings a thousand times longer than their distances. The code takes the
-    distances as differences of squared lengths, without centring, and so knows them to nine digits only: what is lost
-    is the rounding of one machine, and grows over three steps. In this order the two cases hold to 6e-8, `RKD` itself
-    holds them to 1.1e-6; the record suggests 2e-8 and 9e-9.
-    """
-
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
-        distance, angle = (
-            F.smooth_l1_loss(s, t) for s, t in zip(_uncentred(student), _uncentred(teacher), strict=True)
-        )
-        return self.distance_weight * distance + self.angle_weight * angle
-
-
-def _uncentred(features: Tensor) -> tuple[Tensor, Tensor]:
-    lengths = features.square().sum(1)
-    squared = (lengths[:, None] + lengths[None, :] - 2 * (features @ features.T)).clamp(min=1e-12)
-    distances = squared.sqrt() * (1 - torch.eye(len(features), dtype=features.dtype))
-    directions = F.normalize(features[None] - features[:, None], dim=2)
-    return distances / distances[distances > 0].mean(), directions @ directions.mT
 
 
 def _paraphraser(distillation: Distillation) -> list[nn.Parameter]:
@@ -155,8 +130,11 @@ ROWS = {
     "R vid vgg13->MobileNetV2": Row(lambda: [CE(), VID()]),
     "R vid_lr0.01 vgg13->MobileNetV2": Row(lambda: [CE(), VID()]),
     "R rkd resnet20->resnet8": Row(lambda: [CE(), RKD()]),
-    "R rkd vgg13->MobileNetV2": Row(lambda: [CE(), _UncentredRKD()], tolerance=2e-7),
-    "R rkd_lr0.01 vgg13->MobileNetV2": Row(lambda: [CE(), _UncentredRKD()], tolerance=2e-7),
+    # This teacher's embeddings are a thousand times longer than their distances, which the published code takes as
+    # differences of squared lengths and so knows to nine digits; what is lost grows over three steps, and is another
+    # number in every run of the code's own formula: up to 1.7e-6, where ours is off by 1.1e-6.
+    "R rkd vgg13->MobileNetV2": Row(lambda: [CE(), RKD()], tolerance=3e-6),
+    "R rkd_lr0.01 vgg13->MobileNetV2": Row(lambda: [CE(), RKD()], tolerance=3e-6),
     "R pkt resnet20->resnet8": Row(lambda: [CE(), PKT()]),
     "R nst resnet20->resnet8": Row(lambda: [CE(), NST()]),
     "R fsp_init resnet20->resnet8": Row(lambda: [FSP()]),
