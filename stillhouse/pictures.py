@@ -61,6 +61,8 @@ def style() -> AbstractContextManager[None]:
 
 def save(figure: Figure, path: Path) -> None:
     """As PATH.svg and PATH.png."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # once is enough, for it takes longer than all else
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
         content = io.BytesIO()
         figure.savefig(content, format=kind, dpi=150, metadata=metadata)

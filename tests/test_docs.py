@@ -13,6 +13,7 @@ from torch import Tensor
 from stillhouse import assembly, data
 from stillhouse.__main__ import main
 from stillhouse.data import Arrays
+from stillhouse.models import MODELS
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -30,13 +31,15 @@ def coloured(count: int) -> tuple[Tensor, Tensor]:
 
 @pytest.fixture
 def easy_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, where `digits` are few, and soon learned."""
+    """An empty folder to work in, where `digits` are few and networks small: all is soon learned."""
 
     def easy(folder: Path) -> Arrays:
         return Arrays("digits", "no digits", *coloured(160), *coloured(60), tuple("0123456789"), flip=False)
 
     monkeypatch.setitem(data.DATASETS, "digits", easy)
-    monkeypatch.setitem(assembly.EPOCHS, "digits", 8)
+    monkeypatch.setitem(assembly.EPOCHS, "digits", 10)
+    for large in ("resnet20", "resnet32"):
+        monkeypatch.setitem(MODELS, large, MODELS["resnet8"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     return tmp_path

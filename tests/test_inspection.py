@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from stillhouse import pictures
 from stillhouse.__main__ import main
 from stillhouse.classroom import Classroom, Lesson
 from stillhouse.inspection import InspectOptions, Table, restore
@@ -104,7 +105,9 @@ def test_tables_are_exact_in_files_and_short_on_terminals() -> None:
     assert printed(table.printed(columns=2))[2].split() == ["class", "0", "3"]
 
 
-def test_the_command_from_a_run_to_its_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_from_a_run_to_its_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     nets, runs = quick_net_file(tmp_path), tmp_path / "runs"
     words = f"--epochs 4 --batch_size 128 --folder {runs} --device cpu"
     distill = ["distill", "--teacher", f"{nets}:wide", "--student", f"{nets}:small", "--baseline", "false"]
@@ -125,11 +128,11 @@ def test_the_command_from_a_run_to_its_pictures(tmp_path: Path, capsys: pytest.C
             image.verify()
 
     result = json.loads((run / "result.json").read_text())
-    summary = {row[0]: row[1:] for row in csv.reader((run / "inspection" / "summary.csv").open())}
+    summary = {row[0]: row[1:] for row in csv.reader((run / "inspection" / "summary.csv").read_text().splitlines())}
     assert float(summary["top-1 %"][1]) == pytest.approx(result["top1"])
     *_, metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert float(summary["agreement %"][1]) == pytest.approx(metrics["agreement"])
-    classes = list(csv.DictReader((run / "inspection" / "classes.csv").open()))
+    classes = list(csv.DictReader((run / "inspection" / "classes.csv").read_text().splitlines()))
     assert sum(int(row["images"]) for row in classes) == 359
     right = sum(int(row["images"]) * float(row["student %"]) for row in classes) / 359
     assert right == pytest.approx(result["top1"])
@@ -140,6 +143,7 @@ def test_the_command_from_a_run_to_its_pictures(tmp_path: Path, capsys: pytest.C
     assert main(["inspect", str(moved), "--device", "cpu"]) == 2
     assert "is not in" in capsys.readouterr().err
     (teacher,) = runs.iterdir()
+    monkeypatch.setattr(pictures, "save", lambda figure, path: None)  # drawing takes seconds
     (moved / "methods.safetensors").unlink()
     assert main(["inspect", str(moved), "--device", "cpu", "--teacher", str(teacher)]) == 0
     said = capsys.readouterr().out
