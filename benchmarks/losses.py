@@ -2,10 +2,11 @@
 
     nice -n -10 python benchmarks/losses.py [METHOD ...] [--rounds 7] [--threads 1] [--channels_last]
 
-Both sides get the same features, those of resnet32x4 and resnet8x4 for a batch of 64, and the same trained layers. They
-take turns (A B B A ...) in blocks of equal length; a time is the median over blocks of a block's mean, and times of
+Both sides get the same features, shaped as those of resnet32x4 and resnet8x4 for a batch of 64, and share trained
+layers. They take turns (A B B A ...) in blocks of equal length; a time is the median over blocks of a block's mean. It
+is the process's own time on a processor with one thread, and what the clock on the wall says with more. Times of
 different runs are not to be compared. A block during which other processes took more than a twentieth of the machine
-is repeated as long as there is patience, and if that does not help the table says so.
+is repeated as long as there is patience, and if that does not help the table says so: they still share its caches.
 
 Extra memory is what the resident set of a forked process rises to (VmHWM, reset through /proc/self/clear_refs) during
 one forward and backward pass, its second: the first loads code. The gradients of the inputs are part of it, both sides
@@ -199,6 +200,7 @@ class Clock:
     """Takes turns, and watches what others do meanwhile."""
 
     patience: float  # seconds, for all repetitions
+    now: Callable[[], float]
     foreign: list[float] = field(default_factory=list)
 
     def race(self, sides: Sequence[Callable[[], object]], rounds: int, seconds: float) -> list[float]:
@@ -206,7 +208,7 @@ class Clock:
         counts, blocks = [], [[] for _ in sides]
         for side in sides:
             side()
-            counts.append(max(1, round(seconds / min(self.timed(side, 1) for _ in range(3)))))
+            counts.append(max(1, round(seconds / self.timed(side, 1))))
         for turn in range(rounds):
             order = range(len(sides)) if turn % 2 == 0 else reversed(range(len(sides)))
             for i in order:
@@ -226,10 +228,10 @@ class Clock:
             self.patience -= took
 
     def timed(self, side: Callable[[], object], count: int) -> float:
-        began = time.perf_counter()
+        began = self.now()
         for _ in range(count):
             side()
-        return (time.perf_counter() - began) / count
+        return (self.now() - began) / count
 
 
 def _all_cpu() -> float:
@@ -281,7 +283,7 @@ def equality(name: str, options: argparse.Namespace) -> dict[str, float]:
 
 def speed(name: str, options: argparse.Namespace) -> dict[str, float]:
     case = CASES[name](Features(options.batch_size, channels_last=options.channels_last))
-    clock = Clock(options.patience)
+    clock = Clock(options.patience, time.process_time if options.threads == 1 else time.perf_counter)
     sides = [partial(backward, loss, case.leaves) for loss in (case.ours, case.textbook)]
     ours, theirs = clock.race(sides, options.rounds, options.seconds)
     busy = statistics.median(clock.foreign)
@@ -294,7 +296,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each side")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a block; at least one pass")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds a method may spend on disturbed blocks")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--channels_last", action="store_true", help="lay maps out as training does")
     parser.add_argument("--output", type=Path, default=Path("results/losses.csv"))

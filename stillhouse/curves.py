@@ -55,7 +55,7 @@ def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title
     Those of warm-up phases are left out, in which methods observe nothing yet.
     """
     rows = [row for row in rows if row["phase"] == rows[-1]["phase"]]
-    across = min(3, len(groups))
+    across = 2 if len(groups) == 4 else min(3, len(groups))
     down = math.ceil(len(groups) / across)
     figure = canvas(1 + 3.3 * across, 0.7 + 2.2 * down, title, caption)
     names = list(dict.fromkeys(_last(column) for columns in groups.values() for column in columns))

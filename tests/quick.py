@@ -38,7 +38,8 @@ def quick_data(batch_size: int = 8, seed: int = 0, images: int = 40, validation:
         top, left = 8 * (label // 2), 8 * (label % 2)
         pixels[row, top : top + 8, left : left + 8] += 100
     pixels = pixels.to(torch.uint8)
-    arrays = Arrays("quick", "noise", pixels, labels, pixels[:20].clone(), labels[:20].clone(), tuple("abcd"), flip=False)
+    held_out = pixels[:20].clone(), labels[:20].clone()
+    arrays = Arrays("quick", "noise", pixels, labels, *held_out, tuple("abcd"), flip=False)
     return in_memory(arrays, batch_size=batch_size, seed=seed, validation=validation)
 
 
