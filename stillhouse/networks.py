@@ -43,7 +43,7 @@ def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pret
         builder = _torchvision(rest, num_classes, image_size, pretrained)
     else:
         builder = _own(source, rest, num_classes)
-    with seeded(seed, f"init {name}"):
+    with seeded(seed, f"init {name.rpartition('/')[2]}"):
         return _built(name, builder, f"{num_classes} classes and images of {image_size} px")
 
 

@@ -45,6 +45,7 @@ class Student:
 class Room:
     lessons: list[Student]
     epochs: int = 4
+    cache: None = None
 
 
 def room(*lessons: Student) -> Classroom:
