@@ -45,5 +45,5 @@ class Tally:
         assert isinstance(names, list)
         assert isinstance(sums, Tensor)
         assert isinstance(steps, int)
-        self.names, self._sums, self.steps = tuple(names), sums.to(device), steps
+        self.names, self._sums, self.steps = tuple(names), sums.to(device, copy=True), steps
         self._spoilt = torch.full_like(self._sums, math.inf)

@@ -109,7 +109,7 @@ def test_the_command_from_a_run_to_its_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nets, runs = quick_net_file(tmp_path), tmp_path / "runs"
-    words = f"--epochs 4 --batch_size 128 --folder {runs} --device cpu"
+    words = f"--epochs 8 --batch_size 64 --folder {runs} --device cpu"
     distill = ["distill", "--teacher", f"{nets}:wide", "--student", f"{nets}:small", "--baseline", "false"]
     methods = "CE, SpotAdaptive([ScaleDecoupled(KD, scales=[1, 2]), AT], prior=0.0)"
     assert main([*distill, "--methods", methods, *words.split()]) == 0
