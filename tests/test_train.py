@@ -27,7 +27,7 @@ FORKS.set_forkserver_preload(["stillhouse.cli", "sklearn.datasets"])
 
 def command(folder: Path, nets: str) -> list[str]:
     words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --methods CE,KD,AT --epochs 4"
-    return [*words.split(), "--batch_size", "128", "--folder", str(folder), "--device", "cpu"]
+    return [*words.split(), "--batch_size", "128", "--lr", "0.3", "--folder", str(folder), "--device", "cpu"]
 
 
 def run_until(words: list[str], steps: int | None, writes: int | None, renamed: bool) -> None:
