@@ -1,6 +1,6 @@
 """Times each method's loss, forward and backward, beside its textbook formulation, and compares what they compute.
 
-    nice -n -10 python benchmarks/losses.py [METHOD ...] [--rounds 7] [--threads 1] [--channels_last]
+    nice -n -10 python benchmarks/losses.py [METHOD ...] [--rounds 7] [--threads N] [--channels_last]
 
 Both sides get the same features, shaped as those of resnet32x4 and resnet8x4 for a batch of 64, and share trained
 layers. They take turns (A B B A ...) in blocks of equal length; a time is the median over blocks of a block's mean. It
@@ -296,7 +296,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each side")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a block; at least one pass")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds a method may spend on disturbed blocks")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--channels_last", action="store_true", help="lay maps out as training does")
     parser.add_argument("--output", type=Path, default=Path("results/losses.csv"))

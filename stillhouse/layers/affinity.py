@@ -3,13 +3,27 @@
 import torch
 from torch import Tensor
 
+from .products import channel_products
+
 
 def gram(features: Tensor) -> Tensor:
     """(N, ...) -> (N, N), the inner products of all pairs of samples."""
+    flat = _flat(features)[None]
+    return channel_products(flat, flat)[0]  # whose gradient is one product instead of two
+
+
+def cosines(features: Tensor, epsilon: float) -> Tensor:
+    """(N, ...) -> (N, N) cosines of all pairs; epsilon is added to each sample's length, so zeros stay zeros."""
+    flat = _flat(features)
+    unit = flat / (torch.linalg.vector_norm(flat, dim=1, keepdim=True) + epsilon)
+    return unit @ unit.T
+
+
+def _flat(features: Tensor) -> Tensor:
+    """(N, ...) -> (N, D), in whatever order spares a copy: inside a sample it does not matter"""
     if features.ndim == 4 and features.is_contiguous(memory_format=torch.channels_last):
-        features = features.permute(0, 2, 3, 1)  # the order inside a sample does not matter: spare the copy
-    flat = features.flatten(1)
-    return flat @ flat.T
+        features = features.permute(0, 2, 3, 1)
+    return features.flatten(1)
 
 
 def squared_distances(products: Tensor) -> Tensor:
@@ -18,15 +32,8 @@ def squared_distances(products: Tensor) -> Tensor:
     return (lengths[:, None] + lengths - 2 * products).clamp(min=0)
 
 
-def cosines(products: Tensor, epsilon: float) -> Tensor:
-    """(N, N) inner products -> (N, N) cosines; epsilon is added to each sample's length, so zeros stay zeros."""
-    smallest = torch.finfo(products.dtype).tiny  # instead of 0, where a square root has no gradient
-    scale = 1 / (products.diagonal().clamp(min=smallest).sqrt() + epsilon)
-    return products * scale[:, None] * scale
-
-
 def probabilities(similarities: Tensor, on: Tensor | None = None) -> Tensor:
-    """(N, N) similarities in [0, 1], (N,) -> (N, N), how likely j is picked as a neighbour of i; rows sum to 1.
+    """(N, N) similarities, none below 0, (N,) -> (N, N), how likely j is picked as a neighbour of i; rows sum to 1.
 
     Only samples that are on are picked: what the result holds at the others is without meaning.
     """

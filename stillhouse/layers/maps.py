@@ -1,5 +1,7 @@
 """Maps and vectors alike, and maps in any memory format."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,3 +16,23 @@ def channel_mean(features: Tensor) -> Tensor:
     if features.is_contiguous(memory_format=torch.channels_last):
         return features.movedim(1, 3).mean(3)
     return features.mean(1)
+
+
+def mean_square(features: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H, W), over channels, without writing the squares down for the gradient."""
+    means: Tensor = _MeanSquare.apply(features)
+    return means
+
+
+class _MeanSquare(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        if features.is_contiguous(memory_format=torch.channels_last):
+            return torch.linalg.vector_norm(features, dim=1).square() / features.shape[1]
+        return features.square().mean(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        return features * (2 / features.shape[1] * gradients[0])[:, None]

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.maps import channel_mean
+from ..layers.maps import channel_mean, mean_square
 from ..method import FeatureMethod, Places, needs_maps
 
 
@@ -34,5 +34,6 @@ class AT(FeatureMethod):
         """(N, C, H, W) -> (N, size * size), unit length"""
         if features.shape[-1] != size:
             features = F.adaptive_avg_pool2d(features, size)
-        powers = features.square() if self.power == 2 else features.abs().pow(self.power)
-        return F.normalize(channel_mean(powers).flatten(1))
+        if self.power == 2:
+            return F.normalize(mean_square(features).flatten(1))
+        return F.normalize(channel_mean(features.abs().pow(self.power)).flatten(1))

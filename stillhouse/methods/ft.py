@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.maps import channel_mean
+from ..layers.maps import mean_square
 from ..layers.pooling import pool_to_smaller
 from ..method import Group, Places, Spot, SpotMethod, Warmup, needs_maps, pair
 from ..outputs import Batch, DataInfo, Outputs
@@ -86,7 +86,7 @@ class FT(SpotMethod):
         """Factors (N, C, Hs, Ws), (N, C, Ht, Wt) -> (N,)"""
         s, t = pool_to_smaller(student, teacher)
         if self.compare == "attention":
-            s, t = channel_mean(s.square()), channel_mean(t.square())
+            s, t = mean_square(s), mean_square(t)
         return (F.normalize(s.flatten(1)) - F.normalize(t.flatten(1))).abs().mean(1)
 
 

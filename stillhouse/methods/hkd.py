@@ -58,7 +58,6 @@ class HKD(RelationalMethod):
 
     def neighbours(self, features: Tensor, on: Tensor | None) -> tuple[Tensor, Tensor]:
         """(N, ...), (N,) -> twice (N, N), row i the probabilities p(j|i): by cosine and by distance"""
-        products = gram(features)
-        distances = (squared_distances(products) + self.epsilon).sqrt()
-        by_cosine, by_distance = (cosines(products, self.epsilon) + 1) / 2, 1 / (1 + distances)
+        distances = (squared_distances(gram(features)) + self.epsilon).sqrt()
+        by_cosine, by_distance = cosines(features, self.epsilon) + 1, 1 / (1 + distances)
         return probabilities(by_cosine, on), probabilities(by_distance, on)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ..layers.affinity import cosines, gram, mean_over, probabilities
+from ..layers.affinity import cosines, mean_over, probabilities
 from ..method import Places, RelationalMethod
 
 
@@ -30,4 +30,4 @@ class PKT(RelationalMethod):
 
     def neighbours(self, features: Tensor, on: Tensor | None) -> Tensor:
         """(N, ...), (N,) -> (N, N), row i the probabilities p(j|i)"""
-        return probabilities((cosines(gram(features), self.epsilon) + 1) / 2, on)
+        return probabilities(cosines(features, self.epsilon) + 1, on)  # half of it in the paper: the same

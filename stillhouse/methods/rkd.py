@@ -39,8 +39,9 @@ class RKD(RelationalMethod):
 def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex being the first index
 
-    The law of cosines gives all angles from the N^2 distances. In float64 and around the mean, because distances that
-    are small beside the features' length would be small differences of large numbers.
+    The law of cosines gives all angles from the N^2 distances. These are computed in float64 and around the mean, because
+    where they are small beside the features' length they would be small differences of large numbers; the angles in the
+    features' own precision then lose no more than their differences would.
     """
     samples = features.flatten(1).double()
     products = gram(samples - samples.mean(0).detach())
@@ -51,6 +52,7 @@ def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tenso
     distinct = 1 - torch.eye(len(lengths), dtype=lengths.dtype, device=lengths.device)
     mean = mean_over(lengths, on) / mean_over(distinct, on).clamp(min=1e-12)
     distances = lengths / mean.clamp(min=1e-12)
-    opposite = squared[:, :, None] + squared[:, None, :] - squared
-    angles = opposite * (inverse[:, :, None] * inverse[:, None, :]) / 2
-    return distances.to(features.dtype), angles.to(features.dtype)
+    squared, inverse = squared.to(features.dtype), inverse.to(features.dtype)
+    opposite = squared[:, :, None] + (squared[:, None, :] - squared)
+    angles = opposite * (inverse[:, :, None] * (inverse / 2)[:, None, :])
+    return distances.to(features.dtype), angles
