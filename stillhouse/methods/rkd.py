@@ -37,9 +37,9 @@ class RKD(RelationalMethod):
 
 
 def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex being the first index
+    """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex first
 
-    The law of cosines gives all angles from the N^2 distances. These are computed in float64 and around the mean, because
+    The law of cosines gives all angles from the N^2 distances. These are computed in float64, around the mean, because
     where they are small beside the features' length they would be small differences of large numbers; the angles in the
     features' own precision then lose no more than their differences would.
     """
