@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from . import catalogue
+from . import catalogue, ranks
 from .anatomy import Anatomy
 from .checkpoints import about_weights, load_weights
 from .classroom import Lesson
@@ -49,6 +49,8 @@ class Setting:
             no result; auto does it where it pays and fits.
         cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
             if that is less.
+        sync_batchnorm: With several GPUs (`torchrun -m stillhouse distill ...`), students' BatchNorms see the whole
+            batch instead of each GPU's share.
     """
 
     data: str = "digits"
@@ -61,12 +63,15 @@ class Setting:
     compile: bool = False
     teacher_cache: Literal["auto", "on", "off"] = "auto"
     cache_budget: float | None = None
+    sync_batchnorm: bool = False
 
     def torch_device(self) -> torch.device:
         """Raises ValueError where there is no such device."""
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: PyTorch finds no GPU here; use --device cpu or auto")
-        return torch.device("cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu")
+        if self.device == "cpu" or not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", ranks.local_rank())
 
     @property
     def shelf(self) -> Shelf | None:
@@ -215,7 +220,12 @@ def _lesson(
     run: Run,
     name: str,
 ) -> Lesson:
-    student = source.tapped(source.build(data, setting.seed), data)
+    model = source.build(data, setting.seed)
+    if setting.sync_batchnorm:
+        if ranks.count() == 1 or setting.torch_device().type != "cuda":
+            raise ValueError("--sync_batchnorm is for several processes with a GPU each, started by torchrun")
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    student = source.tapped(model, data)
     return Lesson(Distillation(student, teacher, methods, data.info), recipe, run, about(source, data), name)
 
 
@@ -237,6 +247,7 @@ def _run(
         "recipe": dataclasses.asdict(recipe),
         "seed": setting.seed,
         "compile": setting.compile,
+        "sync_batchnorm": setting.sync_batchnorm,
     }
     complete = {**config, **kept, **dataclasses.asdict(recipe)}
     return Run(setting.folder, slug, depends, {key: _plain(value) for key, value in complete.items()})

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, cast
 import torch
 from torch import Tensor, nn
 
+from . import ranks
 from .data import Data
 from .distillation import Distillation
 from .method import Phase
@@ -99,7 +100,8 @@ class Lesson:
 
     def learn(self, batch: Batch, said: Outputs | None) -> None:
         """One step on one batch, given what the teacher said about it."""
-        torch.manual_seed(stream_seed(batch.seed, "student", batch.step))  # dropout draws alike in every room
+        # Dropout draws alike in every room, and for each rank on its own.
+        torch.manual_seed(stream_seed(batch.seed, "student", batch.step) + ranks.rank())
         phase, start = self.phase_at(self.epoch)
         batch = replace(batch, epoch=batch.epoch - start)
         optimizer = self.optimizer
@@ -224,6 +226,8 @@ class Classroom:
                 raise Unfit("the teacher's BatchNorms shall use each batch's own statistics")
             if any(distillation.needs_strong_view for distillation in taught):
                 raise Unfit("there is no end to the strongly augmented views")
+            if ranks.count() > 1:
+                raise Unfit("several processes train together")
             heard = [distillation for distillation in taught if not distillation.batch_statistics]
             methods = [named for distillation in heard for named in distillation.named_methods()]
             readers = {spot.teacher: name for name, method in methods for spot in method.spots}

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
+from . import ranks
 from .assembly import Setting, epochs_for
 from .check import check
 from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
@@ -56,7 +57,7 @@ _COMMANDS = {
 
 def run(command: str, arguments: Sequence[str]) -> int:
     """A command from its words to its exit code."""
-    display = Display()
+    display = Display(quiet=not ranks.is_first())
     try:
         if command == "list":
             what, containing = _list_words(arguments)
@@ -67,7 +68,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
             _inspect(arguments, display)
         else:
             _act(command, arguments, display)
-    except (Stopped, KeyboardInterrupt) as stop:
+    except (Stopped, KeyboardInterrupt, ranks.Lost) as stop:
         return _refuse(str(stop) or "interrupted; the same command goes on from the last save")
     except (ValueError, ArithmeticError, OSError, RuntimeError) as error:
         sentence = _sentence(error)
@@ -78,7 +79,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
 
 def _refuse(sentence: str) -> int:
-    sys.stderr.write(f"stillhouse: {sentence}\n")
+    who = "" if ranks.is_first() else f" (process {ranks.number()})"
+    sys.stderr.write(f"stillhouse{who}: {sentence}\n")
     return 2
 
 
@@ -128,7 +130,13 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> None:
     command = _COMMANDS[name]
     values = _parse(name, arguments)
     options, setting = _take(command.options, values), _take(Setting, values)
-    setting.torch_device()
+    with ranks.joined(setting.torch_device()):
+        _act_on_data(command, options, setting, values, display)
+
+
+def _act_on_data(
+    command: _Command, options: Any, setting: Setting, values: Mapping[str, Any], display: Display
+) -> None:
     recipe = _take(Recipe, values if values["epochs"] is not None else {**values, "epochs": Recipe.epochs})
     # Methods that can be refused at once are refused here, before data are read.
     strong_view = isinstance(options, DistillOptions) and options.needs_strong_view()

@@ -124,7 +124,7 @@ class _WarmupTerms:
         self.distillation, self.name, self.warmup = distillation, name, warmup
 
     def __call__(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
-        student = self.distillation.student(batch.images)
+        student = self.distillation.student.see(replace(batch, strong=None))
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {self.name: self.warmup.loss(student, teacher, batch).mean()}

@@ -6,6 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from . import ranks
+
 
 class DOT(torch.optim.Optimizer):
     """DOT: A Distillation-Oriented Trainer (Zhao et al., ICCV 2023, arXiv:2307.08436).
@@ -41,6 +43,7 @@ class DOT(torch.optim.Optimizer):
             return {}
         parameters = [p for group in self.param_groups for p in group["params"]]
         gradients = torch.autograd.grad(terms, parameters, retain_graph=retain, allow_unused=True)
+        ranks.average(gradients)
         return {p: gradient for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None}
 
     @torch.no_grad()

@@ -4,6 +4,7 @@ import ctypes
 
 import torch
 
+from . import ranks
 from .classroom import Classroom
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -40,6 +41,8 @@ def compile_room(room: Classroom, backend: str = "inductor") -> str | None:
 
 def _cannot_compile(backend: str) -> str | None:
     """Tries it on one addition: a compiler for the processor may be missing."""
+    if ranks.count() > 1:
+        return "several processes train together"
     try:
         torch.compile(lambda x: x + 1, backend=backend)(torch.zeros(2))
     except Exception as error:  # whatever it is, the eager way still works

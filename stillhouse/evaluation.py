@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from . import ranks
 from .data import Split
 from .modes import in_eval_mode
 
@@ -44,8 +45,13 @@ class Scores:
 def evaluate(model: nn.Module, split: Split, device: torch.device) -> Scores:
     """Asks a network about every image of a split once, in eval mode; the modes are restored afterwards."""
     with in_eval_mode(model):
-        said = [(model(batch.images).float(), batch.labels) for batch in split.batches(device, BATCH_SIZE)]
-    return Scores(torch.cat([logits for logits, _ in said]), torch.cat([labels for _, labels in said]))
+        batches = split.batches(device, BATCH_SIZE)
+        said = [(batch.indices, model(batch.images).float(), batch.labels) for batch in batches]
+    if ranks.count() > 1:  # each has asked about some of the batches
+        parts = ranks.collect([(at.cpu(), logits.cpu(), labels.cpu()) for at, logits, labels in said])
+        said = sorted((batch for part in parts for batch in part), key=lambda batch: batch[0][0].item())
+    _, logits, labels = (torch.cat(values).to(device) for values in zip(*said, strict=True))
+    return Scores(logits, labels)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from . import ranks
 from .dot import DOT
 from .method import Phase
 
@@ -133,6 +134,7 @@ class Optimizer:
             return
         self.sgd.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(terms.values())).sum())
+        ranks.average(parameter.grad for parameter in self.parameters)
         if self.recipe.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
         self.sgd.step()

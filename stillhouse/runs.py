@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from torch import nn
 
+from . import ranks
 from .checkpoints import load_state, save_state, save_weights, write_atomically
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agree
 
 
 class Run:
-    """One training's folder.
+    """One training's folder. Of several ranks the first one writes, the others read.
 
         config.yaml           the complete configuration; `--config` repeats it
         metrics.jsonl         a line an epoch, a column a loss term
@@ -58,6 +59,8 @@ class Run:
         Raises:
             ValueError: If another process has it.
         """
+        if not ranks.is_first():
+            return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -103,13 +106,15 @@ class Run:
 
     def save(self, state: Mapping[str, object], rows: Sequence[Row]) -> None:
         """A point from which the run can go on."""
+        if not ranks.is_first():
+            return
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.folder / "metrics.jsonl", lines.encode())
         save_state(self.folder / "state.pt", state)
 
     def chart(self, row: Row) -> None:
         """The numbers of an epoch for TensorBoard, where it is installed."""
-        if importlib.util.find_spec("tensorboard") is None:
+        if importlib.util.find_spec("tensorboard") is None or not ranks.is_first():
             return
         epoch = row["epoch"]
         if self._board is None:
@@ -126,7 +131,8 @@ class Run:
         return load_state(path) if path.is_file() else None
 
     def save_best(self, model: nn.Module, about: Mapping[str, object]) -> None:
-        save_weights(model, self.folder / "best.safetensors", about)
+        if ranks.is_first():
+            save_weights(model, self.folder / "best.safetensors", about)
 
     def finish(
         self,
@@ -136,6 +142,8 @@ class Run:
         methods: nn.Module | None = None,
     ) -> None:
         """The run is done: its network, what its methods have learned, and its outcome."""
+        if not ranks.is_first():
+            return
         save_weights(model, self.folder / "student.safetensors", about)
         if methods is not None and methods.state_dict():
             save_weights(methods, self.folder / "methods.safetensors", {})

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from . import ranks
 from .anatomy import Anatomy
 from .modes import in_eval_mode
 from .outputs import Batch, Outputs
@@ -81,8 +82,19 @@ class Tapped(nn.Module):
 
     def see(self, batch: Batch) -> Outputs:
         """What the network says about a batch, and about its strong view if it has one."""
-        outputs: Outputs = self(batch.images)
-        return outputs if batch.strong is None else replace(outputs, strong=self(batch.strong))
+        outputs = self._shared(batch.images)
+        return outputs if batch.strong is None else replace(outputs, strong=self._shared(batch.strong))
+
+    def _shared(self, images: Tensor) -> Outputs:
+        """As `forward`, where each rank looks at its share of the images only."""
+        if ranks.count() == 1:
+            alone: Outputs = self(images)
+            return alone
+        said: Outputs = self(images[ranks.share(len(images))])
+        if self.training:  # BatchNorms have seen a share of the batch each
+            ranks.average(buffer for buffer in self.buffers() if buffer.is_floating_point())
+        tapped = {name: ranks.gather(value, len(images)) for name, value in said.tapped.items()}
+        return replace(said, logits=ranks.gather(said.logits, len(images)), tapped=tapped)
 
     def forward(self, images: Tensor) -> Outputs:
         """(N, 3, H, W) -> logits and every tapped place, in float32 at least."""

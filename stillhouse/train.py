@@ -8,6 +8,7 @@ from types import FrameType
 
 import torch
 
+from . import ranks
 from .classroom import Classroom, Lesson
 from .data import Data
 from .display import Display
@@ -17,6 +18,7 @@ from .shelf import Shelf
 from .teacher_cache import TeacherCache
 
 SAVE_EVERY = 600.0  # seconds, inside long epochs
+ASK_EVERY = 16  # steps between two questions to other ranks
 LOOK_EVERY = 1.0  # seconds between two looks at the losses (each waits for the device)
 
 
@@ -63,6 +65,7 @@ def fit(
         for lesson in room.lessons:
             if lesson.resume():
                 display.resumed(lesson)
+        ranks.meet()  # before anything is written
         note = room.keep(shelf, data) if shelf and room.position else None
         if note:
             display.say(note)
@@ -82,11 +85,12 @@ def fit(
                     for lesson in room.lessons:
                         lesson.check()
                     display.step(room, step + 1)
-                if stop.requested or now - last_saved > SAVE_EVERY:
+                shall_stop, shall_save = _agreed(step, stop.requested, now - last_saved > SAVE_EVERY)
+                if shall_stop or shall_save:
                     last_saved = now
                     for lesson in room.turn(epoch, step + 1):
                         lesson.save()
-                if stop.requested:
+                if shall_stop:
                     raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; the same command goes on")
             seconds = time.perf_counter() - began
             for lesson in room.turn(epoch, data.train.steps):
@@ -101,6 +105,15 @@ def fit(
             display.say(room.cache.describe())
         for lesson in room.lessons:
             _finish(lesson, data, device, room.cache if lesson.distillation.is_taught else None)
+        ranks.meet()
+
+
+def _agreed(step: int, *wishes: bool) -> tuple[bool, ...]:
+    """What any of several ranks wishes; they ask each other now and then only."""
+    if ranks.count() == 1:
+        return wishes
+    heard = ranks.collect(wishes) if step % ASK_EVERY == 0 else []
+    return tuple(any(wish) for wish in zip(*heard, strict=True)) or (False,) * len(wishes)
 
 
 def _finish(lesson: Lesson, data: Data, device: torch.device, cache: TeacherCache | None) -> None:
@@ -117,6 +130,7 @@ def _finish(lesson: Lesson, data: Data, device: torch.device, cache: TeacherCach
         "epochs": lesson.epochs,
         "seconds": round(lesson.seconds, 1),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu x {torch.get_num_threads()}",
+        "processes": ranks.count(),
         "torch": torch.__version__,
     }
     if cache is not None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from .. import ranks
 from ..outputs import Batch
 from ..streams import stream, stream_seed
 from .decode import rgb
@@ -66,7 +67,7 @@ class Folder(Split):
 
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         device = torch.device(device)
-        whole = torch.split(torch.arange(len(self)), batch_size or self.batch_size)
+        whole = ranks.every(torch.split(torch.arange(len(self)), batch_size or self.batch_size))
         reader = _Reader(self.paths, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)]))
         for indices, (images,) in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
             yield Batch(
@@ -82,8 +83,10 @@ class Folder(Split):
         parts = torch.split(order, self.batch_size)
         seeds = tuple(stream_seed(self.seed, purpose, epoch) for purpose in crops)
         reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), seeds)
-        for indices, views in zip(parts, self._load(reader, [p.tolist() for p in parts], device), strict=True):
-            views, strong = views.to(device, non_blocking=True), None
+        mine = [part[ranks.share(len(part))].tolist() for part in parts]
+        for indices, read in zip(parts, self._load(reader, mine, device), strict=True):
+            own = read.to(device, non_blocking=True).transpose(0, 1)
+            views, strong = ranks.gather(own, len(indices)).transpose(0, 1), None
             if self.strong_view:
                 pixels = self._mirrored(views[1], strong_flips[indices])
                 strong = self._normalise(strengthen(pixels, lots[indices]), device)

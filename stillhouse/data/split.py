@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .. import ranks
 from ..outputs import Batch, DataInfo
 from ..streams import stream
 
@@ -25,7 +26,8 @@ class Split(ABC):
         labels: (N,) int64, on the CPU.
         seed: Of the run.
         drop_last: Leave out the last batch of an epoch if it is not full. A last batch of exactly one image is always
-            left out in training, because BatchNorm cannot normalise one image (unless batch_size itself is 1).
+            left out in training, because BatchNorm cannot normalise one image (unless batch_size itself is 1); with
+            several ranks so is one of less than two images for each.
         strong_view: Whether training batches show each image a second time, strongly augmented (see `strengthen`),
             from draws of its own: the first view is the same with and without.
     """
@@ -35,6 +37,11 @@ class Split(ABC):
     def __init__(self, labels: Tensor, batch_size: int, seed: int, drop_last: bool = False, strong_view: bool = False):
         if batch_size < 1:
             raise ValueError(f"The batch size is {batch_size}; it must be 1 or more.")
+        if ranks.count() > 1 and batch_size < 2 * ranks.count():
+            raise ValueError(
+                f"A batch of {batch_size} images is shared by {ranks.count()} processes, and each needs two for its "
+                "BatchNorms: choose a larger --batch_size, which is that of all processes together."
+            )
         self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
@@ -48,7 +55,8 @@ class Split(ABC):
     def steps(self) -> int:
         """Training batches per epoch."""
         full, rest = divmod(len(self), self.batch_size)
-        return full if self.drop_last or rest == 0 or (rest == 1 and self.batch_size > 1) else full + 1
+        smallest = 2 * ranks.count() if self.batch_size > 1 else 1
+        return full if self.drop_last or rest < smallest else full + 1
 
     def epoch(
         self, epoch: int, device: torch.device | str, start_step: int = 0, phase_start: int = 0

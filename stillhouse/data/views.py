@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import ranks
 from ..outputs import Batch
 from ..streams import stream
 from .split import Channels, Drawn, Split
@@ -83,8 +84,9 @@ class InMemory(Split):
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         self.to(device)
         size, indices = batch_size or self.batch_size, torch.arange(len(self), device=device)
-        for part in zip(*(torch.split(t, size) for t in (self.images, self._labels, indices)), strict=True):
-            yield Batch(self._normalise(part[0]), part[1], part[2], seed=self.seed)
+        parts = list(zip(*(torch.split(t, size) for t in (self.images, self._labels, indices)), strict=True))
+        for images, labels, where in ranks.every(parts):
+            yield Batch(self._normalise(images), labels, where, seed=self.seed)
 
     def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
         self.to(device)

@@ -16,7 +16,8 @@ def cosines(features: Tensor, epsilon: float) -> Tensor:
     """(N, ...) -> (N, N) cosines of all pairs; epsilon is added to each sample's length, so zeros stay zeros."""
     flat = _flat(features)
     unit = flat / (torch.linalg.vector_norm(flat, dim=1, keepdim=True) + epsilon)
-    return unit @ unit.T
+    products: Tensor = unit @ unit.T
+    return products
 
 
 def _flat(features: Tensor) -> Tensor:

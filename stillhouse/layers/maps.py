@@ -29,10 +29,12 @@ class _MeanSquare(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         if features.is_contiguous(memory_format=torch.channels_last):
-            return torch.linalg.vector_norm(features, dim=1).square() / features.shape[1]
+            lengths: Tensor = torch.linalg.vector_norm(features, dim=1)
+            return lengths.square() / features.shape[1]
         return features.square().mean(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (features,) = ctx.saved_tensors
-        return features * (2 / features.shape[1] * gradients[0])[:, None]
+        gradient: Tensor = features * (2 / features.shape[1] * gradients[0])[:, None]
+        return gradient
