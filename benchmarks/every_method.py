@@ -2,8 +2,8 @@
 
     python benchmarks/every_method.py DATA [--pairs resnet56:resnet20,...] [--steps 20] [--fraction 0.1]
 
-All methods of a pair learn in one room, so they see the same images and the same teacher, which is trained for a few
-steps beforehand; the seconds are those of student and loss. A method that a pair refuses is listed with its sentence.
+All methods of a pair learn in one room, so they see the same images and the same teacher, which is trained for
+--teacher_steps beforehand; the seconds are those of student and loss. A method that a pair refuses is listed with its sentence.
 Results go to results/every_method.csv.
 """
 
@@ -73,7 +73,7 @@ def endless(data: Data) -> Iterator[Batch]:
 def trained_teacher(name: str, data: Data, steps: int, folder: Path) -> Tapped:
     net = Tapped(model := network(name, len(data.classes), 32), Anatomy.of(model, 32))
     lesson = Lesson(
-        Distillation(net, None, [CE()], data.info), Recipe(epochs=1), Run(folder, "teacher", {"n": name}, {})
+        Distillation(net, None, [CE()], data.info), Recipe(epochs=1, lr=0.02), Run(folder, "teacher", {"n": name}, {})
     )
     room = Classroom(None, [lesson])
     room.to(torch.device("cpu"))
@@ -90,11 +90,11 @@ def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: 
     return Lesson(distillation, Recipe(epochs=10, lr=0.01), Run(folder, methods, {"m": methods}, {}), name=methods)
 
 
-def measure(pair: str, data: Data, steps: int, folder: Path) -> Iterator[dict[str, object]]:
+def measure(pair: str, data: Data, steps: int, teacher_steps: int, folder: Path) -> Iterator[dict[str, object]]:
     """Runs the steps, and yields a row for each method."""
     half = pair.index(":", 6 if pair.startswith(("timm:", "torchvision:")) else 0)
     teacher_name, student = pair[:half], pair[half + 1 :]
-    teacher = trained_teacher(teacher_name, data, 20, folder)
+    teacher = trained_teacher(teacher_name, data, teacher_steps, folder)
     lessons: list[Lesson] = []
     for expression in expressions():
         methods = "CE" if expression == "CE" else f"CE, {expression}"
@@ -143,6 +143,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--pairs", default=PAIRS)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--teacher_steps", type=int, default=80)
     parser.add_argument("--fraction", type=float, default=0.1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--output", type=Path, default=Path("results/every_method.csv"))
@@ -156,7 +157,7 @@ def main() -> None:
         if file.tell() == 0:
             table.writeheader()
         for pair in options.pairs.split(","):
-            for row in measure(pair, data, options.steps, Path(folder)):
+            for row in measure(pair, data, options.steps, options.teacher_steps, Path(folder)):
                 table.writerow(row)
                 file.flush()
                 print({key: value for key, value in row.items() if key != "terms"}, flush=True)
