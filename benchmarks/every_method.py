@@ -3,7 +3,8 @@
     python benchmarks/every_method.py DATA [--pairs resnet56:resnet20,...] [--steps 20] [--fraction 0.1]
 
 All methods of a pair learn in one room, so they see the same images and the same teacher, which is trained for
---teacher_steps beforehand; the seconds are those of student and loss. A method that a pair refuses is listed with its sentence.
+--teacher_steps beforehand; the seconds are those of student and loss. A method that a pair refuses is listed with its
+sentence. --methods takes others instead, such as "SemCKD, KD; SpotAdaptive([KD, AT])".
 Results go to results/every_method.csv.
 """
 
@@ -11,7 +12,7 @@ import argparse
 import csv
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -90,14 +91,16 @@ def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: 
     return Lesson(distillation, Recipe(epochs=10, lr=0.01), Run(folder, methods, {"m": methods}, {}), name=methods)
 
 
-def measure(pair: str, data: Data, steps: int, teacher_steps: int, folder: Path) -> Iterator[dict[str, object]]:
+def measure(
+    pair: str, data: Data, steps: int, teacher_steps: int, chosen: Sequence[str], folder: Path
+) -> Iterator[dict[str, object]]:
     """Runs the steps, and yields a row for each method."""
     half = pair.index(":", 6 if pair.startswith(("timm:", "torchvision:")) else 0)
     teacher_name, student = pair[:half], pair[half + 1 :]
     teacher = trained_teacher(teacher_name, data, teacher_steps, folder)
     lessons: list[Lesson] = []
-    for expression in expressions():
-        methods = "CE" if expression == "CE" else f"CE, {expression}"
+    for expression in chosen:
+        methods = "CE" if expression == "CE" else f"CE, {expression.strip()}"
         try:
             lessons.append(lesson_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
@@ -147,7 +150,9 @@ def main() -> None:
     parser.add_argument("--fraction", type=float, default=0.1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--output", type=Path, default=Path("results/every_method.csv"))
+    parser.add_argument("--methods", help="beside CE, separated by semicolons; all there are if left out")
     options = parser.parse_args()
+    chosen = options.methods.split(";") if options.methods else expressions()
     keep_large_blocks()
     data = part_of(load(options.data), options.fraction, options.batch_size)
     options.output.parent.mkdir(exist_ok=True)
@@ -157,7 +162,7 @@ def main() -> None:
         if file.tell() == 0:
             table.writeheader()
         for pair in options.pairs.split(","):
-            for row in measure(pair, data, options.steps, options.teacher_steps, Path(folder)):
+            for row in measure(pair, data, options.steps, options.teacher_steps, chosen, Path(folder)):
                 table.writerow(row)
                 file.flush()
                 print({key: value for key, value in row.items() if key != "terms"}, flush=True)

@@ -19,6 +19,7 @@ from . import ranks
 from .assembly import Setting, epochs_for
 from .check import check
 from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
+from .data.folder import worker_died
 from .display import Display
 from .filling import FillOptions, fill
 from .inspection import InspectOptions, inspect
@@ -89,6 +90,8 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, torch.OutOfMemoryError):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
     if isinstance(error, RuntimeError):
+        if "DataLoader worker" in str(error):
+            return worker_died(error)
         full = "allocate memory" in str(error)
         return "there is too little memory; choose a smaller --batch_size or --image_size" if full else None
     if not isinstance(error, OSError):

@@ -27,6 +27,19 @@ Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
 _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
 
 
+_locks: set[int] = set()  # file descriptors of this process
+
+
+def _let_go() -> None:
+    """In a child, such as one that reads images, which may outlive a parent that was killed and must not keep its locks"""
+    for lock in _locks:
+        os.close(lock)
+    _locks.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 class Run:
     """One training's folder. Of several ranks the first one writes, the others read.
 
@@ -73,6 +86,7 @@ class Run:
                     f"{self.folder} is in use by another process; wait for it, or choose another --folder"
                 ) from None
             raise
+        _locks.add(self._lock)
         for leftover in self.folder.glob(".*.*"):  # temporary files of a process that was killed while writing
             leftover.unlink(missing_ok=True)
         if not self.is_done:
@@ -83,9 +97,10 @@ class Run:
         if self._board is not None:
             self._board.close()
             self._board = None
-        if self._lock is not None:
+        if self._lock in _locks:  # not in a child
+            _locks.remove(self._lock)
             os.close(self._lock)
-            self._lock = None
+        self._lock = None
 
     @property
     def is_done(self) -> bool:

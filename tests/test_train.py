@@ -1,101 +1,48 @@
 """The loop: interrupted or killed at any moment, it ends where an undisturbed run ends, bit for bit."""
 
-import json
-import multiprocessing
 import os
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 import torch
 
 from stillhouse import train
-from stillhouse.__main__ import main
 from stillhouse.classroom import Classroom
 from stillhouse.evaluation import evaluate
 from stillhouse.methods import AT, CE, KD
-from stillhouse.recipe import Optimizer, Recipe
-from tests.quick import quick_data, quick_net_file
+from stillhouse.recipe import Recipe
+from tests.quick import quick_data
+from tests.soak import Fault, Soak, in_a_process, in_memory, on_disk, outcome
 from tests.test_classroom import assert_same, lesson, teacher_net, weights
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["stillhouse.cli", "sklearn.datasets"])
-
-
-def command(folder: Path, nets: str) -> list[str]:
-    words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --methods CE,KD,AT --epochs 4"
-    return [*words.split(), "--batch_size", "128", "--lr", "0.3", "--folder", str(folder), "--device", "cpu"]
-
-
-def run_until(words: list[str], steps: int | None, writes: int | None, renamed: bool) -> None:
-    """Runs a command; dies by SIGKILL before the given step, or at the given write of a file: before or after it."""
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    torch.set_num_threads(1)
-    left = {"steps": steps, "writes": writes}
-    replace, step = os.replace, Optimizer.step
-
-    def is_up(what: str) -> bool:
-        count = left[what]
-        left[what] = None if count is None else count - 1
-        return count == 0
-
-    def counted_replace(source: str, target: Path) -> None:
-        dies = is_up("writes")
-        if not dies or renamed:
-            replace(source, target)
-        if dies:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def counted_step(self: Optimizer, terms: Mapping[str, torch.Tensor]) -> None:
-        if is_up("steps"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        step(self, terms)
-
-    with patch("os.replace", counted_replace), patch.object(Optimizer, "step", counted_step):
-        os._exit(main(words))
-
-
-def in_a_process(words: list[str], steps: int | None = None, writes: int | None = None, renamed: bool = False) -> int:
-    """The exit code of a run in a process of its own; negative if a signal ended it."""
-    process = FORKS.Process(target=run_until, args=(words, steps, writes, renamed))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
-
-
-def outcome(folder: Path) -> dict[str, object]:
-    """Every finished run's network, byte for byte, and its metrics without the times."""
-    found: dict[str, object] = {}
-    for run in sorted(folder.iterdir()):
-        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        metrics = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-        found[run.name] = ((run / "student.safetensors").read_bytes(), (run / "best.safetensors").read_bytes(), metrics)
-    return found
 
 
 @pytest.mark.timeout(600)
 def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    nets = quick_net_file(tmp_path)
-    assert in_a_process(command(tmp_path / "undisturbed", nets)) == 0
-    expected = outcome(tmp_path / "undisturbed")
-    assert len(expected) == 3  # the teacher, the student by itself, the student distilled
-
-    words = command(tmp_path / "killed", nets)
-    moments = random.Random(0)
+    soak = in_memory(tmp_path)
+    assert len(soak.expected) == 3  # the teacher, the student by itself, the student distilled
+    words, moments = soak.command(tmp_path / "killed"), random.Random(0)
     for kill in range(20):
         if kill % 2:
-            code = in_a_process(words, steps=moments.randrange(20))
-        else:  # while writing; every attempt writes at least its configuration before it does anything
-            code = in_a_process(words, writes=moments.randrange(4), renamed=bool(kill % 4))
-        assert code == -signal.SIGKILL, kill
-    assert in_a_process(words) == 0
-    assert outcome(tmp_path / "killed") == expected
+            fault = Fault("killed", moments.randrange(20))
+        else:  # every attempt writes at least its configuration before it does anything
+            fault = Fault("killed writing", moments.randrange(4), renamed=bool(kill % 4))
+        assert in_a_process(words, soak.said, fault) == -signal.SIGKILL, kill
+    assert in_a_process(words, soak.said) == 0
+    assert outcome(tmp_path / "killed") == soak.expected
     leftovers = [path for path in (tmp_path / "killed").rglob(".*") if path.is_file()]
     assert leftovers == []
+
+
+@pytest.mark.parametrize("make", [in_memory, on_disk])
+def test_whatever_happens_nothing_is_lost(tmp_path: Path, make: Callable[[Path], Soak]) -> None:
+    soak = make(tmp_path)
+    soak.go(4, random.Random(1))
+    assert soak.problems == []
+    assert soak.happened.total() == 4
+    assert soak.completed
 
 
 def test_stopped_by_a_signal_it_saves_and_goes_on_to_the_same_student(tmp_path: Path) -> None:

@@ -120,16 +120,21 @@ class Folder(Split):
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
-            raise ValueError(
-                f"A worker process that reads images died ({error}). Most often memory ran out: use fewer workers "
-                f"({self.workers} now), workers=0 reads in the main process."
-            ) from error
+            raise ValueError(worker_died(error)) from error
 
     def _normalise(self, images: Tensor, device: torch.device) -> Tensor:
         """(B, 3, S, S) uint8 -> float32, channels_last"""
         self._mean, self._std = self._mean.to(device), self._std.to(device)
         pixels = images.to(device, non_blocking=True).float().div_(255).sub_(self._mean).div_(self._std)
         return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def worker_died(error: RuntimeError) -> str:
+    """A sentence for it. PyTorch raises the error wherever the main process happens to be, in `_load` or not."""
+    return (
+        f"A worker process that reads images died ({str(error).splitlines()[-1].strip()}). Most often memory ran out: "
+        "use fewer --workers; 0 reads in the main process."
+    )
 
 
 @dataclass(frozen=True)
