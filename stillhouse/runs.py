@@ -31,7 +31,7 @@ _locks: set[int] = set()  # file descriptors of this process
 
 
 def _let_go() -> None:
-    """In a child, such as one that reads images, which may outlive a parent that was killed and must not keep its locks"""
+    """In a child, such as one that reads images: it may outlive a parent that was killed, and shall keep no locks"""
     for lock in _locks:
         os.close(lock)
     _locks.clear()
