@@ -20,10 +20,10 @@ def keep_large_blocks() -> None:
 
 
 def compile_room(room: Classroom, backend: str = "inductor") -> str | None:
-    """Compiles the teacher, with its BatchNorms folded into its convolutions, and each student with its losses.
+    """Compiles the teacher, with its BatchNorms folded into its convolutions, and each student.
 
-    What they compute stays the same up to rounding; the first step takes half a minute longer. Epochs of warm-up
-    phases are not compiled.
+    What they compute stays the same up to rounding; the first step takes half a minute longer. Losses stay as they are:
+    many depend on the epoch or draw numbers, which a graph would be compiled anew for.
 
     Returns:
         Why it was not done, where it cannot be; the room is as it was then.
@@ -35,7 +35,7 @@ def compile_room(room: Classroom, backend: str = "inductor") -> str | None:
         options = {"freezing": True} if backend == "inductor" else None
         room.teacher.eval().requires_grad_(False).compile(backend=backend, dynamic=False, options=options)
     for lesson in room.lessons:
-        lesson.distillation.compile(backend=backend, dynamic=False)
+        lesson.distillation.student.compile(backend=backend, dynamic=False)
     return None
 
 
