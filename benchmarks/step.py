@@ -14,6 +14,7 @@ the textbook's time over that of the fastest of ours; a row is added to results/
 """
 
 import argparse
+import copy
 import csv
 import os
 import tempfile
@@ -76,26 +77,30 @@ class Task:
         return in_memory(arrays, batch_size=self.batch_size, seed=0)
 
 
-def ours(task: Task, compiled: bool) -> Steps:
+def ours(task: Task, compiled: bool, students: int = 1) -> Steps:
+    """A room with so many students, all alike."""
     torch.set_num_threads(task.threads)
     keep_large_blocks()
     data, (teacher, student) = task.load(), task.networks()
-    methods = [spelled.build() for spelled in parse(METHODS.get(task.method, f"CE, {task.method}"))]
-    folder = Path(tempfile.mkdtemp())
-    one = Lesson(Distillation(student, teacher, methods, data.info), Recipe(), Run(folder, "step", {}, {}))
-    one.epoch = sum(phase.epochs for phase in one.phases[:-1])  # distillation itself
-    room = Classroom(teacher, [one])
+    folder, lessons = Path(tempfile.mkdtemp()), []
+    for number in range(students):
+        methods = [spelled.build() for spelled in parse(METHODS.get(task.method, f"CE, {task.method}"))]
+        distillation = Distillation(copy.deepcopy(student), teacher, methods, data.info)
+        lessons.append(Lesson(distillation, Recipe(), Run(folder, f"student {number}", {}, {})))
+        lessons[-1].epoch = sum(phase.epochs for phase in lessons[-1].phases[:-1])  # distillation itself
+    room = Classroom(teacher, lessons)
     note = compile_room(room) if compiled else None
     if note:
         raise SystemExit(note)
     room.to(torch.device("cpu"))
-    one.begin()
+    for lesson in lessons:
+        lesson.begin()
     batches = (batch for epoch in count() for batch in data.train.epoch(epoch, "cpu"))
 
     def steps(many: int) -> None:
         for _ in range(many):
             room.teach(next(batches), room.lessons)
-        one.check()
+        lessons[-1].check()
 
     return steps
 

@@ -23,16 +23,7 @@ def rgb(source: Path | bytes, name: str) -> Image.Image:
         with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
             image.load()
             return _convert(image)
-    # What PIL raises for damaged files: OSError and its subclasses, SyntaxError (PNG chunks), the rest for bad headers.
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        struct.error,
-        Image.DecompressionBombError,
-    ) as error:
+    except DAMAGED as error:
         raise ValueError(f"{name} cannot be read as an image ({error}). Replace it or delete it.") from error
 
 

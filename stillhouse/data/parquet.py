@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")
 TEST_NAMES = ("test", "validation", "valid", "val")
-ROWS = 1000  # decoded at a time
+ROWS = 250  # decoded at a time
+BUFFER = 1 << 18  # bytes read at a time
 
 
 def find(folder: Path) -> Path | None:
@@ -40,8 +42,9 @@ def read(folder: Path, name: str) -> Arrays:
         missing = "train-*.parquet" if not train_files else "test-*.parquet (nor validation-*.parquet)"
         found = ", ".join(sorted(path.name for path in folder.glob("*.parquet"))[:5])
         raise ValueError(f"{folder} holds parquet files ({found}) but no {missing}: rename or add the missing files.")
-    train_images, train_labels, label_column, classes = _read(train_files)
-    test_images, test_labels, _, _ = _read(test_files)
+    with _frugal():
+        train_images, train_labels, label_column, classes = _read(train_files)
+        test_images, test_labels, _, _ = _read(test_files)
     if train_images.shape[1:] != test_images.shape[1:]:
         raise ValueError(
             f"{folder}: training images are {_size(train_images)}, test images {_size(test_images)} pixels."
@@ -103,12 +106,25 @@ def _read(paths: Sequence[Path]) -> tuple[Tensor, Tensor, str, tuple[str, ...]]:
     return images, labels, label_column, _class_names(schema, label_column)
 
 
+@contextmanager
+def _frugal() -> Iterator[None]:
+    """pyarrow takes memory that it gives back: its own allocator keeps it, for more files to come."""
+    import pyarrow as pa
+
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
+
+
 def _open(path: Path) -> pq.ParquetFile:
     import pyarrow as pa  # here, because only this format needs it
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, buffer_size=BUFFER)  # else it reads a whole column at once
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} is damaged or no parquet file ({error}). Download it again.") from error
 
