@@ -54,7 +54,8 @@ They take methods, and are methods: `ScaleDecoupled(KD)`, `SpotAdaptive([KD, AT]
 Every method equals its equation written a second time, slowly, with loops in float64: its file under `tests/`. Beyond
 that, *recorded values* are losses and gradients that its authors' code or the benchmark's returned for given inputs,
 and *trainings* are a few steps each of whole networks in that code, repeated here number by number
-([test_trajectories.py](../tests/test_trajectories.py)).
+([test_trajectories.py](../tests/test_trajectories.py)). Where both are blank nothing recorded was at hand, and the
+equation is all it was compared with.
 
 {compared}
 """

@@ -211,7 +211,7 @@ def near(actual: float, golden: float, scale: float | None = None) -> bool:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_steps_come_out_as_in_the_published_code(name: str) -> None:
+def test_steps_come_out_as_recorded(name: str) -> None:
     golden = GOLDEN[name]
     run = Reproduction(golden)
     for t, step in enumerate(golden.steps):
