@@ -2,10 +2,9 @@
 
     python benchmarks/every_method.py DATA [--pairs resnet56:resnet20,...] [--steps 20] [--fraction 0.1]
 
-All methods of a pair learn in one room, so they see the same images and the same teacher, which is trained for
---teacher_steps beforehand; the seconds are those of student and loss. A method that a pair refuses is listed with its
-sentence. --methods takes others instead, such as "SemCKD, KD; SpotAdaptive([KD, AT])".
-Results go to results/every_method.csv.
+All methods of a pair see the same images and the same teacher, which is trained for --teacher_steps beforehand; the
+seconds are those of student and loss. A method that a pair refuses is listed with its sentence. --methods takes others
+instead, such as "SemCKD, KD; SpotAdaptive([KD, AT])". Results go to results/every_method.csv.
 """
 
 import argparse
@@ -92,12 +91,19 @@ def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: 
 
 
 def measure(
-    pair: str, data: Data, steps: int, teacher_steps: int, chosen: Sequence[str], folder: Path
+    pair: str, data: Data, steps: int, teacher_steps: int, chosen: Sequence[str], folder: Path, room: int = 6
 ) -> Iterator[dict[str, object]]:
     """Runs the steps, and yields a row for each method."""
     half = pair.index(":", 6 if pair.startswith(("timm:", "torchvision:")) else 0)
     teacher_name, student = pair[:half], pair[half + 1 :]
     teacher = trained_teacher(teacher_name, data, teacher_steps, folder)
+    for some in (chosen[i : i + room] for i in range(0, len(chosen), room)):  # for all at once memory is too small
+        yield from _in_a_room(pair, student, teacher, data, steps, some, folder)
+
+
+def _in_a_room(
+    pair: str, student: str, teacher: Tapped, data: Data, steps: int, chosen: Sequence[str], folder: Path
+) -> Iterator[dict[str, object]]:
     lessons: list[Lesson] = []
     for expression in chosen:
         methods = "CE" if expression == "CE" else f"CE, {expression.strip()}"
