@@ -27,9 +27,11 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--steps", type=int, default=3, help="in a block")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
-    task = Task(options.pair, options.method, options.data and os.path.abspath(options.data), threads=options.threads)
+    data = options.data and os.path.abspath(options.data)
+    task = Task(options.pair, options.method, data, threads=options.threads, device=options.device)
     sizes = [int(size) for size in options.sizes.split(",")]
     rooms = {str(size): partial(ours, task, compiled=options.compile, students=size) for size in sizes}
     times = race(rooms, options.steps, options.blocks)

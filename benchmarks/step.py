@@ -60,6 +60,7 @@ class Task:
     data: str | None = None
     batch_size: int = 64
     threads: int = 1
+    device: str = "cpu"
 
     def networks(self) -> tuple[Tapped, Tapped]:
         half = self.pair.index(":", 6 if self.pair.startswith(("timm:", "torchvision:")) else 0)
@@ -92,15 +93,15 @@ def ours(task: Task, compiled: bool, students: int = 1) -> Steps:
     note = compile_room(room) if compiled else None
     if note:
         raise SystemExit(note)
-    room.to(torch.device("cpu"))
+    room.to(torch.device(task.device))
     for lesson in lessons:
         lesson.begin()
-    batches = (batch for epoch in count() for batch in data.train.epoch(epoch, "cpu"))
+    batches = (batch for epoch in count() for batch in data.train.epoch(epoch, task.device))
 
     def steps(many: int) -> None:
         for _ in range(many):
             room.teach(next(batches), room.lessons)
-        lessons[-1].check()
+        lessons[-1].check()  # waits for the device
 
     return steps
 
@@ -141,7 +142,7 @@ def textbook_loss(task: Task, teacher: Tapped, student: Tapped, images: int) -> 
     if task.method == "CRD":
         layers.extend(nn.Linear(probe(net, SIZE)["embedding"].flatten(1).shape[1], 128) for net in (student, teacher))
         bound = 128**-0.5
-        crd = textbook.CRD([torch.empty(images, 128).uniform_(-bound, bound) for _ in layers])
+        crd = textbook.CRD([torch.empty(images, 128, device=task.device).uniform_(-bound, bound) for _ in layers])
     weights = {"AT": 1000.0, "SP": 3000.0, "RKD": 1.0, "NST": 50.0, "PKT": 30000.0, "CRD": 0.8}
 
     def loss(s, t, indices: Tensor, candidates: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
@@ -169,6 +170,8 @@ def by_the_book(task: Task) -> Steps:
     pictures = Pictures(data.train, contrast=task.method == "CRD")
     loader = DataLoader(pictures, task.batch_size, shuffle=True, num_workers=8)
     loss, layers = textbook_loss(task, teacher, student, len(pictures))
+    for net in (teacher, student, layers):
+        net.to(task.device)
     trained = [*student.parameters(), *layers.parameters()]
     optimizer = torch.optim.SGD(trained, 0.05, momentum=0.9, weight_decay=5e-4)
     teacher.eval()
@@ -178,7 +181,7 @@ def by_the_book(task: Task) -> Steps:
 
     def steps(many: int) -> None:
         for _ in range(many):
-            images, labels, indices, candidates = next(batches)
+            images, labels, indices, candidates = (values.to(task.device) for values in next(batches))
             with torch.no_grad():
                 hints = teacher(images)
             said = student(images)
@@ -218,10 +221,12 @@ def show(task: Task, times: dict[str, Times]) -> float:
     with path.open("a", newline="") as file:
         table = csv.writer(file)
         if is_new:
-            table.writerow(("date", "pair", "method", "variant", "ms", "times_faster", "first_step_s", "MB", "foreign"))
+            table.writerow(
+                ("date", "pair", "method", "device", "variant", "ms", "times_faster", "first_step_s", "MB", "foreign")
+            )
         for name, one in times.items():
             row = f"{1000 * one.median:.1f} {base / one.median:.2f} {one.prepared:.1f} {one.peak:.0f} {one.busy:.2f}"
-            table.writerow((date.today().isoformat(), task.pair, task.method, name, *row.split()))
+            table.writerow((date.today().isoformat(), task.pair, task.method, task.device, name, *row.split()))
     return base / min(one.median for name, one in times.items() if name != "textbook")
 
 
@@ -233,13 +238,14 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8, help="in a block")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--variants", default="textbook,eager,compiled")
     options = parser.parse_args()
-    task = Task(options.pair, options.method, options.data and os.path.abspath(options.data), threads=options.threads)
+    data = options.data and os.path.abspath(options.data)
+    task = Task(options.pair, options.method, data, threads=options.threads, device=options.device)
     chosen = {name: variants(task)[name] for name in options.variants.split(",")}
-    print(
-        f"{task.pair} {task.method}, batch {task.batch_size}, {task.threads} threads, {task.data or 'made-up images'}"
-    )
+    where = f"{task.threads} threads, {task.device}"
+    print(f"{task.pair} {task.method}, batch {task.batch_size}, {where}, {data or 'made-up images'}")
     print(f"ratio {show(task, race(chosen, options.steps, options.blocks)):.2f}")
 
 
