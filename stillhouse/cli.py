@@ -19,7 +19,7 @@ from . import ranks
 from .assembly import Setting, epochs_for
 from .check import check
 from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
-from .data.folder import worker_died
+from .data.folder import is_worker_death, worker_died
 from .display import Display
 from .filling import FillOptions, fill
 from .inspection import InspectOptions, inspect
@@ -58,6 +58,16 @@ _COMMANDS = {
 
 def run(command: str, arguments: Sequence[str]) -> int:
     """A command from its words to its exit code."""
+    try:
+        return _run(command, arguments)
+    except RuntimeError as error:
+        # PyTorch raises this out of a signal handler, so even while another error is being put into words.
+        if not is_worker_death(error) or os.environ.get("STILLHOUSE_TRACEBACK"):
+            raise
+        return _refuse(worker_died(error))
+
+
+def _run(command: str, arguments: Sequence[str]) -> int:
     display = Display(quiet=not ranks.is_first())
     try:
         if command == "list":
@@ -72,6 +82,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except (Stopped, KeyboardInterrupt, ranks.Lost) as stop:
         return _refuse(str(stop) or "interrupted; the same command goes on from the last save")
     except (ValueError, ArithmeticError, OSError, RuntimeError) as error:
+        if is_worker_death(error):
+            raise
         sentence = _sentence(error)
         if sentence is None or os.environ.get("STILLHOUSE_TRACEBACK"):
             raise
@@ -90,8 +102,6 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, torch.OutOfMemoryError):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
     if isinstance(error, RuntimeError):
-        if "DataLoader worker" in str(error):
-            return worker_died(error)
         full = "allocate memory" in str(error)
         return "there is too little memory; choose a smaller --batch_size or --image_size" if full else None
     if not isinstance(error, OSError):

@@ -117,8 +117,8 @@ class Folder(Split):
                 if isinstance(loaded, str):
                     raise ValueError(loaded)
                 yield loaded
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if isinstance(error, RuntimeError) and not is_worker_death(error):
                 raise
             raise ValueError(worker_died(error)) from error
 
@@ -129,10 +129,16 @@ class Folder(Split):
         return pixels.contiguous(memory_format=torch.channels_last)
 
 
-def worker_died(error: RuntimeError) -> str:
-    """A sentence for it. PyTorch raises the error wherever the main process happens to be, in `_load` or not."""
+def is_worker_death(error: Exception) -> bool:
+    """Whether it is what PyTorch raises for it, wherever the main process happens to be, in `_load` or not."""
+    return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
+
+
+def worker_died(error: Exception) -> str:
+    """A sentence for it"""
+    said = str(error).strip() or type(error).__name__
     return (
-        f"A worker process that reads images died ({str(error).splitlines()[-1].strip()}). Most often memory ran out: "
+        f"A worker process that reads images died ({said.splitlines()[-1]}). Most often memory ran out: "
         "use fewer --workers; 0 reads in the main process."
     )
 
