@@ -10,6 +10,7 @@ byte. Then it begins anew. The tests do the same a few times.
 import argparse
 import errno
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 from unittest.mock import patch
 
 import torch
@@ -142,8 +143,19 @@ def metrics(run: Path) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-def damage(folder: Path, epochs: Mapping[str, int]) -> list[str]:
-    """What is lost or broken in the runs of a folder, which had so many epochs before."""
+def progress(folder: Path) -> dict[str, tuple[float, int]]:
+    """The epochs and steps after which each run of a folder would go on; endless for a finished one."""
+    found: dict[str, tuple[float, int]] = {}
+    for run in (path for path in folder.glob("*") if path.name != "teacher_cache"):
+        if (run / "result.json").is_file():
+            found[run.name] = math.inf, 0
+        elif (run / "state.pt").is_file():
+            found[run.name] = cast(tuple[int, int], load_state(run / "state.pt")["position"])
+    return found
+
+
+def damage(folder: Path, before: Mapping[str, tuple[float, int]]) -> list[str]:
+    """What is lost or broken in the runs of a folder, which had come so far before."""
     found = []
     for run in (path for path in folder.glob("*") if path.name != "teacher_cache"):
         for path in run.iterdir():
@@ -154,9 +166,12 @@ def damage(folder: Path, epochs: Mapping[str, int]) -> list[str]:
                     READERS[path.suffix](path)
             except Exception as error:  # whatever it is
                 found.append(f"{path}: {error}")
-        if len(metrics(run)) < epochs.get(run.name, 0):
-            found.append(f"{run} has lost epochs")
-    return found
+    for name, after in progress(folder).items():
+        if after < before.get(name, (0, 0)):
+            found.append(f"{name} was at {before[name]} and is at {after}")
+        if after[0] < math.inf and len(metrics(folder / name)) < after[0]:
+            found.append(f"{name} is at {after} and has too few measurements")
+    return found + [f"{name} has vanished" for name in before if not (folder / name).is_dir()]
 
 
 @dataclass
@@ -187,12 +202,12 @@ class Soak:
         folder, left = self.root / "disturbed", times
         words = self.command(folder)
         while left or folder.is_dir():
-            epochs = {run.name: len(metrics(run)) for run in folder.glob("*") if run.name != "teacher_cache"}
+            before = progress(folder)
             kind = random_.choice(self.kinds)
             at = random_.randrange(self.steps if kind in BY_STEP else self.writes)
             fault = Fault(kind, at, renamed=random_.random() < 0.5) if left else None
             code = in_a_process(words, self.said, fault)
-            self.problems += damage(folder, epochs)
+            self.problems += damage(folder, before)
             if code == 0:  # it came to the end before that
                 if outcome(folder) != self.expected:
                     self.problems.append(f"another outcome, last {fault}")
