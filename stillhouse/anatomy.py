@@ -137,7 +137,9 @@ def dry_run(model: nn.Module, image_size: int | None) -> tuple[list[_Call], Tens
         for path, module in model.named_modules()
         if path
     ]
-    parameter = next(model.parameters())
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        raise ValueError(f"{type(model).__name__} has no parameters, so there is nothing to train or to distil")
     error: Exception | None = None
     try:
         for size in (image_size,) if image_size else _likely_sizes(model):

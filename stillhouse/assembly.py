@@ -248,6 +248,7 @@ def _run(
         "seed": setting.seed,
         "compile": setting.compile,
         "sync_batchnorm": setting.sync_batchnorm,
+        **({"processes": ranks.count()} if ranks.count() > 1 else {}),  # each with BatchNorms of its own
     }
     complete = {**config, **kept, **dataclasses.asdict(recipe)}
     return Run(setting.folder, slug, depends, {key: _plain(value) for key, value in complete.items()})

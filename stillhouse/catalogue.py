@@ -99,7 +99,9 @@ def _value(node: ast.expr, foreign: dict[str, str]) -> Value:
     try:
         plain: Value = ast.literal_eval(node)
     except ValueError:
-        raise ValueError(f"{ast.unparse(node)!r} in --methods is neither a method nor a plain value") from None
+        text = ast.unparse(node)
+        hint = f"; name the class in it, {text}:MyMethod" if text.endswith(".py") else ""
+        raise ValueError(f"{text!r} in --methods is neither a method nor a plain value{hint}") from None
     return plain
 
 
@@ -200,6 +202,8 @@ def _typed(name: str, cls: type[Method], plain: dict[str, Value], hints: Mapping
             raise ValueError(f"{name}: {argument} needs a value, not None")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}: {argument} takes a finite number, not {value}")
+        if isinstance(value, float) and argument.endswith("temperature") and value <= 0:
+            raise ValueError(f"{name}: {argument} divides logits and has to be positive, not {value}")
     return typed
 
 

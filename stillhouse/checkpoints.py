@@ -5,8 +5,10 @@ import io
 import json
 import os
 import pickle
+import struct
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ _UNREADABLE = (  # what PyTorch raises for files that are cut off or something e
     AttributeError,
     TypeError,
     IndexError,
+    struct.error,
+    zipfile.BadZipFile,
 )
 # What harmless training checkpoints hold beside tensors: NumPy numbers and command-line options.
 _HARMLESS: list[Any] = [
@@ -85,6 +89,15 @@ def about_weights(path: Path) -> dict[str, object]:
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a complete safetensors file ({error}); get it again") from error
     return about if isinstance(about, dict) else {}
+
+
+def is_complete(path: Path) -> bool:
+    """Whether it is a whole safetensors file; what the weights are is not looked at."""
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -180,11 +193,14 @@ def load_state(path: Path) -> dict[str, object]:
         ValueError: If the file is damaged, or would have to run code to be read.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # PyTorch writes checksums and does not look at them
+                raise zipfile.BadZipFile("a checksum is wrong")
         with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         raise ValueError(
-            f"{path} is damaged ({type(error).__name__}); move {path.parent} away to begin anew"
+            f"{path} is damaged ({type(error).__name__}: {_first_line(error)}); move {path.parent} away to begin anew"
         ) from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds a {type(state).__name__}; move {path.parent} away to begin anew")

@@ -124,9 +124,12 @@ class Lesson:
             return
         largest = max(means := self.tally.means(), key=means.__getitem__, default="none")
         what = f"the loss term {term}" if term else f"a weight (the largest loss term is {largest})"
+        way_out = f"lower --lr or {term or largest}'s weight, or limit the gradient with --clip_norm"
+        if term and step == 1 and self.epoch == 0:  # nothing has been learned yet
+            way_out = f"look at the arguments of {term} and at the weights that were given"
         raise ArithmeticError(
             f"{self.name}: {what} is no finite number any more, from step {step} of epoch {self.epoch + 1} on; "
-            f"{self.run.describe()}: lower --lr or {term or largest}'s weight, or limit the gradient with --clip_norm"
+            f"{self.run.describe()}: {way_out}"
         )
 
     def end_epoch(self, measured: Mapping[str, float], seconds: float) -> Row:

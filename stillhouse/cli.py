@@ -18,11 +18,12 @@ from jsonargparse import ArgumentError, ArgumentParser
 from . import ranks
 from .assembly import Setting, epochs_for
 from .check import check
-from .commands import LISTS, DistillOptions, EvaluateOptions, TrainOptions, distill, measure, show, train
+from .commands import DistillOptions, EvaluateOptions, TrainOptions, distill, measure, train
 from .data.folder import is_worker_death, worker_died
 from .display import Display
 from .filling import FillOptions, fill
 from .inspection import InspectOptions, inspect
+from .lists import LISTS, show
 from .recipe import Recipe
 from .recipes import find
 from .spelling import misfit, nearest

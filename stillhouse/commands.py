@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import getdoc, signature
 from pathlib import Path
 from typing import Any
 
 from .anatomy import Anatomy
 from .assembly import PRETRAINED, NetworkSource, Setting, Teacher, lesson_alone, lesson_taught, rehearse, trained
-from .catalogue import Spelled, catalogue, parse
+from .catalogue import Spelled, parse
 from .checkpoints import about_weights, load_weights
 from .classroom import Classroom, Lesson
 from .data import DATASETS, Data
@@ -23,8 +21,9 @@ from .evaluation import Scores, evaluate, size_of
 from .gate import check_classes, check_teacher, normalisation_note
 from .models import MODELS
 from .recipe import Recipe
-from .recipes import Published, find, published
-from .report import Line, comparison, listing
+from .recipes import Published, find
+from .report import Line, comparison
+from .spelling import counted
 from .train import fit
 
 
@@ -102,7 +101,7 @@ def train(options: TrainOptions, setting: Setting, recipe: Recipe, data: Data, d
     _train_alone(lesson, setting, data, display)
     parameters, macs = size_of(lesson.model, data.info.image_size)
     line = Line(source.short, parameters, macs, *_outcome(lesson))
-    display.console.print(comparison([line], f"{data.name}, {recipe.epochs} epochs, seed {setting.seed}"))
+    display.console.print(comparison([line], _title(data, recipe, setting)))
     display.say(f"kept in {lesson.run.folder}")
 
 
@@ -110,7 +109,7 @@ def _train_alone(lesson: Lesson, setting: Setting, data: Data, display: Display)
     if lesson.run.is_done:
         display.say(f"{lesson.name}: already trained, {lesson.run.folder}")
         return
-    display.say(f"{lesson.name}: {lesson.epochs} epochs, {lesson.run.folder}")
+    display.say(f"{lesson.name}: {counted(lesson.epochs, 'epoch')}, {lesson.run.folder}")
     _fit(Classroom(None, [lesson]), data, setting, display)
 
 
@@ -172,7 +171,12 @@ def _table(
         _, best = _outcome(lesson)
         size = size_of(lesson.model, data.info.image_size)
         lines.append(Line(lesson.name, *size, scores.top1, best, scores.agreement(said)))
-    return comparison(lines, f"{data.name}, {recipe.epochs} epochs, seed {setting.seed}")
+    return comparison(lines, _title(data, recipe, setting))
+
+
+def _title(data: Data, recipe: Recipe, setting: Setting) -> str:
+    best = "; best epoch by the validation images" if data.validation else ""
+    return f"{data.name}, {counted(recipe.epochs, 'epoch')}, seed {setting.seed}{best}"
 
 
 def _outcome(lesson: Lesson) -> tuple[float, float]:
@@ -234,63 +238,9 @@ def measure(options: EvaluateOptions, setting: Setting, recipe: Recipe, data: Da
     else:
         net = _with_weights(NetworkSource(options.model, options.weights), setting, data)
     scores = evaluate(net.net.model.to(device), data.test, device)
+    if not scores.logits.isfinite().all():
+        raise ValueError(f"the network {net.name} answers with NaN or infinity: its weights are spoilt, give others")
     check_classes(f"the network {net.name}", scores, data, net.about)
     parameters, macs = size_of(net.net.model, data.info.image_size)
     display.console.print(comparison([Line(net.short, parameters, macs, scores.top1)], data.name))
     display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
-
-
-def show(what: str, display: Display, containing: str = "") -> None:
-    """The catalogue of methods, the zoo, the data sets or the published settings."""
-    headings, rows, more = LISTS[what](containing)
-    rows = [row for row in rows if containing.lower() in row[0].lower()]
-    if not rows:
-        raise ValueError(f"none of the {what} has {containing!r} in its name; see stillhouse list {what}")
-    display.console.print(listing(headings, rows))
-    display.say(more)
-
-
-_List = tuple[Sequence[str], Sequence[Sequence[str]], str]  # headings, rows, and what else to say
-
-
-def _methods(_: str) -> _List:
-    rows = [(name, _summary(cls), _weight(cls)) for name, cls in catalogue().items()]
-    more = "combine them: --methods 'CE, KD(temperature=2), AT'; your own: --methods 'CE, my_kd.py:MyKD'"
-    return ("method", "", "weight"), rows, more
-
-
-def _models(_: str) -> _List:
-    rows = [(name, f"{sum(p.numel() for p in build(100).parameters()):,}") for name, build in MODELS.items()]
-    more = "and wrn_D_W for any D = 6n + 4, timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
-    return ("model", "parameters (100 classes)"), rows, more
-
-
-def _data(_: str) -> _List:
-    rows = [(name, _summary(read)) for name, read in DATASETS.items()]
-    more = "or a folder: CIFAR archives, Hugging Face parquet files, or train/CLASS/*.jpg and val/CLASS/*.jpg"
-    return ("data", ""), rows, more
-
-
-def _recipes(containing: str) -> _List:
-    """The runs that are asked for; if none are, what they are runs of."""
-    runs = published()
-    if containing:
-        rows = [(name, str(run.options["methods"]), run.report()) for name, run in runs.items()]
-        return ("recipe", "methods", "published"), rows, "to run one: stillhouse distill --recipe NAME"
-    kinds = Counter(name.rpartition("/")[0] for name in runs)
-    sources = {name.rpartition("/")[0]: run.source.partition(";")[0] for name, run in runs.items()}
-    rows = [(kind, str(count), sources[kind]) for kind, count in sorted(kinds.items())]
-    return ("recipe", "pairs", "source"), rows, "the pairs of one: stillhouse list recipes cifar100/dkd/"
-
-
-LISTS = {"methods": _methods, "models": _models, "data": _data, "recipes": _recipes}
-
-
-def _summary(documented: object) -> str:
-    """The first paragraph of a docstring in one line."""
-    return " ".join((getdoc(documented) or "").partition("\n\n")[0].split())
-
-
-def _weight(cls: type) -> str:
-    default = signature(cls).parameters.get("weight")
-    return "" if default is None or default.default is default.empty else f"{default.default:g}"

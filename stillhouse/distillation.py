@@ -56,6 +56,12 @@ class Distillation(nn.Module):
                 self.student.tap(spot.student for spot in method.spots)
                 teacher.tap(spot.teacher for spot in method.spots)
         said = probe(self.student, data.image_size), probe(teacher, data.image_size)
+        if said[0].logits.shape[1:] != (data.num_classes,):
+            raise ValueError(
+                f"the network to train, {type(self.student.model).__name__}, answers with "
+                f"{tuple(said[0].logits.shape[1:])} numbers for each image, and the data have {data.num_classes} "
+                f"classes; build it for them, best with an argument num_classes"
+            )
         self.warmups: list[tuple[str, Warmup]] = []
         for name, method in self.named_methods():
             with _Blaming(name), seeded(data.seed, f"init {name}"):
@@ -82,7 +88,8 @@ class Distillation(nn.Module):
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {
-                name: method.weight * method(student, teacher, batch).mean() for name, method in self.named_methods()
+                name: method.weight * _mean(name, method(student, teacher, batch))
+                for name, method in self.named_methods()
             }
 
     def phases(self, epochs: int) -> list[Phase]:
@@ -119,6 +126,16 @@ def _tapped(network: nn.Module | Tapped, data: DataInfo) -> Tapped:
     return network if isinstance(network, Tapped) else Tapped(network, Anatomy.of(network, data.image_size))
 
 
+def _mean(name: str, loss: Tensor) -> Tensor:
+    """(N,) or () -> ()"""
+    if not isinstance(loss, Tensor) or loss.ndim > 1:
+        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise ValueError(
+            f"{name} returns {what}; a loss is a tensor: (N,), a number for each image, or (), one for all"
+        )
+    return loss.mean()
+
+
 class _WarmupTerms:
     def __init__(self, distillation: Distillation, name: str, warmup: Warmup):
         self.distillation, self.name, self.warmup = distillation, name, warmup
@@ -127,11 +144,11 @@ class _WarmupTerms:
         student = self.distillation.student.see(replace(batch, strong=None))
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
-            return {self.name: self.warmup.loss(student, teacher, batch).mean()}
+            return {self.name: _mean(self.name, self.warmup.loss(student, teacher, batch))}
 
 
 class _Blaming:
-    """Puts a method's name before the sentence with which it refuses a pair."""
+    """Puts a method's name before the sentence with which it refuses a pair, if that does not begin with it."""
 
     def __init__(self, name: str):
         self.name = name
@@ -139,7 +156,7 @@ class _Blaming:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError) and not str(error).startswith(f"{self.name} "):
             raise ValueError(f"{self.name}: {error}") from error
 
 

@@ -79,7 +79,8 @@ def _why(scores: Scores, count: int, least: float) -> str:
         )
     return (
         "its head is untrained, its weights were not given, or its images are normalised differently. Give trained "
-        "weights with --teacher_weights, or train it first: stillhouse train --data ... --model ..."
+        "weights with --teacher_weights, or train it first: stillhouse train --data ... --model ... If it was trained "
+        "so, that was too short: raise --epochs"
     )
 
 

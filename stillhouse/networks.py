@@ -12,6 +12,7 @@ from types import ModuleType
 from torch import nn
 
 from .models import zoo
+from .sources import files_behind
 from .spelling import nearest
 from .streams import seeded
 
@@ -125,9 +126,15 @@ def is_ours(name: str) -> bool:
 
 
 def source_files(name: str) -> list[Path]:
-    """The file of `package.module:callable` or `file.py:callable`: what it holds decides what the network is."""
-    file = None if is_ours(name) else _module(name.rpartition(":")[0]).__file__
-    return [Path(file)] if file else []
+    """The file of `package.module:callable` or `file.py:callable`, and what it imports of the user's own.
+
+    What they hold decides what the network is.
+    """
+    if is_ours(name):
+        return []
+    module = name.rpartition(":")[0]
+    _module(module)  # which may refuse it, and makes its folder known
+    return files_behind(module)
 
 
 def load_object(module: str, attribute: str) -> object:

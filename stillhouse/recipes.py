@@ -53,7 +53,9 @@ def find(name: str) -> Published:
     """
     known = published()
     if name not in known:
-        raise ValueError(f"there is no recipe {name!r}.{nearest(name, known)} All: stillhouse list recipes")
+        pairs = [run for run in known if run.startswith(f"{name.rstrip('/')}/")]
+        hint = f" It is published for pairs, such as {pairs[0]}." if pairs else nearest(name, known)
+        raise ValueError(f"there is no recipe {name!r}.{hint} All: stillhouse list recipes")
     return known[name]
 
 

@@ -17,7 +17,7 @@ import yaml
 from torch import nn
 
 from . import ranks
-from .checkpoints import load_state, save_state, save_weights, write_atomically
+from .checkpoints import is_complete, load_state, save_state, save_weights, write_atomically
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -83,7 +83,8 @@ class Run:
             self._lock = None
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise ValueError(
-                    f"{self.folder} is in use by another process; wait for it, or choose another --folder"
+                    f"{self.folder} is in use by another process; wait for it, choose another --folder, or, where it "
+                    "is only the baseline of both, --baseline false"
                 ) from None
             raise
         _locks.add(self._lock)
@@ -195,6 +196,8 @@ def read_result(folder: Path) -> dict[str, object]:
     result = _read_json(path, path.read_text())
     if "top1" not in result:
         raise ValueError(f"{path} is damaged (it has no top1); move {folder} away to train it anew")
+    if not is_complete(folder / "student.safetensors"):
+        raise ValueError(f"{folder / 'student.safetensors'} is missing or cut off; move {folder} away to train it anew")
     return result
 
 

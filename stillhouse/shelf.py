@@ -15,6 +15,7 @@ import torch
 from .checkpoints import write_atomically
 from .data import Data, InMemory
 from .gate import fingerprint
+from .spelling import counted
 from .taps import Tapped
 from .teacher_cache import TeacherCache
 
@@ -82,7 +83,7 @@ def open_cache(shelf: Shelf, teacher: Tapped, readers: Mapping[str, str], data: 
     folder = shelf.folder / f"{type(teacher.model).__name__}-{data.name}-{digest}"
     twice = 1 - split.num_views / epochs * (1 - (1 - 1 / split.num_views) ** epochs)
     if shelf.use == "auto" and twice < WORTHWHILE and not (folder / "header.json").is_file():
-        raise Unfit(f"in {epochs} epochs {100 * twice:.0f} % of its answers are needed twice")
+        raise Unfit(f"in {counted(epochs, 'epoch')} {100 * max(0.0, twice):.0f} % of its answers are needed twice")
     widths = _widths(teacher, readers, split)
     shelf.check(folder, len(split) * split.num_views * sum(4 * (width + 1) for width in widths.values()))
     try:

@@ -1,4 +1,4 @@
-"""Plain words for what somebody typed wrong."""
+"""Plain words, above all for what somebody typed wrong."""
 
 import difflib
 import re
@@ -14,6 +14,11 @@ _KINDS = {
     "pathlib.Path": "a path",
     "stillhouse.anatomy.Anatomy": "an anatomy such as '{stages: [layer1, layer2], head: fc}'",
 }
+
+
+def counted(count: int, noun: str) -> str:
+    """1 epoch, 2 epochs"""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -145,16 +145,25 @@ def test_a_state_that_would_run_code_is_not_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "trap").exists()
 
 
-@pytest.mark.parametrize("content", ["", "half", "text", "list"])
+@pytest.mark.parametrize("content", ["", "half", "text", "list", "flipped"])
 def test_a_damaged_state_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "state.pt"
     save_state(path, {"weights": torch.arange(1000)})
     whole = path.read_bytes()
     path.write_bytes({"half": whole[: len(whole) // 2], "text": b"no state at all"}.get(content, b""))
+    if content == "flipped":
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     if content == "list":
         torch.save([1, 2], path)
     with pytest.raises(ValueError, match=r"state.pt (is damaged|holds a list).*; move .* away to begin anew"):
         load_state(path)
+
+
+def test_any_other_text_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_text("junk\n")
+    with pytest.raises(ValueError, match=r"net.pth is cut off or no PyTorch checkpoint"):
+        read_weights(tmp_path / "net.pth")
 
 
 def test_a_whole_pickled_network_is_refused_with_the_way_out(tmp_path: Path) -> None:

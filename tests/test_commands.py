@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from stillhouse.__main__ import main
-from stillhouse.catalogue import catalogue
 from stillhouse.checkpoints import save_state
-from stillhouse.data import DATASETS
 from stillhouse.display import Display
-from stillhouse.models import MODELS
 from stillhouse.runs import Run
 from tests.world import World, contents, write_pictures
 
@@ -184,7 +182,44 @@ def test_a_method_of_ones_own_and_what_its_file_holds_make_the_run(
     assert first["MyKD"] != second["MyKD"]
 
 
-# evaluate and list
+def test_so_does_what_a_network_imports(world: World, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "importing_net.py").write_text("from imported_part import small")
+    part = tmp_path / "imported_part.py"
+    part.write_text(Path(world.nets).read_text())
+    words = ["train", "--model", f"{tmp_path}/importing_net.py:small", *world.small(tmp_path / "runs", epochs=1)]
+    done(capsys, words)
+    assert "already trained" in done(capsys, words)
+    part.write_text(part.read_text() + "# changed")
+    assert "already trained" not in done(capsys, words)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: os.truncate(path, 100)], ids=["missing", "cut off"])
+def test_a_finished_run_without_its_student_is_no_finished_run(
+    world: World, tmp_path: Path, capsys: Capture, spoil: Callable[[Path], None]
+) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, epochs=1)]
+    done(capsys, words)
+    weights = only(tmp_path) / "student.safetensors"
+    spoil(weights)
+    assert f"{weights} is missing or cut off; move {only(tmp_path)} away" in refusal(capsys, words)
+
+
+def test_a_network_for_other_classes_is_refused_before_it_is_trained(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "seven.py").write_text(Path(world.nets).read_text() + "\n\ndef seven():\n    return small(7)\n")
+    words = ["train", "--model", f"{tmp_path}/seven.py:seven", *world.small(tmp_path / "runs", epochs=1)]
+    assert "answers with (7,) numbers for each image, and the data have 3 classes" in refusal(capsys, words)
+
+
+def test_a_temperature_of_nothing_is_refused_before_data_are_read(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    said = refusal(capsys, world.distill(tmp_path, "--methods", "CE,KD(temperature=0)", "--data", "nowhere"))
+    assert "KD: temperature divides logits and has to be positive, not 0.0" in said
+
+
+# evaluate
 
 
 def test_evaluate_says_what_the_run_said(world: World, tmp_path: Path, capsys: Capture) -> None:
@@ -207,15 +242,6 @@ def test_a_file_may_be_evaluated_alone_unless_it_wants_to_run_code(
     said = refusal(capsys, ["evaluate", str(world.teacher / "best.safetensors"), *data])
     assert "best.safetensors wants to run " in said
     assert "if you trust that" in said
-
-
-def test_list_names_everything(capsys: Capture) -> None:
-    lists = {what: done(capsys, ["list", what]) for what in ("models", "data", "methods")}
-    assert [name for name in MODELS if f" {name} " not in lists["models"]] == []
-    assert [name for name in DATASETS if f" {name} " not in lists["data"]] == []
-    assert [name for name in catalogue() if f" {name} " not in lists["methods"]] == []
-    assert done(capsys, ["list"]) == lists["methods"]
-    assert "Distilling the Knowledge in a Neural Network (Hinton et al." in lists["methods"]
 
 
 # interruptions
@@ -302,7 +328,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(world: World, tmp_pat
         before = contents(tmp_path)
         said = refusal(capsys, other)
         assert contents(tmp_path) == before
-    assert f"{busy} is in use by another process; wait for it, or choose another --folder" in said
+    assert f"{busy} is in use by another process; wait for it, choose another --folder" in said
     done(capsys, other)
 
 

@@ -80,6 +80,16 @@ def test_terms_are_weighted_means() -> None:
     torch.testing.assert_close(terms["CE"], expected)
 
 
+@pytest.mark.parametrize(
+    ("loss", "what"), [(None, "a NoneType"), (3.0, "a float"), (torch.ones(6, 4), r"a tensor of shape \(6, 4\)")]
+)
+def test_a_loss_that_is_none_is_named(loss: object, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Spy, "forward", lambda *_: loss)
+    distillation, teacher = _room(_Spy())
+    with pytest.raises(ValueError, match=f"^_Spy returns {what}; a loss is a tensor"):
+        _terms(distillation, teacher, tiny_batch())
+
+
 def test_networks_speak_once_for_all_methods() -> None:
     first, second = _Spy(), _Spy()
     distillation, teacher = _room(first, AT(), second)

@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
+from torch import nn
 
 from stillhouse import pictures
 from stillhouse.__main__ import main
+from stillhouse.checkpoints import save_weights
 from stillhouse.classroom import Classroom, Lesson
 from stillhouse.inspection import InspectOptions, Table, restore
 from stillhouse.method import Method
@@ -68,6 +70,7 @@ def test_only_a_finished_distillation_is_inspected(
         (run / "state.pt").touch()
     if command == "train":
         (run / "result.json").write_text('{"top1": 70.0}')
+        save_weights(nn.Linear(2, 2), run / "student.safetensors", {})
         (run / "config.yaml").write_text("model: resnet8\nepochs: 3\n")
     assert main(["inspect", str(run)]) == 2
     expected = {

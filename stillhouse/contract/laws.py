@@ -56,6 +56,7 @@ LAWS = (
     Law("networks in bfloat16 leave it finite", running.runs_in_bfloat16),
     Law("on a GPU it works, and does not wait", running.runs_on_a_gpu),
     Law("it returns a loss for each image, or one for all", losses.is_by_sample_or_one),
+    Law("it leaves alone what the networks said", losses.leaves_what_it_reads),
     Law("a student that says nothing but zeros leaves it finite", losses.survives_zeros),
     Law("a student equal to its teacher costs nothing", losses.is_zero_between_equals),
     Law("it rises along its gradient, as the gradient says", losses.follows_its_gradient),

@@ -27,6 +27,17 @@ def is_by_sample_or_one(subject: Subject) -> str:
     return ""
 
 
+def leaves_what_it_reads(subject: Subject) -> str:
+    trial, one = subject.trial(), subject.batch()
+    asked = trial.ask(one)
+    before = [part.detach().clone() for said in asked for part in _parts(said)]
+    trial.charge(*asked, one)
+    after = [part for said in asked for part in _parts(said)]
+    if not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+        raise Broken("it changes in place what the networks said, and other methods read that too; work on a copy")
+    return ""
+
+
 def survives_zeros(subject: Subject) -> str:
     trial = subject.trial()
     student, teacher = trial.ask(subject.batch())

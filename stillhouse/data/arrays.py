@@ -72,7 +72,9 @@ def in_memory(
         kept, taken = stratified(labels, validation, split_seed)
         held_out = split(images[taken], labels[taken])
         images, labels = images[kept], labels[kept]
-        source += f"; {validation:.0%} of each training class held out for validation with split seed {split_seed}"
+        source += (
+            f"; {100 * validation:g} % of each training class held out for validation with split seed {split_seed}"
+        )
     return Data(
         name=arrays.name,
         train=split(images, labels, strong_view),

@@ -149,7 +149,9 @@ def on_disk(
         kept, taken = stratified(labels, validation, split_seed)
         held_out = split([paths[i] for i in taken.tolist()], labels[taken])
         paths, labels = tuple(paths[i] for i in kept.tolist()), labels[kept]
-        source += f"; {validation:.0%} of each training class held out for validation with split seed {split_seed}"
+        source += (
+            f"; {100 * validation:g} % of each training class held out for validation with split seed {split_seed}"
+        )
     return Data(
         name=files.root.name,
         train=split(paths, labels, strong_view),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")
 TEST_NAMES = ("test", "validation", "valid", "val")
+CIFAR_IMAGES = 50_000, 10_000  # for training and testing
 ROWS = 250  # decoded at a time
 BUFFER = 1 << 18  # bytes read at a time
 
@@ -57,8 +58,9 @@ def read(folder: Path, name: str) -> Arrays:
         classes = CIFAR100_NAMES if classes[0] == "0" else classes
     elif train_images.shape[1] == 32 and len(classes) == 10 and "cifar10" in name.lower().replace("-", ""):
         known = CIFAR10
+    is_whole = (len(train_images), len(test_images)) == CIFAR_IMAGES  # a part goes by the folder's name
     return Arrays(
-        name=known.name if known else name,
+        name=known.name if known and is_whole else name,
         source=str(folder),
         train_images=train_images,
         train_labels=train_labels,

@@ -59,6 +59,8 @@ def zoo(name: str, num_classes: int) -> nn.Module:
     spelling = {known.lower(): known for known in MODELS}
     nearest = [spelling[match] for match in difflib.get_close_matches(name.lower(), spelling)]
     suggestion = f"Nearest: {', '.join(nearest)}. " if nearest else ""
+    if name.endswith(".py"):
+        suggestion = f"Of a file name what builds it, {name}:callable. "
     raise ValueError(
         f"there is no network {name!r} in the zoo. {suggestion}wrn_D_W takes any depth D = 6n + 4 and any width W. "
         f"All names: stillhouse list models"

@@ -43,6 +43,16 @@ def test_losses_are_by_sample_or_one() -> None:
     assert "() of torch.int64" in sentence(losses.is_by_sample_or_one, Count)
 
 
+class InPlace(Plain):
+    def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return super().loss(student, teacher.mul_(2), labels)
+
+
+def test_what_networks_said_is_left_alone() -> None:
+    assert losses.leaves_what_it_reads(subject(Plain)) == ""
+    assert "work on a copy" in sentence(losses.leaves_what_it_reads, InPlace)
+
+
 class Length(Plain):
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         return (student.square().sum(1).sqrt() - 1).square()  # the root has no gradient at 0
@@ -143,7 +153,9 @@ class GlobalPython(Plain):
 
 class Clock(Plain):
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        return super().loss(student, teacher, labels) * time.perf_counter()
+        return super().loss(student, teacher, labels) * (
+            1e6 * time.perf_counter() % 1
+        )  # whole seconds have no digits left in float32
 
 
 class Drawing(Plain):

@@ -53,7 +53,7 @@ def test_validation_is_disjoint_stratified_and_independent_of_the_runs_seed() ->
     assert sorted(images(first.train) + images(first.validation)) == sorted(images(whole.train))
     assert images(first.validation) == images(other_run.validation) != images(other_split.validation)
     assert (first.mean, first.std) == (whole.mean, whole.std)
-    assert "10% of each training class held out for validation" in first.describe()
+    assert "10 % of each training class held out for validation" in first.describe()
 
 
 def test_info_and_fingerprint_are_those_of_the_training_split_in_use() -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stillhouse.data import InMemory, load
+from stillhouse.data import InMemory, load, parquet
 from stillhouse.data.cifar100_names import CIFAR100_NAMES
 
 from .pictures import picture, png, write_parquet
@@ -45,11 +45,13 @@ def test_without_a_note_classes_are_numbered(tmp_path: Path) -> None:
     assert load(tmp_path, batch_size=2).classes == ("0", "1")
 
 
-def test_cifar100_is_recognised(tmp_path: Path) -> None:
+def test_cifar100_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for split in ("train", "test"):
         write_parquet(tmp_path / f"{split}-0.parquet", pngs(*range(100), width=32), range(100), "", "fine_label")
     data = load(tmp_path)
-    assert (data.name, data.classes) == ("cifar100", CIFAR100_NAMES)
+    assert (data.name, data.classes) == (tmp_path.name, CIFAR100_NAMES)  # only a part
+    monkeypatch.setattr(parquet, "CIFAR_IMAGES", (100, 100))
+    assert load(tmp_path).name == "cifar100"
     assert (data.mean, data.std) == ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761))
 
 

@@ -93,7 +93,7 @@ def test_only_directions_count() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(ValueError, match=r"^KDSVD: .* at='map' names one; name two or more"):
+    with pytest.raises(ValueError, match=r"^KDSVD .* at='map' names one; name two or more"):
         Distillation(tiny(), tiny(), [KDSVD(at="map")], TINY_DATA)
     with pytest.raises(
         ValueError, match="the student's 'stage1' has 4 channels and the teacher's 'stage1' has 6; choose"

@@ -16,7 +16,7 @@ from stillhouse.outputs import Batch, DataInfo, Outputs
 from stillhouse.taps import Tapped
 from stillhouse.wrappers import CTKD, ScaleDecoupled, Standardized
 from tests.golden.closed_form import u
-from tests.tiny import TinyNet
+from tests.tiny import tiny
 
 
 class _Head(nn.Module):
@@ -216,7 +216,7 @@ def test_recorded_values_and_gradients_from_map_to_loss(line: str) -> None:
 @pytest.mark.parametrize("preset", [ScaleDecoupled.paper, ScaleDecoupled.reference], ids=lambda preset: preset.__name__)
 def test_at_scale_one_it_is_the_base_method(base: LogitMethod, preset: type[ScaleDecoupled]) -> None:
     scaled = preset(base, (1,))
-    student, teacher = Tapped(_with_statistics(TinyNet())), Tapped(_with_statistics(TinyNet(width=8)))
+    student, teacher = Tapped(_with_statistics(tiny(10))), Tapped(_with_statistics(tiny(10, width=8)))
     Distillation(student, teacher, [scaled], _data(16))
     images = u((5, 3, 16, 16), 1).float()
     batch = _batch([0, 1, 2, 3, 0], images)
@@ -287,7 +287,7 @@ def test_dropout_does_not_reach_the_regions() -> None:
 
 
 def test_only_the_student_learns() -> None:
-    student, teacher = Tapped(TinyNet()), Tapped(TinyNet(width=8))
+    student, teacher = Tapped(tiny(10)), Tapped(tiny(10, width=8))
     method = ScaleDecoupled(KD())
     distillation = Distillation(student, teacher, [method], _data(16))
     images = u((8, 3, 16, 16), 1).float()
@@ -301,7 +301,7 @@ def test_only_the_student_learns() -> None:
 
 def test_what_the_base_method_does_is_done() -> None:
     method = ScaleDecoupled(Standardized(CTKD(KD())))
-    distillation = Distillation(TinyNet(), TinyNet(width=8), [method], _data(16))
+    distillation = Distillation(tiny(10), tiny(10, width=8), [method], _data(16))
     (learned,) = distillation.methods.parameters()
     assert [parameter for group in method.groups() for parameter in group.parameters] == [learned]
     assert list(method.observations()) == ["temperature", "regions/consistent", "regions/complementary"]
