@@ -44,7 +44,7 @@ class Setting:
         folder: Where the folders of runs are kept.
         device: Where to compute; auto takes the GPU if there is one.
         workers: Processes that read images from disk; chosen when left out.
-        compile: Compile the networks and losses with torch.compile: faster after the first steps, equal up to rounding.
+        compile: Compile the networks with torch.compile: faster after the first steps, equal up to rounding.
         teacher_cache: Keep on disk, below --folder, what the teacher says about each view of each image. This changes
             no result; auto does it where it pays and fits.
         cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk

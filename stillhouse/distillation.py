@@ -14,7 +14,7 @@ from .taps import Tapped, probe
 
 
 class Distillation(nn.Module):
-    """Batch in, named loss terms out. Everything trainable lives in here, so DDP and compile wrap this.
+    """Batch in, named loss terms out. Everything trainable lives in here.
 
     The teacher is not a part of it: it is asked once per batch, by whoever owns it, and what it said is an argument.
 
