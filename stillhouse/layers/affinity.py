@@ -1,5 +1,7 @@
 """How the samples of a batch relate to each other."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,10 +16,28 @@ def gram(features: Tensor) -> Tensor:
 
 def cosines(features: Tensor, epsilon: float) -> Tensor:
     """(N, ...) -> (N, N) cosines of all pairs; epsilon is added to each sample's length, so zeros stay zeros."""
-    flat = _flat(features)
-    unit = flat / (torch.linalg.vector_norm(flat, dim=1, keepdim=True) + epsilon)
-    products: Tensor = unit @ unit.T
+    products: Tensor = _Cosines.apply(_flat(features), epsilon)
     return products
+
+
+class _Cosines(torch.autograd.Function):
+    """(N, D) -> (N, N), with the gradient in closed form, which takes half as many operations."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, epsilon: float) -> Tensor:
+        lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        divisors = lengths + epsilon
+        unit = vectors / divisors
+        ctx.save_for_backward(unit, lengths, divisors)
+        products: Tensor = unit @ unit.T
+        return products
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        unit, lengths, divisors = ctx.saved_tensors
+        towards = (gradients[0] + gradients[0].T) @ unit
+        along = torch.linalg.vecdot(unit, towards)[:, None] / lengths.clamp(min=torch.finfo(unit.dtype).tiny)
+        return torch.addcmul(towards / divisors, unit, along, value=-1), None
 
 
 def _flat(features: Tensor) -> Tensor:

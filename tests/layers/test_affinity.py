@@ -45,6 +45,10 @@ def test_cosines() -> None:
             assert angles[i, j].item() == pytest.approx(product / lengths[0] / lengths[1], rel=1e-12)
 
 
+def test_the_gradient_of_cosines() -> None:
+    assert torch.autograd.gradcheck(lambda vectors: cosines(vectors, 0.01), u((5, 3), 1).requires_grad_())
+
+
 def test_cosines_of_nothing_are_zero_and_have_a_gradient() -> None:
     vectors = torch.zeros(2, 3, requires_grad=True)
     angles = cosines(vectors, 1e-7)
