@@ -40,7 +40,7 @@ def main() -> None:
         axes.axvline(1, color=pictures.FAINT, linewidth=0.8)
         axes.set_yticks(range(len(bars)), list(bars))
         axes.invert_yaxis()
-        axes.set_xlabel("times faster a step than the textbook's loop (1), side by side on one CPU")
+        axes.set_xlabel("times faster than the textbook's step, on one CPU")
         axes.legend(frameon=False, loc="lower right")
         figure.savefig("docs/speed.svg", metadata={"Date": None})
 
