@@ -224,7 +224,7 @@ def _lesson(
     if setting.sync_batchnorm:
         if ranks.count() == 1 or setting.torch_device().type != "cuda":
             raise ValueError("--sync_batchnorm is for several processes with a GPU each, started by torchrun")
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call] # in PyTorch
     student = source.tapped(model, data)
     return Lesson(Distillation(student, teacher, methods, data.info), recipe, run, about(source, data), name)
 
