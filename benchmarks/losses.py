@@ -3,10 +3,11 @@
     nice -n -10 python benchmarks/losses.py [METHOD ...] [--rounds 7] [--threads N] [--channels_last]
 
 Both sides get the same features, shaped as those of resnet32x4 and resnet8x4 for a batch of 64, and share trained
-layers. They take turns (A B B A ...) in blocks of equal length; a time is the median over blocks of a block's mean. It
-is the process's own time on a processor with one thread, and what the clock on the wall says with more. Times of
-different runs are not to be compared. A block during which other processes took more than a twentieth of the machine
-is repeated as long as there is patience, and if that does not help the table says so: they still share its caches.
+layers. They take turns (A B B A ...) in blocks of equal length, each after a pass or two that are not timed, in which
+the memory that the other side left behind is put in order; a time is the median over blocks of a block's mean. It is
+the process's own time on a processor with one thread, and what the clock on the wall says with more. Times of different
+runs are not to be compared. A block during which other processes took more than a twentieth of the machine is repeated
+as long as there is patience, and if that does not help the table says so: they still share its caches.
 
 Extra memory is what the resident set of a forked process rises to (VmHWM, reset through /proc/self/clear_refs) during
 one forward and backward pass, its second: the first loads code. The gradients of the inputs are part of it, both sides
@@ -98,11 +99,12 @@ class Features:
 
     def case(self, method: Method, textbook: Loss, places: Sequence[str]) -> Case:
         """The usual: the method is asked as in training."""
-        return self.pair(method, lambda: method(self.student, self.teacher, self.batch).mean(), textbook, places)
+        return self.pair(method, lambda: method(self.student, self.teacher, self.batch), textbook, places)
 
     def pair(self, method: Method, ours: Loss, textbook: Loss, places: Sequence[str]) -> Case:
+        """A method's loss for each image, or for the batch, and the textbook's for the batch"""
         trained = [p for p in method.parameters() if p.requires_grad]
-        return Case(ours, textbook, [*(self.s[place] for place in places), *trained])
+        return Case(lambda: mean(ours()), textbook, [*(self.s[place] for place in places), *trained])
 
 
 def kd(f: Features) -> Case:
@@ -144,13 +146,13 @@ def nst(f: Features) -> Case:
 def fsp(f: Features) -> Case:
     method, places = f.build(FSP()), ("stem", *STAGES)
     maps = [f.s[place] for place in places], [f.t[place] for place in places]
-    ours = lambda: method.flow_loss(f.student, f.teacher, f.batch).mean()  # noqa: E731
+    ours = lambda: method.flow_loss(f.student, f.teacher, f.batch)  # noqa: E731
     return f.pair(method, ours, lambda: textbook.fsp(*maps), places)
 
 
 def dspp(f: Features) -> Case:
     maps, method = (f.s["stage3"], f.t["stage3"]), DSPP()  # without its regressor, so without parameters
-    return f.pair(method, lambda: method.loss(*maps).mean(), lambda: textbook.dspp(*maps), ["stage3"])
+    return f.pair(method, lambda: method.loss(*maps), lambda: textbook.dspp(*maps), ["stage3"])
 
 
 def crd(f: Features) -> Case:
@@ -162,7 +164,7 @@ def crd(f: Features) -> Case:
         layers = (method.embed_student, f.s["embedding"]), (method.embed_teacher, f.t["embedding"])
         return [F.normalize(layer(x)) for layer, x in layers]
 
-    ours = lambda: method.loss(*vectors(), indices, candidates).mean()  # noqa: E731
+    ours = lambda: method.loss(*vectors(), indices, candidates)  # noqa: E731
     return f.pair(method, ours, lambda: gathered(*vectors(), indices, candidates), ["embedding"])
 
 
@@ -176,6 +178,10 @@ CASES = {
     **{"NST": nst, "FSP": fsp, "CRD": crd, "DSPP": dspp, "RKD": rkd},
     **{"AT": at, "SP": sp, "PKT": pkt, "CC": cc, "VID": vid, "KD": kd, "SemCKD": semckd},
 }
+
+
+def mean(loss: Tensor) -> Tensor:
+    return loss.mean() if loss.ndim else loss  # as Distillation does it
 
 
 def backward(loss: Loss, leaves: Sequence[Tensor]) -> Tensor:
@@ -216,6 +222,7 @@ class Clock:
         return [statistics.median(found) for found in blocks]
 
     def block(self, side: Callable[[], object], count: int) -> float:
+        settle(side)
         while True:
             before, own, began = _all_cpu(), time.process_time(), time.perf_counter()
             mean = self.timed(side, count)
@@ -232,6 +239,15 @@ class Clock:
         for _ in range(count):
             side()
         return (self.now() - began) / count
+
+
+def settle(side: Callable[[], object], seconds: float = 1.0) -> None:
+    """Untimed passes, two if they are short, that begin with the memory given back which another side left behind."""
+    ctypes.CDLL(None).malloc_trim(0)
+    began = time.perf_counter()
+    side()
+    if time.perf_counter() - began < seconds:
+        side()
 
 
 def _all_cpu() -> float:

@@ -133,7 +133,7 @@ def _mean(name: str, loss: Tensor) -> Tensor:
         raise ValueError(
             f"{name} returns {what}; a loss is a tensor: (N,), a number for each image, or (), one for all"
         )
-    return loss.mean()
+    return loss.mean() if loss.ndim else loss
 
 
 class _WarmupTerms:

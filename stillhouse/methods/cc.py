@@ -70,13 +70,19 @@ class CC(RelationalMethod):
             return mean_over((self.kernel(student) - self.kernel(teacher)).square(), on)
         distances = (student - teacher).abs()
         if on is None:
-            return (distances[:-1] * distances[1:]).sum() / max(1, len(distances) - 1)
+            return _neighbours(distances) / max(1, len(distances) - 1)
         order = on.argsort(descending=True, stable=True)  # those that are on become neighbours, the others 0
         distances = (distances * on.to(distances)[:, None])[order]
-        return (distances[:-1] * distances[1:]).sum() / (on.sum() - 1).clamp(min=1)
+        return _neighbours(distances) / (on.sum() - 1).clamp(min=1)
 
     def kernel(self, embeddings: Tensor) -> Tensor:
         """(N, dim) -> (N, N), exp(-2 gamma) sum_p (2 gamma x . y)^p / p! of unit vectors x, y"""
         exponent = 2 * self.gamma * gram(F.normalize(embeddings))
         terms = (exponent**p / math.factorial(p) for p in range(self.order + 1))
         return math.exp(-2 * self.gamma) * sum(terms, start=torch.zeros_like(exponent))
+
+
+def _neighbours(rows: Tensor) -> Tensor:
+    """(N, D) -> (), the sum of the inner products of each row with the next"""
+    flat, length = rows.flatten(), rows.shape[1]
+    return flat[:-length].dot(flat[length:])

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..layers.logits import divergence
 from ..method import TemperedMethod
 
 
@@ -23,8 +24,7 @@ class KD(TemperedMethod):
         self.cross_entropy = cross_entropy
 
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        log_p = F.log_softmax(student / self.temperature, dim=1)
-        log_q = F.log_softmax(teacher / self.temperature, dim=1)
+        student, teacher = student / self.temperature, teacher / self.temperature
         if self.cross_entropy:
-            return -(log_q.exp() * log_p).sum(1) * self.temperature**2
-        return F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(1) * self.temperature**2
+            return F.cross_entropy(student, F.softmax(teacher, dim=1), reduction="none") * self.temperature**2
+        return divergence(student, teacher, self.temperature**2)

@@ -79,4 +79,4 @@ class MLKD(Method):
         """(N, C), (N, C) -> (N,)"""
         if self.standardized:
             student, teacher = z_score(student, unbiased=True), z_score(teacher, unbiased=True)
-        return divergence(student / temperature, teacher / temperature) * temperature**2
+        return divergence(student / temperature, teacher / temperature, temperature**2)

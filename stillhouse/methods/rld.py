@@ -43,10 +43,10 @@ class RLD(LogitMethod):
     def confidence(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         s = binary(student / self.confidence_temperature, labels)
         t = binary(teacher / self.confidence_temperature, teacher.argmax(1))
-        return divergence(s, t) * self.confidence_temperature**2
+        return divergence(s, t, self.confidence_temperature**2)
 
     def correlation(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         withheld = teacher >= teacher.gather(1, labels[:, None])
         # Not -inf: where the label comes last, nothing is left, and the loss shall be 0.
         s, t = (logits.div(self.temperature).masked_fill(withheld, -1e9) for logits in (student, teacher))
-        return divergence(s, t) * self.temperature**2
+        return divergence(s, t, self.temperature**2)

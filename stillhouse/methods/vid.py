@@ -53,12 +53,13 @@ class VID(SpotMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s, t = pool_to_smaller(student[spot.student], teacher[spot.teacher])
         mean, variance = self.gaussians[self.spots.index(spot)](s)
-        deviation: Tensor = (mean - t).square() / variance + variance.log()
-        return deviation.mean((1, 2, 3)) / 2
+        squares = (mean - t).square().mean((2, 3))
+        cost: Tensor = squares / variance + variance.log()
+        return cost.mean(1) / 2
 
 
 class _Gaussian(nn.Module):
-    """(N, Cs, H, W) -> mean (N, Ct, H, W) and variance (Ct, 1, 1) of the teacher's features"""
+    """(N, Cs, H, W) -> mean (N, Ct, H, W) and variance (Ct,) of the teacher's features"""
 
     smallest_variance = 1e-5
 
@@ -76,4 +77,4 @@ class _Gaussian(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         variance = F.softplus(self.log_scale) + self.smallest_variance
-        return self.regressor(features), variance[:, None, None]
+        return self.regressor(features), variance
