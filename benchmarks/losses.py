@@ -2,12 +2,13 @@
 
     nice -n -10 python benchmarks/losses.py [METHOD ...] [--rounds 7] [--threads N] [--channels_last]
 
-Both sides get the same features, shaped as those of resnet32x4 and resnet8x4 for a batch of 64, and share trained
-layers. They take turns (A B B A ...) in blocks of equal length, each after a pass or two that are not timed, in which
-the memory that the other side left behind is put in order; a time is the median over blocks of a block's mean. It is
-the process's own time on a processor with one thread, and what the clock on the wall says with more. Times of different
-runs are not to be compared. A block during which other processes took more than a twentieth of the machine is repeated
-as long as there is patience, and if that does not help the table says so: they still share its caches.
+Both sides get the same features, shaped as those of resnet32x4 and resnet8x4 for a batch of 64, share trained layers,
+and leave the allocator as it comes with PyTorch. They take turns (A B B A ...) in blocks of equal length, each after a
+pass or two that are not timed, in which the memory that the other side left behind is put in order; a time is the
+median over blocks of a block's mean. It is the process's own time on a processor with one thread, and what the clock on
+the wall says with more. Times of different runs are not to be compared. A block during which other processes took more
+than a twentieth of the machine is repeated as long as there is patience, and if that does not help the table says so:
+they still share its caches.
 
 Extra memory is what the resident set of a forked process rises to (VmHWM, reset through /proc/self/clear_refs) during
 one forward and backward pass, its second: the first loads code. The gradients of the inputs are part of it, both sides
@@ -32,7 +33,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stillhouse.engine import keep_large_blocks
 from stillhouse.method import Method
 from stillhouse.methods import AT, CC, CRD, DSPP, FSP, KD, NST, PKT, RKD, SP, VID, SemCKD
 from stillhouse.networks import network
@@ -317,7 +317,6 @@ def main() -> None:
     parser.add_argument("--channels_last", action="store_true", help="lay maps out as training does")
     parser.add_argument("--output", type=Path, default=Path("results/losses.csv"))
     options = parser.parse_args()
-    keep_large_blocks()
     torch.set_num_threads(1)  # until all processes are forked: one with threads cannot be
     rows: dict[str, dict[str, object]] = {name: {"method": name, **memory(name, options)} for name in options.methods}
     torch.set_num_threads(options.threads)

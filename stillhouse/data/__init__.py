@@ -13,6 +13,7 @@ from .cifar import cifar10 as cifar10, cifar100 as cifar100
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
 from .folder import Folder as Folder
+from .kept import kept
 from .split import Data as Data, Split as Split
 from .views import InMemory as InMemory
 
@@ -57,7 +58,7 @@ def load(
         drop_last: Leave out the last training batch of an epoch if it is not full.
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one a CPU, at most 8.
         strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
-        download_to: Where named data sets are kept once downloaded.
+        download_to: Where downloads are kept, and what was decoded of folders with many small images.
     """
     if not 0 <= validation < 1:
         raise ValueError(f"validation is {validation}; it is the fraction to hold out, at least 0 and below 1.")
@@ -101,12 +102,17 @@ def _decoded(data: str, download_to: Path, image_size: int | None) -> Arrays | i
     archive = cifar.find(folder)
     if archive is not None:
         return cifar.read(*archive)
+    shelf = download_to / "decoded"
     tables = parquet.find(folder)
     if tables is not None:
-        return parquet.read(tables, folder.name)
+        return kept(shelf, str(folder), sorted(tables.glob("*.parquet")), lambda: parquet.read(tables, folder.name))
     files = image_folder.find(folder)
-    size = image_folder.small_size(files)
-    return files if size is None or image_size not in (None, size) else image_folder.decoded(files, size)
+
+    def small() -> Arrays | image_folder.Files:
+        size = image_folder.small_size(files)
+        return files if size is None or image_size not in (None, size) else image_folder.decoded(files, size)
+
+    return kept(shelf, f"{folder} {image_size}", (*files.train, *files.test), small)
 
 
 def _unknown(data: str) -> str:

@@ -15,9 +15,6 @@ from torchvision.datasets.utils import download_and_extract_archive
 from .arrays import Arrays
 from .split import Channels
 
-# What unpickling a damaged or hostile file can raise.
-
-
 _DAMAGED = (  # what unpickling a damaged or hostile file can raise
     *(pickle.UnpicklingError, AttributeError, EOFError, IndexError),
     *(KeyError, MemoryError, OverflowError, TypeError, ValueError),
