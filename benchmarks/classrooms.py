@@ -33,7 +33,8 @@ def main() -> None:
     data = options.data and os.path.abspath(options.data)
     task = Task(options.pair, options.method, data, threads=options.threads, device=options.device)
     sizes = [int(size) for size in options.sizes.split(",")]
-    rooms = {str(size): partial(ours, task, compiled=options.compile, students=size) for size in sizes}
+    graphs = task.device == "cuda"
+    rooms = {str(size): partial(ours, task, options.compile, graphs, students=size) for size in sizes}
     times = race(rooms, options.steps, options.blocks)
     alone, ratio = times[str(sizes[0])], 1.0
     path = Path("results/classrooms.csv")

@@ -2,8 +2,9 @@
 
     python benchmarks/every_method.py DATA [--pairs resnet56:resnet20,...] [--steps 20] [--fraction 0.1]
 
-All methods of a pair see the same images and the same teacher, which is trained for --teacher_steps beforehand; the
-seconds are those of student and loss. A method that a pair refuses is listed with its sentence. --methods takes others
+All methods of a pair see the same images and the same teacher, which is trained for --teacher_steps beforehand. The
+loss, by term and with its weights in sum, is the mean over the last 5 steps; the seconds are the median of those that
+student and loss took in a step. A method that a pair refuses is listed with its sentence. --methods takes others
 instead, such as "SemCKD, KD; SpotAdaptive([KD, AT])". Results go to results/every_method.csv.
 """
 
@@ -35,6 +36,7 @@ from stillhouse.taps import Tapped
 
 PAIRS = "resnet32x4:resnet8x4,vgg13:MobileNetV2,ResNet50:vgg8,resnet32x4:ShuffleV2,timm:resnet26t:timm:mobilenetv2_035"
 SHORT = {"AB": "AB(warmup_epochs=1)", "FT": "FT(warmup_epochs=1)", "FSP": "FSP(warmup_epochs=1)"}
+LAST = 5  # steps, whose losses are written down
 WARMUP_STEPS = 3  # of methods that train something beforehand
 INSIDE = {"SpotAdaptive": "SpotAdaptive([KD, AT, SP])", "Bundle": "Bundle([KD, AT])"}
 
@@ -111,6 +113,7 @@ def _in_a_room(
             lessons.append(lesson_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
             yield {"pair": pair, "method": methods, "refused": str(refusal)}
+    before: dict[str, Tally] = {}
     spent: dict[str, list[float]] = {lesson.name: [] for lesson in lessons}
     failed: dict[str, str] = {}
     for lesson in lessons:
@@ -121,6 +124,8 @@ def _in_a_room(
         for lesson in lessons:
             if step == WARMUP_STEPS and len(lesson.phases) > 1:  # on to distillation
                 lesson.epoch, lesson.tally = sum(phase.epochs for phase in lesson.phases[:-1]), Tally()
+            if step == max(steps - LAST, 0):
+                before[lesson.name], lesson.tally = lesson.tally, Tally()
             lesson.begin()
         room.teach(batch, [lesson for lesson in lessons if lesson.name not in failed])
     for lesson in lessons:
@@ -128,8 +133,9 @@ def _in_a_room(
         losses = lesson.tally.means()
         row |= {"loss": round(sum(losses.values()), 4), "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items())}
         row["seconds_per_step"] = round(sorted(spent[lesson.name])[len(spent[lesson.name]) // 2], 4)
-        if lesson.name not in failed and lesson.tally.spoilt():
-            failed[lesson.name] = "not finite from step {1} on, first {0}".format(*(lesson.tally.spoilt() or ("", 0)))
+        spoilt = before[lesson.name].spoilt() or lesson.tally.spoilt()
+        if lesson.name not in failed and spoilt:
+            failed[lesson.name] = f"{spoilt[0]} is not finite"
         yield row | {"failed": failed.get(lesson.name, "")}
 
 

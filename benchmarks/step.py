@@ -7,7 +7,8 @@ The variants (see `side_by_side.py`) do the same arithmetic in float32, at batch
     textbook    what one writes first: a DataLoader whose 8 workers crop and flip PIL images, networks as they come,
                 losses as in `textbook.py`, loss and accuracy read after every step
     eager       `stillhouse distill --compile false`
-    compiled    `stillhouse distill --compile true`
+    compiled    `stillhouse distill --compile true`: the teacher, on a GPU the student as well, but no CUDA graphs
+    captured    on a GPU: the same with them, as the command does it
 
 Weights are random, which speed does not depend on; so are the images if no --data is given. The last line is `ratio R`,
 the textbook's time over that of the fastest of ours; a row is added to results/speed.csv.
@@ -78,7 +79,7 @@ class Task:
         return in_memory(arrays, batch_size=self.batch_size, seed=0)
 
 
-def ours(task: Task, compiled: bool, students: int = 1) -> Steps:
+def ours(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> Steps:
     """A room with so many students, all alike."""
     torch.set_num_threads(task.threads)
     keep_large_blocks()
@@ -90,7 +91,7 @@ def ours(task: Task, compiled: bool, students: int = 1) -> Steps:
         lessons.append(Lesson(distillation, Recipe(), Run(folder, f"student {number}", {}, {})))
         lessons[-1].epoch = sum(phase.epochs for phase in lessons[-1].phases[:-1])  # distillation itself
     room = Classroom(teacher, lessons)
-    note = compile_room(room) if compiled else None
+    note = compile_room(room, task.device, graphs) if compiled else None
     if note:
         raise SystemExit(note)
     room.to(torch.device(task.device))
@@ -201,6 +202,7 @@ def variants(task: Task) -> dict[str, Callable[[], Steps]]:
         "textbook": partial(by_the_book, task),
         "eager": partial(ours, task, compiled=False),
         "compiled": partial(ours, task, compiled=True),
+        "captured": partial(ours, task, compiled=True, graphs=True),
     }
 
 
@@ -239,11 +241,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8, help="in a block")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--variants", default="textbook,eager,compiled")
+    parser.add_argument("--variants", help="textbook,eager,compiled when left out, and captured on a GPU")
     options = parser.parse_args()
     data = options.data and os.path.abspath(options.data)
     task = Task(options.pair, options.method, data, threads=options.threads, device=options.device)
-    chosen = {name: variants(task)[name] for name in options.variants.split(",")}
+    usual = "textbook,eager,compiled" + (",captured" if task.device == "cuda" else "")
+    chosen = {name: variants(task)[name] for name in (options.variants or usual).split(",")}
     where = f"{task.threads} threads, {task.device}"
     print(f"{task.pair} {task.method}, batch {task.batch_size}, {where}, {data or 'made-up images'}")
     print(f"ratio {show(task, race(chosen, options.steps, options.blocks)):.2f}")

@@ -52,7 +52,7 @@ class Variant:
         lesson = Lesson(Distillation(student, teacher, methods, data.info), Recipe(), Run(folder, name, {}, {}))
         self.room = Classroom(teacher, [lesson])
         self.device = torch.device(options.device)
-        note = compile_room(self.room) if options.compile else None
+        note = compile_room(self.room, options.device) if options.compile else None
         if note:
             print(note)
         self.room.to(self.device)

@@ -5,27 +5,29 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
 
 from . import catalogue, ranks
 from .anatomy import Anatomy
-from .checkpoints import about_weights, load_weights
+from .checkpoints import load_weights
 from .classroom import Lesson
 from .data import Data, Folder, load
 from .distillation import Distillation
-from .gate import fingerprint
 from .method import Method
 from .methods import CE
-from .networks import is_ours, network, source_files
+from .networks import network, source_files
 from .recipe import Recipe
-from .runs import Run, read_result
+from .runs import Run
 from .shelf import Shelf
 from .taps import Tapped
+
+if TYPE_CHECKING:
+    from .teachers import Teacher
 
 EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
 EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
@@ -44,7 +46,10 @@ class Setting:
         folder: Where the folders of runs are kept.
         device: Where to compute; auto takes the GPU if there is one.
         workers: Processes that read images from disk; chosen when left out.
-        compile: Compile the networks with torch.compile: faster after the first steps, equal up to rounding.
+        compile: Compile the teacher with torch.compile, on a GPU the students as well, as CUDA graphs: faster after the
+            first steps, equal up to rounding.
+        teacher_precision: Number format the teacher computes in. bfloat16 is faster on GPUs and changes its answers: by
+            how much is said at the beginning.
         teacher_cache: Keep on disk, below --folder, what the teacher says about each view of each image. This changes
             no result; auto does it where it pays and fits.
         cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
@@ -61,6 +66,7 @@ class Setting:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int | None = None
     compile: bool = False
+    teacher_precision: Literal["float32", "bfloat16"] = "float32"
     teacher_cache: Literal["auto", "on", "off"] = "auto"
     cache_budget: float | None = None
     sync_batchnorm: bool = False
@@ -126,23 +132,6 @@ class NetworkSource:
         }
 
 
-@dataclass(frozen=True)
-class Teacher:
-    """A trained network and what is known of it."""
-
-    net: Tapped
-    name: str
-    about: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def short(self) -> str:
-        """The name without the folders of a file."""
-        return self.name.rpartition("/")[2]
-
-    def identity(self) -> dict[str, object]:
-        return {"network": self.name, "weights": fingerprint(self.net.model)}
-
-
 def epochs_for(data: Data) -> int:
     """How long to train where nobody said so."""
     return EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, Recipe.epochs)
@@ -185,6 +174,7 @@ def lesson_taught(
         "teacher": teacher.identity(),
         "methods": spelled,
         "files": [_hash_of_file(file) for file in catalogue.sources(methods)],
+        **({"teacher_precision": setting.teacher_precision} if setting.teacher_precision != "float32" else {}),
     }
     names = "+".join(method.cls.__name__ for method in methods)
     slug = f"{data.name}-{source.short}-from-{teacher.short}-{names}-seed{setting.seed}"
@@ -252,30 +242,6 @@ def _run(
     }
     complete = {**config, **kept, **dataclasses.asdict(recipe)}
     return Run(setting.folder, slug, depends, {key: _plain(value) for key, value in complete.items()})
-
-
-def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device) -> Teacher:
-    """The network of a run folder, or of a safetensors file that one holds.
-
-    Raises:
-        ValueError: If there is no finished run, or a file that came alone names somebody's code to run.
-    """
-    place = Path(path).expanduser()
-    is_run = place.is_dir()
-    if is_run:
-        read_result(place)
-        place = place / "student.safetensors"
-    known = about_weights(place)
-    name = known.get("network")
-    if not isinstance(name, str):
-        raise ValueError(f"{path} does not say which network it holds; give its name, and the file as its weights")
-    if not is_run and not is_ours(name):
-        raise ValueError(f"{path} wants to run {name}; if you trust that, give {name}, and the file as its weights")
-    source = NetworkSource(name, anatomy=anatomy)
-    classes = known.get("classes")
-    model = network(name, len(classes) if isinstance(classes, list) else len(data.classes), data.info.image_size)
-    load_weights(model, place)
-    return Teacher(source.tapped(model.to(device).eval(), data), name, known)
 
 
 def _plain(value: object) -> object:

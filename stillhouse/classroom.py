@@ -202,6 +202,7 @@ class Classroom:
     def __init__(self, teacher: Tapped | None, lessons: Sequence[Lesson]):
         self.teacher, self.lessons = teacher, list(lessons)
         self.cache: TeacherCache | None = None
+        self.replays = False  # CUDA graphs, whose outputs are overwritten by those of the next step
         self._batch_statistics: Tapped | None = None  # a copy, so that the teacher's own buffers stay as they are
 
     def to(self, device: torch.device) -> None:
@@ -264,6 +265,8 @@ class Classroom:
         """The teacher says what it sees in a batch, and each of these students learns from it."""
         if not any(lesson.distillation.needs_strong_view for lesson in lessons):
             batch = replace(batch, strong=None)
+        if self.replays:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call] # in PyTorch
         said = {kind: self._ask(batch, kind) for kind in {lesson.distillation.batch_statistics for lesson in lessons}}
         for lesson in lessons:
             lesson.learn(batch, said[lesson.distillation.batch_statistics])

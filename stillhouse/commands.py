@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .anatomy import Anatomy
-from .assembly import PRETRAINED, NetworkSource, Setting, Teacher, lesson_alone, lesson_taught, rehearse, trained
+from .assembly import PRETRAINED, NetworkSource, Setting, lesson_alone, lesson_taught, rehearse
 from .catalogue import Spelled, parse
 from .checkpoints import about_weights, load_weights
 from .classroom import Classroom, Lesson
@@ -18,12 +18,13 @@ from .data import DATASETS, Data
 from .display import Display
 from .engine import compile_room, keep_large_blocks
 from .evaluation import Scores, evaluate, size_of
-from .gate import check_classes, check_teacher, normalisation_note
+from .gate import check_classes, normalisation_note
 from .models import MODELS
 from .recipe import Recipe
 from .recipes import Published, find
 from .report import Line, comparison
 from .spelling import counted
+from .teachers import Teacher, examine, trained
 from .train import fit
 
 
@@ -115,7 +116,7 @@ def _train_alone(lesson: Lesson, setting: Setting, data: Data, display: Display)
 
 def _fit(room: Classroom, data: Data, setting: Setting, display: Display, scores: Scores | None = None) -> None:
     keep_large_blocks()
-    note = compile_room(room) if setting.compile else None
+    note = compile_room(room, setting.torch_device().type) if setting.compile else None
     if note:
         display.say(f"note: {note}")
     fit(room, data, setting.torch_device(), display, scores, setting.shelf)
@@ -123,12 +124,10 @@ def _fit(room: Classroom, data: Data, setting: Setting, display: Display, scores
 
 def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:
     """Teach a student what a teacher knows."""
-    device = setting.torch_device()
     spelled = options.spelled()
     source = NetworkSource(options.student, options.student_weights, options.student_anatomy)
     teacher = teacher_for(options, source, setting, recipe, data, display)
-    scores = evaluate(teacher.net.model.to(device), data.validation or data.test, device)
-    check_teacher(teacher.name, scores, data, teacher.about)
+    scores = examine(teacher, setting, data, display)
     note = normalisation_note(teacher.about, data)
     if note:
         display.say(f"note: {note}")
@@ -163,7 +162,7 @@ def _table(
 ) -> Any:
     """The teacher and its students as they are on the test images now."""
     device = setting.torch_device()
-    said = evaluate(teacher.net.model, data.test, device)
+    said = teacher.scores(data.test, device)
     lines = [Line(f"{teacher.short} (teacher)", *size_of(teacher.net.model, data.info.image_size), said.top1)]
     for lesson in lessons:
         load_weights(lesson.model, lesson.run.folder / "student.safetensors")

@@ -14,10 +14,9 @@ from .commands import DistillOptions, teacher_for
 from .data import Data
 from .display import Display, duration
 from .engine import compile_room, keep_large_blocks
-from .evaluation import evaluate
-from .gate import check_teacher
 from .recipe import Recipe
 from .shelf import Unfit, open_cache
+from .teachers import examine
 
 _PLAIN_EVERY = 60.0  # seconds between two lines where there is no terminal
 
@@ -50,14 +49,12 @@ def fill(options: FillOptions, setting: Setting, recipe: Recipe, data: Data, dis
     )
     source = NetworkSource(options.teacher, options.teacher_weights)
     teacher = teacher_for(asked, source, setting, recipe, data, display, may_train=False)
-    check_teacher(
-        teacher.name, evaluate(teacher.net.model.to(device), data.validation or data.test, device), data, teacher.about
-    )
+    examine(teacher, setting, data, display)
     readers = {"logits": "every method"} | ({"embedding": "--embedding"} if options.embedding else {})
     teacher.net.tap(readers)
     room = Classroom(teacher.net, [])
     keep_large_blocks()
-    note = compile_room(room) if setting.compile else None
+    note = compile_room(room, device.type) if setting.compile else None
     if note:
         display.say(f"note: {note}")
     room.to(device)

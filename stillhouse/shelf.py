@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from .checkpoints import write_atomically
 from .data import Data, InMemory
@@ -113,6 +114,7 @@ def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
         "device": torch.backends.cpu.get_cpu_capability() if is_cpu else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads() if is_cpu else None,
         "precision": torch.get_float32_matmul_precision(),
+        **({"autocast": str(teacher.precision)} if teacher.precision else {}),
         "compiled": teacher._compiled_call_impl is not None,
     }
 
@@ -134,21 +136,26 @@ def _take(folder: Path, key: Mapping[str, object]) -> None:
 def _widths(teacher: Tapped, readers: Mapping[str, str], split: InMemory) -> dict[str, int]:
     """Of the vectors to keep, by tap, if the teacher takes each image for itself."""
     split.to(next(teacher.parameters()).device)
+
+    def says(indices: Tensor, views: Tensor) -> dict[str, Tensor]:
+        outputs = teacher(split.view(indices, views))
+        return {tap: outputs[tap].clone() for tap in taps}  # a CUDA graph would overwrite them
+
     places = torch.arange(split.batch_size, device=split.images.device)
     indices, views = places * (len(split) // len(places)), 7 * places % (split.num_views or 1)
-    said = teacher(split.view(indices, views))
     taps = dict.fromkeys(("logits", *readers))
+    said = says(indices, views)
     for tap in taps:
         if said[tap].ndim != 2:
             shape = " x ".join(map(str, said[tap].shape[1:]))
             raise Unfit(f"{readers[tap]} reads {tap}, which is no vector but {shape} numbers an image")
         if said[tap].dtype != torch.float32:
             raise Unfit(f"it answers in {str(said[tap].dtype).removeprefix('torch.')}, and float32 is what can be kept")
-    elsewhere = teacher(split.view(indices.roll(1), views.roll(1)))
+    elsewhere = says(indices.roll(1), views.roll(1))
     half = len(places) // 2
     others = indices.clone()
     others[half:] = (others[half:] + 1) % len(split)
-    company = teacher(split.view(others, views))
+    company = says(others, views)
     for tap in taps:
         same = torch.equal(elsewhere[tap].roll(-1, 0), said[tap]) and torch.equal(company[tap][:half], said[tap][:half])
         if not same:

@@ -1,6 +1,7 @@
 """Reading a network at named places through forward hooks; the network's own code is not touched."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -20,7 +21,12 @@ class Tapped(nn.Module):
     Args:
         model: The network, unmodified; its parameters keep their names under `model.`.
         anatomy: Where its landmarks are. What the model declares when left out; see `Anatomy.of`.
+
+    Attributes:
+        precision: What autocast makes it compute in, whoever asks. None: whatever the one who asks has set.
     """
+
+    precision: torch.dtype | None = None
 
     def __init__(self, model: nn.Module, anatomy: Anatomy | None = None):
         super().__init__()
@@ -96,13 +102,19 @@ class Tapped(nn.Module):
         tapped = {name: ranks.gather(value, len(images)) for name, value in said.tapped.items()}
         return replace(said, logits=ranks.gather(said.logits, len(images)), tapped=tapped)
 
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """In which `precision` is what is computed in."""
+        return torch.autocast(device.type, self.precision) if self.precision else nullcontext()
+
     def forward(self, images: Tensor) -> Outputs:
         """(N, 3, H, W) -> logits and every tapped place, in float32 at least."""
         self._seen = {}
-        try:
-            logits = self.model(images)
-        finally:
-            seen, self._seen = self._seen, None
+        with self.autocast(images.device):
+            computed_in = _autocast(images.device.type)
+            try:
+                logits = self.model(images)
+            finally:
+                seen, self._seen = self._seen, None
         for name, (value, version) in seen.items():
             if _version(value) != version:
                 raise ValueError(
@@ -114,7 +126,7 @@ class Tapped(nn.Module):
             raise ValueError(f"{type(self.model).__name__} never ran {', '.join(sorted(missing))}; name another place")
         # Losses are small differences of large sums, so methods get float32 whatever the network ran in.
         tapped = {name: _at_least_float32(value) for name, (value, _) in seen.items()}
-        return Outputs(_at_least_float32(logits), tapped, self, _autocast(images.device.type))
+        return Outputs(_at_least_float32(logits), tapped, self, computed_in)
 
 
 def _version(value: Tensor) -> int:

@@ -7,24 +7,15 @@ import pytest
 import torch
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.assembly import (
-    NetworkSource,
-    Setting,
-    Teacher,
-    about,
-    epochs_for,
-    lesson_alone,
-    lesson_taught,
-    trained,
-)
+from stillhouse.assembly import NetworkSource, Setting, epochs_for, lesson_alone, lesson_taught
 from stillhouse.catalogue import parse
-from stillhouse.checkpoints import about_weights, save_weights
+from stillhouse.checkpoints import save_weights
 from stillhouse.data import load
 from stillhouse.methods import CE
-from stillhouse.networks import network
 from stillhouse.recipe import Recipe
+from stillhouse.teachers import Teacher
 from tests.quick import quick_data
-from tests.world import World, write_pictures
+from tests.world import write_pictures
 
 CPU = torch.device("cpu")
 DATA = quick_data()
@@ -82,6 +73,16 @@ def test_what_a_distillation_depends_on_names_its_folder(source: NetworkSource, 
     assert len({first, *others}) == 4
 
 
+def test_the_precision_of_a_teacher_matters_to_its_students_only(source: NetworkSource, tmp_path: Path) -> None:
+    exact, rough = Setting(folder=tmp_path), Setting(folder=tmp_path, teacher_precision="bfloat16")
+    alone = {lesson_alone(source, DATA, RECIPE, setting).run.folder for setting in (exact, rough)}
+    methods, said_by = parse("CE, KD"), teacher()
+    taught = {
+        lesson_taught(source, said_by, methods, DATA, RECIPE, setting, {}).run.folder for setting in (exact, rough)
+    }
+    assert (len(alone), len(taught)) == (1, 2)
+
+
 def test_a_run_remembers_every_option(source: NetworkSource, tmp_path: Path) -> None:
     setting = Setting(data="digits", folder=tmp_path, seed=3)
     config = {"teacher": "runs/x", "student": source.name, "baseline": True}
@@ -105,29 +106,6 @@ def test_students_of_a_room_begin_with_the_same_weights(source: NetworkSource, t
     alone = lesson_alone(source, DATA, RECIPE, setting).model.state_dict()
     taught = lesson_taught(source, teacher(), parse("CE, KD, FitNet"), DATA, RECIPE, setting, {}).model.state_dict()
     assert all(torch.equal(alone[name], taught[name]) for name in alone)
-
-
-def test_a_trained_network_comes_from_a_run(world: World) -> None:
-    data = load(world.pictures, batch_size=16)
-    found = trained(str(world.teacher), data, None, CPU)
-    assert found.name == f"{world.nets}:wide"
-    assert found.about == about_weights(world.teacher / "student.safetensors")
-    assert not found.net.model.training
-    given = trained(str(world.teacher), data, Anatomy(stages=("stage1",)), CPU)
-    assert given.net.anatomy.stages == ("stage1",)
-
-
-def test_a_file_alone_is_trained_unless_it_names_code(world: World, tmp_path: Path) -> None:
-    data, file = load(world.pictures, batch_size=16), tmp_path / "student.safetensors"
-    save_weights(network("resnet8", 3, 16), file, about(NetworkSource("resnet8"), data))
-    assert trained(str(file), data, None, CPU).name == "resnet8"
-    for code in (f"{world.nets}:wide", "os:abort"):
-        save_weights(network("resnet8", 3, 16), file, {"network": code})
-        with pytest.raises(ValueError, match=rf"wants to run {code}; if you trust that, give {code}"):
-            trained(str(file), data, None, CPU)
-    save_weights(network("resnet8", 3, 16), file, {})
-    with pytest.raises(ValueError, match=r"does not say which network it holds; give its name, and the file as its we"):
-        trained(str(file), data, None, CPU)
 
 
 def test_how_long_to_train_where_nobody_said_so(tmp_path: Path) -> None:

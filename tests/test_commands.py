@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,20 @@ def test_a_teacher_may_be_a_name_and_a_file_of_weights(world: World, tmp_path: P
     done(capsys, [*words, *world.small(tmp_path / "runs", 1)])
     result = json.loads((only(tmp_path / "runs") / "result.json").read_text())
     assert result["network"] == f"{world.nets}:small"
+
+
+def test_a_teacher_in_bfloat16_says_what_that_changes(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = world.distill(tmp_path, "--baseline", "false", epochs=1)
+    done(capsys, words)
+    out = " ".join(done(capsys, [*words, "--teacher_precision", "bfloat16"]).split())
+    number = r"\d+\.\d\d %"
+    assert re.search(
+        rf"teacher in bfloat16: {number} top-1, {number} in float32; its probabilities differ by a KL divergence of "
+        rf"[1-9]\.\de-0[2-9], and {number} of its guesses are the same",
+        out,
+    )
+    first, second = (load_file(run / "student.safetensors") for run in tmp_path.glob("pictures-*"))
+    assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
 SOURCES = ["my_nets_of_mine:small", "timm:test_resnet", "torchvision:shufflenet_v2_x0_5", "resnet8"]

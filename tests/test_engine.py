@@ -8,6 +8,7 @@ import torch
 from stillhouse import engine
 from stillhouse.classroom import Classroom
 from stillhouse.methods import AT, CE, KD
+from stillhouse.taps import Tapped
 from stillhouse.train import fit
 from tests.quick import quick_data
 from tests.test_classroom import lesson, teacher_net, weights
@@ -18,7 +19,7 @@ def test_a_compiled_room_trains_the_same_students_up_to_rounding(tmp_path: Path)
         teacher = teacher_net()
         room = Classroom(teacher, [lesson([CE(), KD(), AT()], teacher, tmp_path / folder, "student")])
         if compiled:
-            assert engine.compile_room(room, backend="aot_eager") is None
+            assert engine.compile_room(room, "cuda", graphs=False, backend="aot_eager") is None
         fit(room, quick_data(), "cpu")
         return weights(room.lessons[0])
 
@@ -26,6 +27,31 @@ def test_a_compiled_room_trains_the_same_students_up_to_rounding(tmp_path: Path)
     assert eager.keys() == compiled.keys()  # a compiled network keeps its names
     for name in eager:
         torch.testing.assert_close(compiled[name], eager[name], rtol=1e-4, atol=1e-5)
+
+
+def test_captured_graphs_are_told_where_a_step_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks: list[int] = []
+    asked: list[dict[str, bool]] = []
+    monkeypatch.setattr(engine, "_cannot_compile", lambda backend: None)
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: marks.append(0))
+    monkeypatch.setattr(Tapped, "compile", lambda net, options, **_: asked.append(options))
+    teacher = teacher_net()
+    room = Classroom(teacher, [lesson([CE(), KD()], teacher, tmp_path, name) for name in ("one", "other")])
+    assert engine.compile_room(room, "cuda") is None
+    assert asked == [{"freezing": True, "triton.cudagraphs": True}, *[{"triton.cudagraphs": True}] * 2]
+    fit(room, data := quick_data(), "cpu")
+    assert len(marks) == room.epochs * data.train.steps
+
+
+def test_on_a_cpu_students_are_left_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Tapped] = []
+    monkeypatch.setattr(engine, "_cannot_compile", lambda backend: None)
+    monkeypatch.setattr(Tapped, "compile", lambda net, **_: compiled.append(net))
+    teacher = teacher_net()
+    room = Classroom(teacher, [lesson([CE(), KD()], teacher, tmp_path, "student")])
+    assert engine.compile_room(room) is None
+    assert compiled == [teacher]
+    assert not room.replays
 
 
 def test_where_nothing_can_be_compiled_the_room_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

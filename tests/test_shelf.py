@@ -82,6 +82,13 @@ def test_another_number_of_threads_has_a_cache_of_its_own(tmp_path: Path) -> Non
         torch.set_num_threads(threads)
 
 
+def test_another_precision_has_a_cache_of_its_own(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    folder = opened(tmp_path, teacher).folder
+    teacher.precision = torch.bfloat16
+    assert opened(tmp_path, teacher).folder != folder
+
+
 @pytest.mark.parametrize(
     ("header", "differs"),
     [

@@ -232,3 +232,16 @@ def test_probing_follows_the_networks_number_format() -> None:
 def test_what_is_no_classifier_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Conv2d returns \(2, 5, 14, 14\) for two images; a classifier returns"):
         probe(Tapped(nn.Conv2d(3, 5, 3), Anatomy(head="fc")), 16)
+
+
+def test_a_network_may_have_a_precision_of_its_own() -> None:
+    net = _tapped("stage2")
+    exact = _say(net)
+    net.precision = torch.bfloat16
+    rough = _say(net)
+    assert (exact.precision, rough.precision) == (None, torch.bfloat16)
+    assert rough.logits.dtype == rough["stage2"].dtype == torch.float32
+    assert not torch.equal(rough.logits, exact.logits)
+    torch.testing.assert_close(rough.logits, exact.logits, rtol=0.05, atol=0.05)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(_say(_tapped("stage2")).logits, rough.logits)

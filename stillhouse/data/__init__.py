@@ -13,7 +13,7 @@ from .cifar import cifar10 as cifar10, cifar100 as cifar100
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
 from .folder import Folder as Folder
-from .kept import kept
+from .kept import keep
 from .split import Data as Data, Split as Split
 from .views import InMemory as InMemory
 
@@ -105,14 +105,14 @@ def _decoded(data: str, download_to: Path, image_size: int | None) -> Arrays | i
     shelf = download_to / "decoded"
     tables = parquet.find(folder)
     if tables is not None:
-        return kept(shelf, str(folder), sorted(tables.glob("*.parquet")), lambda: parquet.read(tables, folder.name))
+        return keep(shelf, str(folder), sorted(tables.glob("*.parquet")), lambda: parquet.read(tables, folder.name))
     files = image_folder.find(folder)
 
     def small() -> Arrays | image_folder.Files:
         size = image_folder.small_size(files)
         return files if size is None or image_size not in (None, size) else image_folder.decoded(files, size)
 
-    return kept(shelf, f"{folder} {image_size}", (*files.train, *files.test), small)
+    return keep(shelf, f"{folder} {image_size}", (*files.train, *files.test), small)
 
 
 def _unknown(data: str) -> str:

@@ -11,7 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ _UNFIT = (OSError, ValueError, KeyError, TypeError, EOFError)  # what reading a 
 Other = TypeVar("Other")
 
 
-def kept(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], Arrays | Other]) -> Arrays | Other:
+def keep(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], Arrays | Other]) -> Arrays | Other:
     """What `read` makes of the files, or what it made of them when it was last asked, if none has changed since.
 
     A folder that is damaged, or cannot be written, is no reason to stop: then the files are read.
@@ -82,13 +82,13 @@ def _write(folder: Path, arrays: Arrays) -> None:
 def _open(folder: Path) -> Arrays:
     """Mapped, so that processes share the memory"""
     about = json.loads((folder / "about.json").read_text())
-    found = {}
+    found: dict[str, Any] = {name: _tuple(value) for name, value in about["words"].items()}
     for name in _TENSORS:
         array = np.load(folder / f"{name}.npy", mmap_mode="c")
         if zlib.crc32(array.data) != about["sums"][name]:
             raise ValueError(f"{folder / name}.npy is damaged")
         found[name] = torch.from_numpy(array)
-    return Arrays(**{name: _tuple(value) for name, value in about["words"].items()}, **found)
+    return Arrays(**found)
 
 
 def _tuple(value: object) -> object:
