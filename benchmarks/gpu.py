@@ -25,7 +25,7 @@ def main() -> None:
         timed = [pair, "--data", options.data, "--device", "cuda", "--steps", "100"]
         for script, *more in (("step.py",), ("classrooms.py", "--sizes", "1,4,8"), ("classrooms.py", "--compile")):
             subprocess.run([sys.executable, here / script, *timed, *more], check=True)
-        cached = [options.data, "--pair", pair, "--device", "cuda", "--steps", "96"]
+        cached = [options.data, "--pair", pair, "--device", "cuda", "--compile"]
         subprocess.run([sys.executable, here / "teacher_cache.py", *cached], check=True)
         teacher, student = pair.split(":")
         words = ["distill", "--data", options.data, "--teacher", teacher, "--student", student, "--folder"]

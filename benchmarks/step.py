@@ -44,6 +44,7 @@ from stillhouse.data.views import InMemory
 from stillhouse.distillation import Distillation
 from stillhouse.engine import compile_room, keep_large_blocks
 from stillhouse.networks import network
+from stillhouse.outputs import Batch
 from stillhouse.recipe import Recipe
 from stillhouse.runs import Run
 from stillhouse.taps import Tapped, probe
@@ -79,8 +80,8 @@ class Task:
         return in_memory(arrays, batch_size=self.batch_size, seed=0)
 
 
-def ours(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> Steps:
-    """A room with so many students, all alike."""
+def a_room(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> tuple[Classroom, Data]:
+    """With so many students, all alike; ready for a step."""
     torch.set_num_threads(task.threads)
     keep_large_blocks()
     data, (teacher, student) = task.load(), task.networks()
@@ -97,14 +98,21 @@ def ours(task: Task, compiled: bool, graphs: bool = False, students: int = 1) ->
     room.to(torch.device(task.device))
     for lesson in lessons:
         lesson.begin()
-    batches = (batch for epoch in count() for batch in data.train.epoch(epoch, task.device))
+    return room, data
 
+
+def taught(room: Classroom, batches: Iterator[Batch]) -> Steps:
     def steps(many: int) -> None:
         for _ in range(many):
             room.teach(next(batches), room.lessons)
-        lessons[-1].check()  # waits for the device
+        room.lessons[-1].check()  # waits for the device
 
     return steps
+
+
+def ours(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> Steps:
+    room, data = a_room(task, compiled, graphs, students)
+    return taught(room, (batch for epoch in count() for batch in data.train.epoch(epoch, task.device)))
 
 
 class Pictures(Dataset[tuple[Tensor, int, int, np.ndarray]]):

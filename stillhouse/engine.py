@@ -1,11 +1,13 @@
 """What makes a step faster without changing what it computes."""
 
 import ctypes
+from collections.abc import Callable
 
 import torch
 
 from . import ranks
 from .classroom import Classroom
+from .outputs import Outputs
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 _LARGE = 1 << 30  # bytes
@@ -39,11 +41,23 @@ def compile_room(room: Classroom, device: str = "cpu", graphs: bool = True, back
     room.replays = graphs and device == "cuda"
     options = {"triton.cudagraphs": True} if room.replays else {}
     if room.teacher is not None:
-        frozen = {"freezing": True, **options} if backend == "inductor" else None
-        room.teacher.eval().requires_grad_(False).compile(backend=backend, dynamic=False, options=frozen)
+        room.teacher.eval().requires_grad_(False).compile(backend=backend, dynamic=False, options=options or None)
+        compiled = room.teacher._compiled_call_impl
+        room.teacher._compiled_call_impl = compiled and _frozen(compiled)
     for lesson in room.lessons if device == "cuda" else ():
         lesson.distillation.student.compile(backend=backend, dynamic=False, options=options or None)
     return None
+
+
+def _frozen(call: Callable[..., Outputs]) -> Callable[..., Outputs]:
+    """Weights become constants of whatever a call compiles; as an option of torch.compile this would have no effect."""
+    from torch._inductor import config  # takes a second
+
+    def asked(*args: object, **options: object) -> Outputs:
+        with config.patch(freezing=True):
+            return call(*args, **options)
+
+    return asked
 
 
 def _cannot_compile(backend: str) -> str | None:

@@ -23,6 +23,7 @@ from .recipe import Recipe
 from .report import listing
 from .runs import read_result, read_rows
 from .similarity import accuracy_by_class, calibration_error, divergence, logit_difference, mean_by_class
+from .teachers import teach_in
 
 _LISTED = 20  # rows on the terminal, at most
 
@@ -79,6 +80,7 @@ def inspect(
     """Draw and list what a finished distillation learned, into RUN/inspection."""
     source = NetworkSource(distilled.student, distilled.student_weights, distilled.student_anatomy)
     teacher = teacher_for(distilled, source, setting, recipe, data, display, may_train=False)
+    teach_in(teacher, setting)
     lesson = lesson_taught(source, teacher, distilled.spelled(), data, recipe, setting, {})
     if options.folder.resolve().name.rpartition("-")[2] != lesson.run.folder.name.rpartition("-")[2]:
         display.say(f"note: {options.run} was made with another teacher, data or configuration than is found now")

@@ -115,7 +115,7 @@ def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
         "threads": torch.get_num_threads() if is_cpu else None,
         "precision": torch.get_float32_matmul_precision(),
         **({"autocast": str(teacher.precision)} if teacher.precision else {}),
-        "compiled": teacher._compiled_call_impl is not None,
+        "compiled": teacher._compiled_call_impl is not None and "frozen",
     }
 
 

@@ -151,6 +151,7 @@ def probe(net: Tapped, image_size: int) -> Outputs:
     parameter = next(net.parameters())
     noise = torch.randn(2, 3, image_size, image_size, generator=stream(0, "probe"))  # blank ones hide what nets do
     images = noise.to(parameter)
+    precision, net.precision = net.precision, None  # methods look closely at what comes out
     try:
         with in_eval_mode(net):
             outputs: Outputs = net(images)
@@ -160,6 +161,8 @@ def probe(net: Tapped, image_size: int) -> Outputs:
             f"{type(net.model).__name__} cannot take images of {image_size} x {image_size} px ({reason}); "
             f"choose another network or another --image_size"
         ) from error
+    finally:
+        net.precision = precision
     if outputs.logits.ndim != 2:
         raise ValueError(
             f"{type(net.model).__name__} returns {tuple(outputs.logits.shape)} for two images; "

@@ -67,6 +67,12 @@ def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device
     return Teacher(source.tapped(model.to(device).eval(), data), name, known)
 
 
+def teach_in(teacher: Teacher, setting: Setting) -> None:
+    """From now on it computes in the precision that was asked for."""
+    wanted = setting.teacher_precision
+    teacher.net.precision = None if wanted == "float32" else getattr(torch, wanted)
+
+
 def examine(teacher: Teacher, setting: Setting, data: Data, display: Display) -> Scores:
     """What a teacher says about the held-out images, in the precision it is to teach in.
 
@@ -78,8 +84,9 @@ def examine(teacher: Teacher, setting: Setting, data: Data, display: Display) ->
     check_teacher(teacher.name, scores, data, teacher.about)
     if setting.teacher_precision == "float32":
         return scores
-    teacher.net.precision = getattr(torch, setting.teacher_precision)
+    teach_in(teacher, setting)
     rough = teacher.scores(held_out, device)
+    check_teacher(f"{teacher.name} in {setting.teacher_precision}", rough, data, teacher.about)
     display.say(
         f"teacher in {setting.teacher_precision}: {rough.top1:.2f} % top-1, {scores.top1:.2f} % in float32; its "
         f"probabilities differ by a KL divergence of {divergence(rough, scores):.1e}, and "

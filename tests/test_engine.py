@@ -1,9 +1,11 @@
 """The fast ways compute what the slow ones do."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch._dynamo import register_backend
 
 from stillhouse import engine
 from stillhouse.classroom import Classroom
@@ -38,9 +40,26 @@ def test_captured_graphs_are_told_where_a_step_begins(tmp_path: Path, monkeypatc
     teacher = teacher_net()
     room = Classroom(teacher, [lesson([CE(), KD()], teacher, tmp_path, name) for name in ("one", "other")])
     assert engine.compile_room(room, "cuda") is None
-    assert asked == [{"freezing": True, "triton.cudagraphs": True}, *[{"triton.cudagraphs": True}] * 2]
+    assert asked == [{"triton.cudagraphs": True}] * 3
     fit(room, data := quick_data(), "cpu")
     assert len(marks) == room.epochs * data.train.steps
+
+
+def test_what_a_teacher_is_compiled_to_has_its_weights_as_constants(tmp_path: Path) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    def look(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., tuple[torch.Tensor, ...]]:
+        seen.append((torch._inductor.config.freezing, len(inputs)))
+        return graph.forward
+
+    register_backend(look, name="look")
+    teacher = teacher_net()
+    room = Classroom(teacher, [lesson([CE(), KD()], teacher, tmp_path, "student")])
+    assert engine.compile_room(room, backend="look") is None
+    seen.clear()  # of the trial
+    fit(room, quick_data(), "cpu")
+    assert set(seen) == {(True, 1)}  # images
+    assert not torch._inductor.config.freezing
 
 
 def test_on_a_cpu_students_are_left_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

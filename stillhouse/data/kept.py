@@ -8,8 +8,10 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +21,10 @@ import torch
 from .arrays import Arrays
 
 MANY = 10_000  # images; fewer are decoded in a second
+BUDGET = 4e9  # bytes on disk for all data sets together; what was not read for longest makes room
+ABANDONED = 3600.0  # seconds, after which what nobody finished writing is removed
 FORMAT = 1  # of the files; to be raised when decoding comes to mean something else
 _TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
-_UNFIT = (OSError, ValueError, KeyError, TypeError, EOFError)  # what reading a damaged folder can raise
 
 Other = TypeVar("Other")
 
@@ -29,66 +32,97 @@ Other = TypeVar("Other")
 def keep(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], Arrays | Other]) -> Arrays | Other:
     """What `read` makes of the files, or what it made of them when it was last asked, if none has changed since.
 
-    A folder that is damaged, or cannot be written, is no reason to stop: then the files are read.
+    What is damaged, or cannot be written, is no reason to stop: then the files are read.
 
     Args:
         shelf: The folder for what was decoded of all data sets.
         question: What the answer depends on beside the files; its former answers are removed.
     """
-    asked = hashlib.blake2b(question.encode(), digest_size=6).hexdigest()
-    folder = shelf / f"{asked}-{_stamp(files)}"
+    asked, stamp = hashlib.blake2b(os.fsencode(question), digest_size=6).hexdigest(), _stamp(files)
+    folder = shelf / f"{asked}-{stamp}"
     try:
         return _open(folder)
-    except _UNFIT:
+    except Exception:  # there are too many ways in which a file can be damaged
         arrays = read()
-    if isinstance(arrays, Arrays) and len(arrays.train_labels) + len(arrays.test_labels) >= MANY:
-        try:
+    if not isinstance(arrays, Arrays) or len(arrays.train_labels) + len(arrays.test_labels) < MANY:
+        return arrays
+    if stamp and stamp == _stamp(files):  # they did not change meanwhile
+        with suppress(OSError):  # no room, no permission
             _write(folder, arrays)
-            for former in shelf.glob(f"{asked}-*"):
-                if former != folder:
-                    shutil.rmtree(former)
-        except OSError:  # no room, no permission
-            pass
+            _tidy(shelf, folder)
     return arrays
 
 
 def _stamp(files: Sequence[Path]) -> str:
-    """Of names, sizes and times of change"""
+    """Of which files these are and when they changed; empty if one cannot be looked at"""
     digest = hashlib.blake2b(str(FORMAT).encode(), digest_size=8)
-    for path in files:
-        about = path.stat()
-        digest.update(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+    try:
+        for path in files:
+            about = path.stat()
+            when = f"{about.st_size} {about.st_ino} {about.st_mtime_ns} {about.st_ctime_ns}"
+            digest.update(os.fsencode(path) + f"\0{when}\n".encode())
+    except OSError:
+        return ""
     return digest.hexdigest()
 
 
 def _write(folder: Path, arrays: Arrays) -> None:
     """All of it, or nothing."""
+    if sum(getattr(arrays, name).nbytes for name in _TENSORS) > BUDGET:
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     growing = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
     try:
         words = {f.name: getattr(arrays, f.name) for f in dataclasses.fields(arrays) if f.name not in _TENSORS}
-        sums = {}
+        sums = {"words": _sum_of_words(words)}
         for name in _TENSORS:
             array = getattr(arrays, name).contiguous().numpy()
             np.save(growing / f"{name}.npy", array)
             sums[name] = zlib.crc32(array.data)
         (growing / "about.json").write_text(json.dumps({"words": words, "sums": sums}))
+        growing.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # damaged, or it would have been taken
         os.replace(growing, folder)
     finally:
         shutil.rmtree(growing, ignore_errors=True)
 
 
+def _tidy(shelf: Path, latest: Path) -> None:
+    """Removes former answers to the same question, the oldest beyond the budget, and what nobody finished."""
+    others = [(path.stat().st_mtime, path) for path in shelf.iterdir() if path.is_dir() and path != latest]
+    taken = _size(latest)
+    for read_last, folder in sorted(others, reverse=True):
+        taken += _size(folder)
+        if folder.name.startswith("."):  # it is being written
+            is_needless = time.time() - read_last > ABANDONED
+        else:
+            is_needless = taken > BUDGET or folder.name.partition("-")[0] == latest.name.partition("-")[0]
+        if is_needless:
+            shutil.rmtree(folder)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
 def _open(folder: Path) -> Arrays:
     """Mapped, so that processes share the memory"""
     about = json.loads((folder / "about.json").read_text())
+    if _sum_of_words(about["words"]) != about["sums"]["words"]:
+        raise ValueError(f"{folder / 'about.json'} is damaged")
     found: dict[str, Any] = {name: _tuple(value) for name, value in about["words"].items()}
     for name in _TENSORS:
         array = np.load(folder / f"{name}.npy", mmap_mode="c")
         if zlib.crc32(array.data) != about["sums"][name]:
             raise ValueError(f"{folder / name}.npy is damaged")
         found[name] = torch.from_numpy(array)
+    with suppress(OSError):
+        os.utime(folder)  # when it was read last
     return Arrays(**found)
+
+
+def _sum_of_words(words: object) -> int:
+    return zlib.crc32(json.dumps(words).encode())
 
 
 def _tuple(value: object) -> object:

@@ -95,6 +95,7 @@ class SpotAdaptive(Bundle):
         measured = [*self.terms]
         if self.mode == "joint":
             self.teacher = copy.deepcopy(teacher.net).requires_grad_()
+            self.teacher.precision = None  # it learns
             teacher = replace(teacher, net=self.teacher)
             measured += ["teacher"]
         if self.is_routed:

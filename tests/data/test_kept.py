@@ -98,6 +98,57 @@ def test_what_is_damaged_is_read_again(images: Path, harm: str) -> None:
     assert file.read_bytes() == content
 
 
+def test_two_files_that_changed_places_are_noticed(images: Path) -> None:
+    first = read(images)
+    one, other = [path for path in sorted(images.rglob("*")) if path.is_file()][:2]
+    times = [path.stat().st_mtime_ns for path in (one, other)]
+    one.rename(away := images / "away")
+    other.rename(one)
+    away.rename(other)
+    for path, when in zip((other, one), times, strict=True):
+        os.utime(path, ns=(when, when))
+    assert read(images).fingerprint != first.fingerprint
+
+
+def test_what_changes_while_it_is_read_is_not_kept(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = iter("abcd")
+    monkeypatch.setattr("stillhouse.data.kept._stamp", lambda files: next(stamps))
+    assert same(read(images), read(images))
+    assert not (images.parent / "cache" / "decoded").exists()
+
+
+def test_beyond_the_budget_what_was_not_read_for_longest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for age, name in enumerate(("a-1", "b-1", "c-1", "d-1", "d-2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(bytes(10))
+        os.utime(tmp_path / name, (age, age))
+    monkeypatch.setattr(kept, "BUDGET", 40)
+    kept._tidy(tmp_path, tmp_path / "d-2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b-1", "c-1", "d-2"]
+
+
+def test_more_than_the_budget_is_not_kept(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "BUDGET", 1)
+    assert same(read(images), read(images))
+    assert not (images.parent / "cache").exists()
+
+
+def test_what_nobody_finished_is_removed_in_time(images: Path) -> None:
+    place = images.parent / "cache" / "decoded"
+    for name in (".old", ".new"):
+        (place / name).mkdir(parents=True)
+    os.utime(place / ".old", (1, 1))
+    read(images)
+    assert [path.name for path in shelf(images) if path.name.startswith(".")] == [".new"]
+
+
+def test_names_of_files_may_be_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    write_classes(folder, ("cat", "dog"), per_class=5)
+    assert same(read(folder), read(folder))
+    assert len(shelf(folder)) == 1
+
+
 def test_it_does_not_matter_if_nothing_can_be_kept(images: Path) -> None:
     (images.parent / "cache").write_text("no folder")
     assert same(read(images), read(images))
