@@ -2,8 +2,8 @@
 
     python benchmarks/chart.py
 
-A bar is how many times faster the fastest variant's step is than the textbook's beside it, of the last measurement of
-each pair and method on a CPU.
+A bar is how many times faster a step is than the textbook's beside it, of the last measurement of each pair and method
+on a CPU.
 """
 
 import csv

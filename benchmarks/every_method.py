@@ -113,7 +113,7 @@ def _in_a_room(
             lessons.append(lesson_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
             yield {"pair": pair, "method": methods, "refused": str(refusal)}
-    before: dict[str, Tally] = {}
+    tallies: dict[str, list[Tally]] = {lesson.name: [] for lesson in lessons}
     spent: dict[str, list[float]] = {lesson.name: [] for lesson in lessons}
     failed: dict[str, str] = {}
     for lesson in lessons:
@@ -123,19 +123,23 @@ def _in_a_room(
     for step, batch in zip(range(steps), endless(data), strict=False):
         for lesson in lessons:
             if step == WARMUP_STEPS and len(lesson.phases) > 1:  # on to distillation
-                lesson.epoch, lesson.tally = sum(phase.epochs for phase in lesson.phases[:-1]), Tally()
-            if step == max(steps - LAST, 0):
-                before[lesson.name], lesson.tally = lesson.tally, Tally()
+                lesson.epoch = sum(phase.epochs for phase in lesson.phases[:-1])
+            if step in (WARMUP_STEPS, max(steps - LAST, 0)):
+                tallies[lesson.name].append(lesson.tally)
+                lesson.tally = Tally()
             lesson.begin()
         room.teach(batch, [lesson for lesson in lessons if lesson.name not in failed])
     for lesson in lessons:
         row: dict[str, object] = {"pair": pair, "method": lesson.name, "steps": len(spent[lesson.name])}
         losses = lesson.tally.means()
-        row |= {"loss": round(sum(losses.values()), 4), "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items())}
+        row |= {
+            "loss": round(sum(losses.values()), 4) if losses else "",
+            "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items()),
+        }
         row["seconds_per_step"] = round(sorted(spent[lesson.name])[len(spent[lesson.name]) // 2], 4)
-        spoilt = before[lesson.name].spoilt() or lesson.tally.spoilt()
+        spoilt = [found for tally in (*tallies[lesson.name], lesson.tally) if (found := tally.spoilt())]
         if lesson.name not in failed and spoilt:
-            failed[lesson.name] = f"{spoilt[0]} is not finite"
+            failed[lesson.name] = f"{spoilt[0][0]} is not finite"
         yield row | {"failed": failed.get(lesson.name, "")}
 
 

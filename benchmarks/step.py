@@ -1,6 +1,7 @@
 """Times a step of training beside the textbook's: one pair of networks, one method.
 
-    python benchmarks/step.py resnet56:resnet20 KD [--data PATH] [--blocks 5] [--steps 8] [--variants eager,compiled]
+    python benchmarks/step.py resnet56:resnet20 KD [--data PATH] [--blocks 5] [--steps 8]
+        [--variants textbook,eager,compiled]
 
 The variants (see `side_by_side.py`) do the same arithmetic in float32, at batch 64 on CIFAR-100:
 
@@ -216,7 +217,7 @@ def variants(task: Task) -> dict[str, Callable[[], Steps]]:
 
 def show(task: Task, times: dict[str, Times]) -> float:
     """Prints the table and keeps it; returns the ratio."""
-    base = times["textbook"].median if "textbook" in times else next(iter(times.values())).median
+    base = times["textbook"].median
     for name, one in times.items():
         blocks = f"{1000 * min(one.blocks):.0f} to {1000 * max(one.blocks):.0f}"
         print(
@@ -254,7 +255,10 @@ def main() -> None:
     data = options.data and os.path.abspath(options.data)
     task = Task(options.pair, options.method, data, threads=options.threads, device=options.device)
     usual = "textbook,eager,compiled" + (",captured" if task.device == "cuda" else "")
-    chosen = {name: variants(task)[name] for name in (options.variants or usual).split(",")}
+    names = (options.variants or usual).split(",")
+    if "textbook" not in names or len(names) < 2 or ("captured" in names and task.device != "cuda"):
+        parser.error("--variants: the textbook's and one of ours or more; captured is for a GPU")
+    chosen = {name: variants(task)[name] for name in names}
     where = f"{task.threads} threads, {task.device}"
     print(f"{task.pair} {task.method}, batch {task.batch_size}, {where}, {data or 'made-up images'}")
     print(f"ratio {show(task, race(chosen, options.steps, options.blocks)):.2f}")
