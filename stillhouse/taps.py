@@ -23,7 +23,7 @@ class Tapped(nn.Module):
         anatomy: Where its landmarks are. What the model declares when left out; see `Anatomy.of`.
 
     Attributes:
-        precision: What autocast makes it compute in, whoever asks. None: whatever the one who asks has set.
+        precision: What autocast makes it compute in when it is called. None: whatever the caller has set.
     """
 
     precision: torch.dtype | None = None

@@ -245,3 +245,13 @@ def test_a_network_may_have_a_precision_of_its_own() -> None:
     torch.testing.assert_close(rough.logits, exact.logits, rtol=0.05, atol=0.05)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(_say(_tapped("stage2")).logits, rough.logits)
+
+
+def test_methods_are_built_on_what_it_says_exactly() -> None:
+    net = _tapped("stage2")
+    exact = probe(net, 32)
+    net.precision = torch.bfloat16
+    again = probe(net, 32)
+    assert torch.equal(exact.logits, again.logits)
+    assert torch.equal(exact["stage2"], again["stage2"])
+    assert net.precision == torch.bfloat16
