@@ -24,6 +24,7 @@ MANY = 10_000  # images; fewer are decoded in a second
 BUDGET = 4e9  # bytes on disk for all data sets together; what was not read for longest makes room
 ABANDONED = 3600.0  # seconds, after which what nobody finished writing is removed
 FORMAT = 1  # of the files; to be raised when decoding comes to mean something else
+_UNFIT = (OSError, ValueError, KeyError, TypeError)  # what a folder that is not there, or damaged, can raise
 _TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
 
 Other = TypeVar("Other")
@@ -42,7 +43,7 @@ def keep(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], A
     folder = shelf / f"{asked}-{stamp}"
     try:
         return _open(folder)
-    except Exception:  # there are too many ways in which a file can be damaged
+    except _UNFIT:
         arrays = read()
     if not isinstance(arrays, Arrays) or len(arrays.train_labels) + len(arrays.test_labels) < MANY:
         return arrays
@@ -76,9 +77,8 @@ def _write(folder: Path, arrays: Arrays) -> None:
         words = {f.name: getattr(arrays, f.name) for f in dataclasses.fields(arrays) if f.name not in _TENSORS}
         sums = {"words": _sum_of_words(words)}
         for name in _TENSORS:
-            array = getattr(arrays, name).contiguous().numpy()
-            np.save(growing / f"{name}.npy", array)
-            sums[name] = zlib.crc32(array.data)
+            np.save(file := growing / f"{name}.npy", getattr(arrays, name).contiguous().numpy())
+            sums[name] = _sum_of_file(file)
         (growing / "about.json").write_text(json.dumps({"words": words, "sums": sums}))
         growing.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # damaged, or it would have been taken
@@ -112,13 +112,17 @@ def _open(folder: Path) -> Arrays:
         raise ValueError(f"{folder / 'about.json'} is damaged")
     found: dict[str, Any] = {name: _tuple(value) for name, value in about["words"].items()}
     for name in _TENSORS:
-        array = np.load(folder / f"{name}.npy", mmap_mode="c")
-        if zlib.crc32(array.data) != about["sums"][name]:
-            raise ValueError(f"{folder / name}.npy is damaged")
-        found[name] = torch.from_numpy(array)
+        file = folder / f"{name}.npy"
+        if _sum_of_file(file) != about["sums"][name]:  # before NumPy reads its header
+            raise ValueError(f"{file} is damaged")
+        found[name] = torch.from_numpy(np.load(file, mmap_mode="c"))
     with suppress(OSError):
         os.utime(folder)  # when it was read last
     return Arrays(**found)
+
+
+def _sum_of_file(path: Path) -> int:
+    return zlib.crc32(np.memmap(path, mode="r").data)
 
 
 def _sum_of_words(words: object) -> int:

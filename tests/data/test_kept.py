@@ -81,7 +81,7 @@ def test_a_changed_file_is_read_again_and_what_it_was_is_removed(images: Path) -
     assert same(second, read(images))
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "remove", "about", "format"])
+@pytest.mark.parametrize("harm", ["flip", "cut", "header", "remove", "about", "format"])
 def test_what_is_damaged_is_read_again(images: Path, harm: str) -> None:
     first = read(images)
     (folder,) = shelf(images)
@@ -90,7 +90,13 @@ def test_what_is_damaged_is_read_again(images: Path, harm: str) -> None:
     if harm == "remove":
         file.unlink()
     else:
-        ways = {"flip": content[:-1] + bytes([content[-1] ^ 1]), "cut": content[:-7], "about": b"{", "format": b"[1]"}
+        ways = {
+            "flip": content[:-1] + bytes([content[-1] ^ 1]),
+            "cut": content[:-7],
+            "header": content[:12] + b"((" + content[14:],
+            "about": b"{",
+            "format": b"[1]",
+        }
         file.write_bytes(ways[harm])
     assert same(first, read(images))
     assert same(first, read(images))
