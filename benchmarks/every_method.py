@@ -19,12 +19,13 @@ import torch
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.catalogue import catalogue, parse
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import Data, load
 from stillhouse.data.arrays import Arrays, in_memory
 from stillhouse.data.views import InMemory
 from stillhouse.distillation import Distillation
 from stillhouse.engine import keep_large_blocks
+from stillhouse.lesson import Lesson
 from stillhouse.methods import CE
 from stillhouse.networks import network
 from stillhouse.outputs import Batch, Outputs

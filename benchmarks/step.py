@@ -38,12 +38,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from stillhouse.catalogue import parse
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import Data, load
 from stillhouse.data.arrays import Arrays, in_memory
 from stillhouse.data.views import InMemory
 from stillhouse.distillation import Distillation
 from stillhouse.engine import compile_room, keep_large_blocks
+from stillhouse.lesson import Lesson
 from stillhouse.networks import network
 from stillhouse.outputs import Batch
 from stillhouse.recipe import Recipe

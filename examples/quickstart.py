@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 
 from stillhouse import Distillation, Method, Tapped
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import load
 from stillhouse.display import Display
 from stillhouse.evaluation import evaluate
+from stillhouse.lesson import Lesson
 from stillhouse.methods import AT, CE, KD
 from stillhouse.networks import network
 from stillhouse.recipe import Recipe

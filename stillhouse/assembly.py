@@ -15,9 +15,9 @@ from torch import nn
 from . import catalogue, ranks
 from .anatomy import Anatomy
 from .checkpoints import load_weights
-from .classroom import Lesson
 from .data import Data, Folder, load
 from .distillation import Distillation
+from .lesson import Lesson
 from .method import Method
 from .methods import CE
 from .networks import network, source_files
@@ -52,6 +52,8 @@ class Setting:
             how much is said at the beginning.
         teacher_cache: Keep on disk, below --folder, what the teacher says about each view of each image. This changes
             no result; auto does it where it pays and fits.
+        memory_budget: GB of memory, the GPU's if there is one, that training may take; nine tenths of what is free when
+            left out. Students that do not fit into it together are taught one after another.
         cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
             if that is less.
         sync_batchnorm: With several GPUs (`torchrun -m stillhouse distill ...`), students' BatchNorms see the whole
@@ -68,6 +70,7 @@ class Setting:
     compile: bool = False
     teacher_precision: Literal["float32", "bfloat16"] = "float32"
     teacher_cache: Literal["auto", "on", "off"] = "auto"
+    memory_budget: float | None = None
     cache_budget: float | None = None
     sync_batchnorm: bool = False
 

@@ -13,16 +13,18 @@ from .anatomy import Anatomy
 from .assembly import PRETRAINED, NetworkSource, Setting, lesson_alone, lesson_taught, rehearse
 from .catalogue import Spelled, parse
 from .checkpoints import about_weights, load_weights
-from .classroom import Classroom, Lesson
+from .classroom import Classroom
 from .data import DATASETS, Data
 from .display import Display
 from .engine import compile_room, keep_large_blocks
 from .evaluation import Scores, evaluate, size_of
 from .gate import check_classes, normalisation_note
+from .lesson import Lesson
 from .models import MODELS
 from .recipe import Recipe
 from .recipes import Published, find
 from .report import Line, comparison
+from .seating import rooms
 from .spelling import counted
 from .teachers import Teacher, examine, trained
 from .train import fit
@@ -119,7 +121,11 @@ def _fit(room: Classroom, data: Data, setting: Setting, display: Display, scores
     note = compile_room(room, setting.torch_device().type) if setting.compile else None
     if note:
         display.say(f"note: {note}")
-    fit(room, data, setting.torch_device(), display, scores, setting.shelf)
+    for part in rooms(room, data.info, setting.torch_device(), setting.memory_budget):
+        if len(part.lessons) < len(room.lessons):
+            names = " and ".join(lesson.name for lesson in part.lessons)
+            display.say(f"note: there is too little memory for all students at once; now {names}")
+        fit(part, data, setting.torch_device(), display, scores, setting.shelf)
 
 
 def distill(options: DistillOptions, setting: Setting, recipe: Recipe, data: Data, display: Display) -> None:

@@ -14,7 +14,8 @@ from rich.table import Table
 from .runs import loss_terms
 
 if TYPE_CHECKING:
-    from .classroom import Classroom, Lesson
+    from .classroom import Classroom
+    from .lesson import Lesson
     from .runs import Row
 
 _PLAIN_WIDTH = 160  # of tables in files and pipes

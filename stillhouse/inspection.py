@@ -14,11 +14,11 @@ from rich.table import Table as Printed
 
 from .assembly import NetworkSource, Setting, lesson_taught
 from .checkpoints import load_weights, write_atomically
-from .classroom import Lesson
 from .commands import DistillOptions, teacher_for
 from .data import Data
 from .display import Display
 from .findings import Findings, look
+from .lesson import Lesson
 from .recipe import Recipe
 from .report import listing
 from .runs import read_result, read_rows

@@ -9,11 +9,12 @@ from types import FrameType
 import torch
 
 from . import ranks
-from .classroom import Classroom, Lesson
+from .classroom import Classroom
 from .data import Data
 from .display import Display
 from .evaluation import Scores, evaluate
 from .gate import fingerprint
+from .lesson import Lesson
 from .shelf import Shelf
 from .teacher_cache import TeacherCache
 

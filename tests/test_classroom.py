@@ -1,17 +1,16 @@
 """The laws of a room: who else is in it changes nothing, and the teacher stays as it is."""
 
 import copy
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.distillation import Distillation
 from stillhouse.gate import fingerprint
+from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD, SP, FitNet
 from stillhouse.recipe import Recipe
@@ -139,23 +138,3 @@ def test_students_that_are_ahead_wait_for_the_others(tmp_path: Path) -> None:
     fit(room, quick_data(), "cpu")
     assert_same(weights(whole), weights(first))
     assert room.position is None
-
-
-def test_check_names_the_term_that_is_not_finite(tmp_path: Path) -> None:
-    teacher = teacher_net()
-    one = lesson([CE(), KD(weight=math.inf)], teacher, tmp_path, "kd")
-    with pytest.raises(
-        ArithmeticError, match=r"term KD is no finite number any more, from step 1 of epoch 1 on.*arguments of KD"
-    ):
-        fit(Classroom(teacher, [one]), quick_data(), "cpu")
-    assert not (one.run.folder / "state.pt").exists()
-    assert not one.run.is_done
-
-
-def test_modules_outside_the_phase_are_in_eval_mode(tmp_path: Path) -> None:
-    one = lesson([CE()], None, tmp_path, "ce")
-    one.phases[0] = type(one.phases[0])("part", 1, [one.distillation.student.module("stage1")], [], one.distillation)
-    one.begin()
-    modes = {name: module.training for name, module in one.distillation.student.model.named_children()}
-    assert modes == {"stage1": True, "stage2": False, "dropout": False, "head": False}
-    assert all(isinstance(module, nn.Module) for module in one.distillation.children())

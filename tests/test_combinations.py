@@ -11,9 +11,10 @@ from typing import get_args, get_type_hints
 import pytest
 
 from stillhouse.catalogue import catalogue, parse
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import Data, digits, in_memory
 from stillhouse.distillation import Distillation
+from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.models.resnet import ResNet
 from stillhouse.recipe import Recipe

@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from stillhouse import display as module
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.display import Display, duration
+from stillhouse.lesson import Lesson
 from stillhouse.report import Line, comparison
 from stillhouse.runs import Run
 from stillhouse.tally import Tally

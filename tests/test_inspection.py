@@ -12,8 +12,9 @@ from torch import nn
 from stillhouse import pictures
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import save_weights
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.inspection import InspectOptions, Table, restore
+from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD
 from stillhouse.train import fit

@@ -15,10 +15,11 @@ from torch import nn
 
 from stillhouse import ranks, train
 from stillhouse.__main__ import main
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import Data
 from stillhouse.distillation import Distillation
 from stillhouse.evaluation import evaluate
+from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, CRD, FT, KD, RKD, SP, FitNet
 from stillhouse.recipe import Optimizer, Recipe

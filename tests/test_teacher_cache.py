@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import Data, digits, in_memory
 from stillhouse.distillation import Distillation
+from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.methods import CE, CRD, KD
 from stillhouse.models import zoo

@@ -71,6 +71,7 @@ LAWS = (
     Law("its state_dict is all of its state", learning.keeps_its_state),
     Law("a deep copy does the same, and is apart from it", learning.can_be_copied),
     Law("interrupted and resumed, it ends the same, and the teacher is as before", learning.can_be_interrupted),
+    Law("a step that is taken back leaves no mark", learning.takes_a_step_back),
     Law("what it ships is a classifier", learning.ships_a_classifier),
     Law("what it observes are numbers", learning.observes_numbers),
     Law("all parameters of its constructor have defaults", _has_defaults),

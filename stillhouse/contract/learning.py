@@ -104,6 +104,14 @@ def can_be_interrupted(subject: Subject) -> str:
     return ""
 
 
+def takes_a_step_back(subject: Subject) -> str:
+    marked = subject.trial().rehearse().train()
+    different = _differences(subject.trained().distillation.state_dict(), marked.distillation.state_dict())
+    if different:
+        raise Broken(f"the step leaves its mark on {_some(different)}; keep what a method remembers in buffers")
+    return ""
+
+
 def ships_a_classifier(subject: Subject) -> str:
     model, images = subject.trained().distillation.deploy(), subject.batch().images
     with torch.no_grad(), in_eval_mode(model):

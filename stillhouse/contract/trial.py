@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..catalogue import Spelled
-from ..classroom import Classroom, Lesson
+from ..classroom import Classroom
 from ..distillation import Distillation
+from ..lesson import Lesson
 from ..methods import CE
 from ..outputs import Batch, DataInfo, Outputs
 from ..recipe import Recipe
@@ -23,6 +24,7 @@ from .specimens import BATCH, DATA, PAIRS, Pair, batch
 
 Loss = Callable[[Outputs, Outputs, Batch], Tensor]
 STEPS = 4  # of a short training, in each phase
+RECIPE = Recipe(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
 
 
 class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller to say)
@@ -130,6 +132,15 @@ class Trial:
                 raise Broken(f"the loss is finite, but the gradient of {name} is not")
         return gradients
 
+    def rehearse(self) -> Trial:
+        """A step that is taken back."""
+        lesson = Lesson(self.distillation, RECIPE, Run(Path(), "trial", {}, {}))
+        room = Classroom(self.teacher, [lesson])
+        room.to(torch.device("cpu"))
+        room.rehearse(batch(0, strong_view=self.strong_view), lesson)
+        lesson.rest()
+        return self
+
     def train(self, folder: Path | None = None, relief: Trial | None = None) -> Trial:
         """A few steps of each phase by the real loop's parts. In the middle of each, a new trial takes over, if given.
 
@@ -138,8 +149,7 @@ class Trial:
             relief: What takes over; it is left as it is.
         """
         run = Run(folder or Path(), "trial", {}, {})
-        recipe = Recipe(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
-        trial, lesson = self, Lesson(self.distillation, recipe, run)
+        trial, lesson = self, Lesson(self.distillation, RECIPE, run)
         start = 0
         for phase in self.phases:
             for step in range(STEPS):
@@ -148,7 +158,7 @@ class Trial:
                     run.folder.mkdir(exist_ok=True)
                     lesson.save()
                     trial = copy.deepcopy(relief)
-                    lesson = Lesson(trial.distillation, recipe, run)
+                    lesson = Lesson(trial.distillation, RECIPE, run)
                     lesson.resume()
                 room = Classroom(trial.teacher, [lesson])
                 room.to(torch.device("cpu"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ DATASETS: dict[str, Callable[[Path], Arrays]] = {
     "cifar100": cifar100,
 }
 
-CACHE = Path("~/.cache/stillhouse")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stillhouse"
 
 
 def load(
@@ -62,7 +63,7 @@ def load(
     """
     if not 0 <= validation < 1:
         raise ValueError(f"validation is {validation}; it is the fraction to hold out, at least 0 and below 1.")
-    source = _decoded(str(data), Path(download_to).expanduser(), image_size)
+    source = _decoded(str(data), _at_home(Path(download_to)), image_size)
     if isinstance(source, Arrays):
         return in_memory(
             source,
@@ -87,6 +88,14 @@ def load(
         workers=workers,
         strong_view=strong_view,
     )
+
+
+def _at_home(folder: Path) -> Path:
+    """Where ~/... is; a place among temporary files for a user who has no home, as in some containers."""
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"stillhouse-{os.getuid()}"
 
 
 def _decoded(data: str, download_to: Path, image_size: int | None) -> Arrays | image_folder.Files:

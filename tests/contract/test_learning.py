@@ -30,7 +30,7 @@ class Hint(FeatureMethod):
 def test_nothing_is_wrong_with_good_methods() -> None:
     laws = [value for name, value in vars(learning).items() if getattr(value, "__module__", "") == learning.__name__]
     laws = [law for law in laws if not law.__name__.startswith("_")]
-    assert len(laws) == 8
+    assert len(laws) == 9
     for cls in (Hint, KD, SimKD, CRD):
         assert [law(subject(cls)) for law in laws] == [""] * len(laws), cls
 
@@ -134,6 +134,7 @@ class Growing(Hint):
 def test_state_outside_of_buffers_is_lost() -> None:
     assert "keep what a method remembers in buffers" in sentence(learning.keeps_its_state, Counting)
     assert "keep what a method remembers in buffers" in sentence(learning.can_be_interrupted, Counting)
+    assert sentence(learning.takes_a_step_back, Counting).startswith("the step leaves its mark on ")
     assert sentence(learning.keeps_its_state, Growing).startswith("after some steps it does not fit into a new one: ")
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from stillhouse.__main__ import main
-from stillhouse.classroom import Classroom, Lesson
+from stillhouse.classroom import Classroom
 from stillhouse.data import Data
 from stillhouse.distillation import Distillation
+from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.methods import CE, KD, MLKD
 from stillhouse.recipe import Recipe

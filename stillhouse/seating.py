@@ -1,0 +1,161 @@
+"""How many students share a room: as many as memory allows, which is found out by having each take a step."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from . import ranks
+from .classroom import Classroom
+from .lesson import Lesson
+from .outputs import Batch, DataInfo
+from .streams import stream
+
+SHARE = 0.9  # of the free memory that training may take
+_GB = 1e9
+
+
+def rooms(room: Classroom, data: DataInfo, device: torch.device, budget: float | None = None) -> Iterator[Classroom]:
+    """The students of a room in as few rooms as memory allows; to be taught one room after the other.
+
+    Each student takes a step that is taken back, on made-up images, while the gradients and momentum of those who were
+    seated before stay where they are: the memory in use at its highest is then that of the training to come. It changes
+    nothing but the time, a student being the same in every room.
+
+    Args:
+        room: All students, none of them begun, and their teacher.
+        budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
+            when left out; a student by itself is then seated whatever it takes.
+
+    Raises:
+        ValueError: If a student by itself takes more than the budget that was given.
+    """
+    if budget is not None and not budget > 0:
+        raise ValueError(f"--memory_budget is {budget}; it is in GB, and above 0")
+    waiting = room.lessons
+    while waiting:
+        seated = room.part(waiting[: _seats(room, waiting, data, device, budget)])
+        yield seated
+        waiting = waiting[len(seated.lessons) :]
+        for lesson in seated.lessons if waiting else ():
+            lesson.rest()
+            lesson.distillation.to("cpu")
+
+
+def _seats(
+    room: Classroom, waiting: Sequence[Lesson], data: DataInfo, device: torch.device, budget: float | None
+) -> int:
+    """How many of those who wait, the first ones, fit into a room; at least one."""
+    memory = _GPU(device) if device.type == "cuda" else _Resident()
+    if len(waiting) == 1 and budget is None:
+        return 1
+    if not memory.begin():
+        if budget is not None:
+            raise ValueError("this system does not tell how much memory a process takes; leave out --memory_budget")
+        return len(waiting)
+    limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
+    batch, seats = _made_up(data, device), 0
+    with torch.random.fork_rng():
+        for lesson in waiting:
+            if not _fits(room.part(waiting[: seats + 1]), lesson, batch, memory, limit):
+                break
+            seats += 1
+    for lesson in waiting:
+        lesson.rest()
+    if seats == 0 and budget is not None:
+        took = memory.peak() / _GB
+        raise ValueError(
+            f"{waiting[0].name} takes {took:.2f} GB by itself, and --memory_budget is {budget:g}; raise that, or "
+            "choose a smaller --batch_size"
+        )
+    return max(seats, 1)
+
+
+def _fits(part: Classroom, lesson: Lesson, batch: Batch, memory: _GPU | _Resident, limit: float) -> bool:
+    """Whether the last of these students can join the others, who have rehearsed already."""
+    is_first = len(part.lessons) == 1
+    part.to(batch.images.device)
+    try:
+        for _ in range(3 if part.replays else 1):  # CUDA graphs: warm-up, capture, replay
+            part.rehearse(batch, lesson)
+    except RuntimeError as error:
+        full = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+        if is_first or not full or ranks.count() > 1:
+            raise
+        return False
+    return all(ranks.collect(memory.peak() <= limit))
+
+
+def _made_up(data: DataInfo, device: torch.device) -> Batch:
+    """A batch as large as those to come."""
+    count = min(data.batch_size, len(data.labels))
+    rows = torch.arange(count) * (len(data.labels) // count)
+    images = torch.randn(count, 3, data.image_size, data.image_size, generator=stream(data.seed, "rehearsal"))
+    images = images.to(device, memory_format=torch.channels_last)
+    strong = images if data.strong_view else None
+    return Batch(images, data.labels[rows.to(data.labels.device)].to(device), rows.to(device), strong=strong)
+
+
+class _GPU:
+    """The memory of a GPU that PyTorch has taken for this process."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+
+    def begin(self) -> bool:
+        """Forgets the peak so far; False if there is nothing to be measured."""
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return True
+
+    def used(self) -> int:
+        return torch.cuda.memory_reserved(self.device)
+
+    def peak(self) -> int:
+        return torch.cuda.max_memory_reserved(self.device)
+
+    def free(self) -> int:
+        return torch.cuda.mem_get_info(self.device)[0]
+
+
+class _Resident:
+    """The main memory that this process has in use, as Linux counts it."""
+
+    _PROCESS, _GROUP = Path("/proc/self"), Path("/sys/fs/cgroup")
+
+    def begin(self) -> bool:
+        """Forgets the peak so far; False if there is nothing to be measured."""
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+        if trim is not None:
+            trim(0)
+        try:
+            (self._PROCESS / "clear_refs").write_text("5")
+        except OSError:
+            return False
+        return True
+
+    def used(self) -> int:
+        return _bytes(self._PROCESS / "status", "VmRSS:")
+
+    def peak(self) -> int:
+        return _bytes(self._PROCESS / "status", "VmHWM:")
+
+    def free(self) -> int:
+        free = _bytes(Path("/proc/meminfo"), "MemAvailable:")
+        try:  # what a container may have, and has in use but for copies of files
+            limit, current = (int((self._GROUP / f"memory.{what}").read_text()) for what in ("max", "current"))
+            return min(free, limit - current + _number(self._GROUP / "memory.stat", "inactive_file"))
+        except (OSError, ValueError):  # there is no limit
+            return free
+
+
+def _number(file: Path, name: str) -> int:
+    (found,) = (words.split() for words in file.read_text().splitlines() if words.split()[0] == name)
+    return int(found[1])
+
+
+def _bytes(file: Path, name: str) -> int:
+    return _number(file, name) * 1024

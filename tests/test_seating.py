@@ -1,0 +1,188 @@
+"""Rooms are as large as memory allows, and how large they are changes no student."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stillhouse import seating
+from stillhouse.classroom import Classroom
+from stillhouse.distillation import Distillation
+from stillhouse.gate import fingerprint
+from stillhouse.lesson import Lesson
+from stillhouse.method import Method
+from stillhouse.methods import AT, CE, CRD, FT, KD
+from stillhouse.recipe import Recipe
+from stillhouse.runs import Run
+from stillhouse.seating import rooms
+from stillhouse.taps import Tapped
+from stillhouse.train import fit
+from stillhouse.wrappers import SpotAdaptive
+from tests.quick import quick_data
+from tests.test_classroom import lesson, teacher_net
+
+CPU = torch.device("cpu")
+GB = 1e9
+
+
+class Peaks:
+    """Memory of which so much is in use after each rehearsal."""
+
+    def __init__(self, *peaks: float):
+        self.peaks = iter(peaks)
+
+    def begin(self) -> bool:
+        return True
+
+    def used(self) -> int:
+        return 0
+
+    def free(self) -> int:
+        return int(10 * GB)
+
+    def peak(self) -> int:
+        return int(next(self.peaks) * GB)
+
+
+def seated(room: Classroom, *peaks: float, budget: float | None = None) -> list[list[str]]:
+    """The names in each room, given the memory in use."""
+    memory = Peaks(*peaks)
+    with patch.object(seating, "_Resident", lambda: memory):
+        parts = list(rooms(room, quick_data().info, CPU, budget))
+    return [[one.name for one in part.lessons] for part in parts]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Classroom:
+    teacher = teacher_net()
+    return Classroom(teacher, [lesson([CE(), KD()], teacher, tmp_path, name) for name in "abcd"])
+
+
+def test_a_room_takes_as_many_as_fit(room: Classroom) -> None:
+    assert seated(room, 1, 2, 3, 4) == [["a", "b", "c", "d"]]
+    assert seated(room, 1, 2, 3, 4, budget=4) == [["a", "b", "c", "d"]]
+    assert seated(room, 1, 2, 3, 4, 2, budget=3) == [["a", "b", "c"], ["d"]]
+    assert seated(room, 1, 4, 2, 4, 2, 4, 2, budget=3) == [["a"], ["b"], ["c"], ["d"]]
+    assert seated(room, 7, 9.5, 7, 8, 8.9) == [["a"], ["b", "c", "d"]]  # nine of the ten that are free
+
+
+def test_one_by_himself_is_measured_only_against_a_budget(room: Classroom) -> None:
+    alone = room.part(room.lessons[:1])
+    assert seated(alone) == [["a"]]
+    assert seated(room, 99, 99, 99, 99) == [["a"], ["b"], ["c"], ["d"]]  # the last is not measured
+    with pytest.raises(ValueError, match=r"^a takes 2.50 GB by itself, and --memory_budget is 2; raise that, or"):
+        seated(alone, 2.5, 2.5, budget=2)
+    for budget in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="in GB, and above 0"):
+            seated(room, budget=budget)
+
+
+def test_where_memory_cannot_be_measured_all_are_seated(room: Classroom, tmp_path: Path) -> None:
+    with patch.object(seating._Resident, "_PROCESS", tmp_path / "none"):
+        (whole,) = rooms(room, quick_data().info, CPU)
+        assert whole.lessons == room.lessons
+        with pytest.raises(ValueError, match="leave out --memory_budget"):
+            next(rooms(room, quick_data().info, CPU, 4.0))
+
+
+def test_whom_memory_fails_is_taught_later_and_is_as_before(room: Classroom) -> None:
+    third = room.lessons[2]
+    before = fingerprint(third.distillation)
+    original = Lesson.learn
+
+    def learn(self: Lesson, *what: object) -> None:
+        original(self, *what)  # type: ignore[arg-type] # handed on
+        if self is third and any(one._optimizer for one in room.lessons if one is not third):
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+
+    with patch.object(Lesson, "learn", learn):
+        assert seated(room, 1, 2, 3, 4) == [["a", "b"], ["c", "d"]]
+    assert fingerprint(third.distillation) == before
+
+
+def test_other_errors_are_not_about_memory(room: Classroom) -> None:
+    with patch.object(Lesson, "learn", side_effect=RuntimeError("shapes")), pytest.raises(RuntimeError, match="shapes"):
+        seated(room)
+
+
+def test_students_are_the_same_in_every_seating(tmp_path: Path) -> None:
+    def taught(folder: str, *peaks: float) -> list[bytes]:
+        teacher = teacher_net()
+        methods: tuple[list[Method], ...] = (
+            [CE(), KD()],
+            [CE(), CRD(num_negatives=4, dim=4)],
+            [SpotAdaptive([KD(), AT()]), CE()],
+        )
+        lessons = [
+            lesson(few, teacher, tmp_path / folder, name, dropout=0.5) for name, few in zip("abc", methods, strict=True)
+        ]
+        room, data = Classroom(teacher, lessons), quick_data()
+        if not peaks:
+            fit(room, data, "cpu")
+        else:
+            memory = Peaks(*peaks)
+            with patch.object(seating, "_Resident", lambda: memory):
+                for part in rooms(room, data.info, CPU, budget=3):
+                    fit(part, data, "cpu")
+        return [(one.run.folder / "student.safetensors").read_bytes() for one in lessons]
+
+    unmeasured = taught("unmeasured")
+    assert taught("together", 1, 2, 3) == unmeasured
+    assert taught("apart", 1, 4, 1, 4, 1) == unmeasured
+
+
+def test_the_caller_s_random_numbers_are_left_alone(room: Classroom) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    seated(room, 1, 2, 3, 4)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_what_is_rehearsed_is_distillation_itself(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    one = lesson([FT(warmup_epochs=1), CE()], teacher, tmp_path, "one")
+    before = fingerprint(one.distillation)
+    assert seated(Classroom(teacher, [one]), 1, budget=2) == [["one"]]
+    assert fingerprint(one.distillation) == before
+    assert (one.epoch, one.step, one.phase_at(one.epoch)[0].name) == (0, 0, "FT warm-up")
+
+
+class Wide(nn.Module):
+    """A hundred MB of weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = nn.Conv2d(3, 100, 3, 2, 1)
+        self.wide = nn.Linear(100, 250_000, bias=False)
+        self.head = nn.Linear(250_000, 4, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.wide(self.stage(images).mean((2, 3))).relu())
+        return logits
+
+
+def test_memory_is_measured(tmp_path: Path) -> None:
+    data = quick_data()
+
+    def wide(name: str) -> Lesson:
+        student = Distillation(Tapped(Wide()), None, [CE()], data.info)
+        return Lesson(student, Recipe(epochs=1, batch_size=8), Run(tmp_path, name, {}, {}), name=name)
+
+    memory = seating._Resident()
+    assert memory.begin()
+    room = Classroom(None, [wide("a"), wide("b")])
+    used = memory.used() / GB  # each will take 0.2 more for gradients and momentum, and one at a time 0.1 to step back
+
+    def names(budget: float) -> Iterator[Sequence[str]]:
+        for part in rooms(room, data.info, CPU, budget):
+            yield [one.name for one in part.lessons]
+
+    assert list(names(used + 0.42)) == [["a"], ["b"]]
+    assert list(names(used + 0.65)) == [["a", "b"]]
+    assert all(parameter.grad is None for one in room.lessons for parameter in one.distillation.parameters())
+    with pytest.raises(ValueError, match=r"a takes \d.\d\d GB by itself"):
+        list(names(used))
