@@ -35,29 +35,49 @@ def rooms(room: Classroom, data: DataInfo, device: torch.device, budget: float |
     """
     if budget is not None and not budget > 0:
         raise ValueError(f"--memory_budget is {budget}; it is in GB, and above 0")
-    waiting = room.lessons
-    while waiting:
-        seated = room.part(waiting[: _seats(room, waiting, data, device, budget)])
-        yield seated
-        waiting = waiting[len(seated.lessons) :]
-        for lesson in seated.lessons if waiting else ():
-            lesson.rest()
-            lesson.distillation.to("cpu")
-
-
-def _seats(
-    room: Classroom, waiting: Sequence[Lesson], data: DataInfo, device: torch.device, budget: float | None
-) -> int:
-    """How many of those who wait, the first ones, fit into a room; at least one."""
     memory = _GPU(device) if device.type == "cuda" else _Resident()
-    if len(waiting) == 1 and budget is None:
-        return 1
-    if not memory.begin():
-        if budget is not None:
-            raise ValueError("this system does not tell how much memory a process takes; leave out --memory_budget")
-        return len(waiting)
-    limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
-    batch, seats = _made_up(data, device), 0
+    plan = _plan(room, data, memory, budget)
+    for part in plan:
+        yield part
+        if part is not plan[-1]:
+            _leave(part)
+            memory.begin()
+
+
+def _plan(room: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None) -> list[Classroom]:
+    """All rooms, measured one after the other."""
+    if len(room.lessons) == 1 and budget is None:
+        return [room]
+    plan, waiting, batch = [], room.lessons, _made_up(data, memory.device)
+    while waiting:
+        if not memory.begin():
+            if budget is not None:
+                raise ValueError("this system does not tell how much memory a process takes; leave out --memory_budget")
+            return [room]
+        limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
+        seats = _seats(room, waiting, batch, memory, limit)
+        if seats == 0 and budget is not None:
+            raise ValueError(
+                f"{waiting[0].name}: training takes {memory.peak() / _GB:.2f} GB, alone in the room, and "
+                f"--memory_budget is {budget:g}; raise that, or choose a smaller --batch_size"
+            )
+        plan.append(room.part(waiting[: max(seats, 1)]))
+        waiting = waiting[max(seats, 1) :]
+        if waiting or len(plan) > 1:
+            _leave(room)
+    return plan
+
+
+def _leave(room: Classroom) -> None:
+    """Makes room for others."""
+    for lesson in room.lessons:
+        lesson.rest()
+        lesson.distillation.to("cpu")
+
+
+def _seats(room: Classroom, waiting: Sequence[Lesson], batch: Batch, memory: _GPU | _Resident, limit: float) -> int:
+    """How many of those who wait, the first ones, fit into a room."""
+    seats = 0
     with torch.random.fork_rng():
         for lesson in waiting:
             if not _fits(room.part(waiting[: seats + 1]), lesson, batch, memory, limit):
@@ -65,13 +85,7 @@ def _seats(
             seats += 1
     for lesson in waiting:
         lesson.rest()
-    if seats == 0 and budget is not None:
-        took = memory.peak() / _GB
-        raise ValueError(
-            f"{waiting[0].name} takes {took:.2f} GB by itself, and --memory_budget is {budget:g}; raise that, or "
-            "choose a smaller --batch_size"
-        )
-    return max(seats, 1)
+    return seats
 
 
 def _fits(part: Classroom, lesson: Lesson, batch: Batch, memory: _GPU | _Resident, limit: float) -> bool:
@@ -124,6 +138,7 @@ class _GPU:
 class _Resident:
     """The main memory that this process has in use, as Linux counts it."""
 
+    device = torch.device("cpu")
     _PROCESS, _GROUP = Path("/proc/self"), Path("/sys/fs/cgroup")
 
     def begin(self) -> bool:

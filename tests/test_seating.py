@@ -31,6 +31,8 @@ GB = 1e9
 class Peaks:
     """Memory of which so much is in use after each rehearsal."""
 
+    device = CPU
+
     def __init__(self, *peaks: float):
         self.peaks = iter(peaks)
 
@@ -72,8 +74,10 @@ def test_a_room_takes_as_many_as_fit(room: Classroom) -> None:
 def test_one_by_himself_is_measured_only_against_a_budget(room: Classroom) -> None:
     alone = room.part(room.lessons[:1])
     assert seated(alone) == [["a"]]
-    assert seated(room, 99, 99, 99, 99) == [["a"], ["b"], ["c"], ["d"]]  # the last is not measured
-    with pytest.raises(ValueError, match=r"^a takes 2.50 GB by itself, and --memory_budget is 2; raise that, or"):
+    assert seated(room, 99, 99, 99, 99) == [["a"], ["b"], ["c"], ["d"]]
+    with pytest.raises(
+        ValueError, match=r"^a: training takes 2.50 GB, alone in the room, and --memory_budget is 2; raise that, or"
+    ):
         seated(alone, 2.5, 2.5, budget=2)
     for budget in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="in GB, and above 0"):
@@ -184,5 +188,5 @@ def test_memory_is_measured(tmp_path: Path) -> None:
     assert list(names(used + 0.42)) == [["a"], ["b"]]
     assert list(names(used + 0.65)) == [["a", "b"]]
     assert all(parameter.grad is None for one in room.lessons for parameter in one.distillation.parameters())
-    with pytest.raises(ValueError, match=r"a takes \d.\d\d GB by itself"):
+    with pytest.raises(ValueError, match=r"a: training takes \d.\d\d GB"):
         list(names(used))
