@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,8 @@ class Setting:
             how much is said at the beginning.
         teacher_cache: Keep on disk, below --folder, what the teacher says about each view of each image. This changes
             no result; auto does it where it pays and fits.
-        memory_budget: GB of memory, the GPU's if there is one, that training may take; nine tenths of what is free when
-            left out. Students that do not fit into it together are taught one after another.
+        memory_budget: GB of memory, the GPU's if there is one, that students may take who are taught together; nine
+            tenths of what is free when left out. Those that do not fit are taught one after another.
         cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
             if that is less.
         sync_batchnorm: With several GPUs (`torchrun -m stillhouse distill ...`), students' BatchNorms see the whole
@@ -73,6 +74,10 @@ class Setting:
     memory_budget: float | None = None
     cache_budget: float | None = None
     sync_batchnorm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.memory_budget is not None and not 0 < self.memory_budget < math.inf:
+            raise ValueError(f"--memory_budget must be above 0, in GB, not {self.memory_budget:g}")
 
     def torch_device(self) -> torch.device:
         """Raises ValueError where there is no such device."""

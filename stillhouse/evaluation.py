@@ -10,7 +10,7 @@ from . import ranks
 from .data import Split
 from .modes import in_eval_mode
 
-BATCH_SIZE = 256
+MANY = 256  # images at once, where memory is no matter
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,16 @@ class Scores:
         return 100 * (self.logits.argmax(1) == other.logits.argmax(1)).float().mean().item()
 
 
+def batch_size(in_training: int) -> int:
+    """How many images are evaluated at once: more than are trained on, for there are no gradients to keep."""
+    return max(in_training, min(4 * in_training, MANY))
+
+
 @torch.no_grad()
 def evaluate(model: nn.Module, split: Split, device: torch.device) -> Scores:
     """Asks a network about every image of a split once, in eval mode; the modes are restored afterwards."""
     with in_eval_mode(model):
-        batches = split.batches(device, BATCH_SIZE)
+        batches = split.batches(device, batch_size(split.batch_size))
         said = [(batch.indices, model(batch.images).float(), batch.labels) for batch in batches]
     if ranks.count() > 1:  # each has asked about some of the batches
         parts = ranks.collect([(at.cpu(), logits.cpu(), labels.cpu()) for at, logits, labels in said])

@@ -116,13 +116,17 @@ class Lesson:
 
         It shows how much memory a student takes: what a step needs is freed after it, these two stay until `rest`.
         """
-        untaught = {name: value.clone() for name, value in self.distillation.state_dict().items()}
+        untaught = {name: value.to("cpu", copy=True) for name, value in self.distillation.state_dict().items()}
+        unsaved = {name: buffer for name, buffer in self.distillation.named_buffers() if name not in untaught}
+        values = [buffer.clone() for buffer in unsaved.values()]
         try:
             self.epoch = sum(phase.epochs for phase in self.phases[:-1])  # distillation itself
             self.begin()
             self.learn(replace(batch, epoch=float(self.epoch)), said)
         finally:
             self.distillation.load_state_dict(untaught)
+            for buffer, value in zip(unsaved.values(), values, strict=True):
+                buffer.copy_(value)
             self.epoch, self.step, self.tally = 0, 0, Tally()
 
     def rest(self) -> None:

@@ -68,6 +68,11 @@ def joined(device: torch.device) -> Iterator[None]:
         dist.destroy_process_group()
 
 
+def on_this_machine() -> int:
+    """How many processes share the memory of this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if count() > 1 else 1
+
+
 def share(length: int, of: int | None = None) -> slice:
     """The part of so many rows that a rank looks at; this one if none is named."""
     of = rank() if of is None else of

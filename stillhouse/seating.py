@@ -10,7 +10,9 @@ import torch
 
 from . import ranks
 from .classroom import Classroom
+from .evaluation import batch_size
 from .lesson import Lesson
+from .modes import in_eval_mode
 from .outputs import Batch, DataInfo
 from .streams import stream
 
@@ -21,20 +23,16 @@ _GB = 1e9
 def rooms(room: Classroom, data: DataInfo, device: torch.device, budget: float | None = None) -> Iterator[Classroom]:
     """The students of a room in as few rooms as memory allows; to be taught one room after the other.
 
-    Each student takes a step that is taken back, on made-up images, while the gradients and momentum of those who were
-    seated before stay where they are: the memory in use at its highest is then that of the training to come, to within
-    a tenth, for it fragments. It changes nothing but the time, a student being the same in every room.
+    Each of several students takes a step that is taken back, on made-up images, while the gradients and momentum of
+    those who were seated before stay where they are: the memory in use at its highest is then that of distillation to
+    come, to within a tenth, for it fragments. It changes nothing but the time, a student being the same in every room.
+    One student is seated whatever it takes.
 
     Args:
         room: All students, none of them begun, and their teacher.
         budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
-            when left out; a student by itself is then seated whatever it takes.
-
-    Raises:
-        ValueError: If a student by itself takes more than the budget that was given.
+            when left out.
     """
-    if budget is not None and not budget > 0:
-        raise ValueError(f"--memory_budget is {budget}; it is in GB, and above 0")
     memory = _GPU(device) if device.type == "cuda" else _Resident()
     plan = _plan(room, data, memory, budget)
     for part in plan:
@@ -46,24 +44,15 @@ def rooms(room: Classroom, data: DataInfo, device: torch.device, budget: float |
 
 def _plan(room: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None) -> list[Classroom]:
     """All rooms, measured one after the other."""
-    if len(room.lessons) == 1 and budget is None:
-        return [room]
     plan, waiting, batch = [], room.lessons, _made_up(data, memory.device)
     while waiting:
-        if not memory.begin():
-            if budget is not None:
-                raise ValueError("this system does not tell how much memory a process takes; leave out --memory_budget")
+        if len(room.lessons) == 1 or not memory.begin():  # there is nothing to decide, or nothing to decide by
             return [room]
         limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
-        seats = _seats(room, waiting, batch, memory, limit)
-        if seats == 0 and budget is not None:
-            raise ValueError(
-                f"{waiting[0].name}: training takes {memory.peak() / _GB:.2f} GB, alone in the room, and "
-                f"--memory_budget is {budget:g}; raise that, or choose a smaller --batch_size"
-            )
-        plan.append(room.part(waiting[: max(seats, 1)]))
-        waiting = waiting[max(seats, 1) :]
-        if waiting or len(plan) > 1:
+        seats = max(1, _seats(room, waiting, batch, memory, limit))
+        plan.append(room.part(waiting[:seats]))
+        waiting = waiting[seats:]
+        if len(plan) > 1 or waiting:
             _leave(room)
     return plan
 
@@ -90,17 +79,25 @@ def _seats(room: Classroom, waiting: Sequence[Lesson], batch: Batch, memory: _GP
 
 def _fits(part: Classroom, lesson: Lesson, batch: Batch, memory: _GPU | _Resident, limit: float) -> bool:
     """Whether the last of these students can join the others, who have rehearsed already."""
-    is_first = len(part.lessons) == 1
     part.to(batch.images.device)
     try:
         for _ in range(3 if part.replays else 1):  # CUDA graphs: warm-up, capture, replay
             part.rehearse(batch, lesson)
+        _evaluate(lesson, batch)
     except RuntimeError as error:
         full = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
-        if is_first or not full or ranks.count() > 1:
+        if not full or ranks.count() > 1:  # the others would wait for this one
             raise
         return False
     return all(ranks.collect(memory.peak() <= limit))
+
+
+@torch.no_grad()
+def _evaluate(lesson: Lesson, batch: Batch) -> None:
+    times = batch_size(len(batch.images)) // len(batch.images)
+    model = lesson.model
+    with in_eval_mode(model):
+        model(batch.images.repeat(times, 1, 1, 1))
 
 
 def _made_up(data: DataInfo, device: torch.device) -> Batch:
@@ -139,7 +136,7 @@ class _Resident:
     """The main memory that this process has in use, as Linux counts it."""
 
     device = torch.device("cpu")
-    _PROCESS, _GROUP = Path("/proc/self"), Path("/sys/fs/cgroup")
+    _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
     def begin(self) -> bool:
         """Forgets the peak so far; False if there is nothing to be measured."""
@@ -159,12 +156,21 @@ class _Resident:
         return _bytes(self._PROCESS / "status", "VmHWM:")
 
     def free(self) -> int:
-        free = _bytes(Path("/proc/meminfo"), "MemAvailable:")
-        try:  # what a container may have, and has in use but for copies of files
-            limit, current = (int((self._GROUP / f"memory.{what}").read_text()) for what in ("max", "current"))
-            return min(free, limit - current + _number(self._GROUP / "memory.stat", "inactive_file"))
-        except (OSError, ValueError):  # there is no limit
-            return free
+        """Of the machine, or of the container that has least; this process's share of it."""
+        free = [_bytes(Path("/proc/meminfo"), "MemAvailable:"), *self._free_in_groups()]
+        return min(free) // ranks.on_this_machine()
+
+    def _free_in_groups(self) -> Iterator[int]:
+        try:
+            own = (self._PROCESS / "cgroup").read_text().rpartition("0::")[2].strip().lstrip("/")
+        except OSError:
+            return
+        for group in (self._GROUPS / own, *(self._GROUPS / own).parents):
+            try:  # what it may have in use, and has but for copies of files
+                limit, current = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
+                yield limit - current + _number(group / "memory.stat", "inactive_file")
+            except (OSError, ValueError):  # it has no limit
+                continue
 
 
 def _number(file: Path, name: str) -> int:

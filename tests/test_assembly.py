@@ -1,5 +1,6 @@
 """Putting together what a command asks for: what a run depends on, and what it does not."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_what_a_run_depends_on_names_its_folder(source: NetworkSource, tmp_path:
 
     first = name()
     assert first == name()
-    assert first == name(device="cpu", workers=3, folder=Path("elsewhere"))
+    assert first == name(device="cpu", workers=3, folder=Path("elsewhere"), memory_budget=3.0)
     weights = tmp_path / "weights.safetensors"
     save_weights(source.build(DATA, seed=5), weights, {})
     others = [
@@ -120,3 +121,9 @@ def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) 
     assert Setting().torch_device() == Setting(device="cpu").torch_device() == CPU
     with pytest.raises(ValueError, match="--device cuda: PyTorch finds no GPU here; use --device cpu or auto"):
         Setting(device="cuda").torch_device()
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, math.inf, math.nan])
+def test_a_memory_budget_is_a_number_of_gigabytes(budget: float) -> None:
+    with pytest.raises(ValueError, match="--memory_budget must be above 0, in GB, not"):
+        Setting(memory_budget=budget)

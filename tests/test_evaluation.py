@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stillhouse.evaluation import BATCH_SIZE, Scores, evaluate, size_of
+from stillhouse.evaluation import Scores, batch_size, evaluate, size_of
 from tests.quick import QuickNet, quick_data
 
 CPU = torch.device("cpu")
@@ -48,9 +48,13 @@ def test_every_image_is_asked_about_once_in_order_and_in_eval_mode() -> None:
     assert torch.allclose(scores.logits, expected)
     assert torch.equal(scores.labels, data.test.labels)
     assert model.asked == [(len(data.test), False)]
-    assert len(data.test) < BATCH_SIZE
+    assert len(data.test) < batch_size(data.test.batch_size)
     assert model.training
     assert not scores.logits.requires_grad
+
+
+def test_evaluation_looks_at_more_images_than_training_where_memory_allows() -> None:
+    assert [batch_size(trained) for trained in (1, 8, 64, 100, 512)] == [4, 32, 256, 256, 512]
 
 
 def test_size_counts_parameters_and_multiply_accumulates() -> None:

@@ -119,7 +119,7 @@ def test_batch_norms_hold_the_same_statistics_on_all_ranks(tmp_path: Path) -> No
 def _measure(folder: Path) -> None:
     with ranks.joined(torch.device("cpu")):
         data = quick_data()
-        with patch("stillhouse.evaluation.BATCH_SIZE", 3):  # of 20 images: 7 batches, for 2 ranks
+        with patch("stillhouse.evaluation.batch_size", lambda _: 3):  # of 20 images: 7 batches, for 2 ranks
             scores = evaluate(plain_net(0), data.test, torch.device("cpu"))
         torch.save((scores.logits, scores.labels), folder / f"rank{ranks.rank()}.pt")
 

@@ -63,7 +63,7 @@ def load(
     """
     if not 0 <= validation < 1:
         raise ValueError(f"validation is {validation}; it is the fraction to hold out, at least 0 and below 1.")
-    source = _decoded(str(data), _at_home(Path(download_to)), image_size)
+    source = _decoded(str(data), at_home(Path(download_to)), image_size)
     if isinstance(source, Arrays):
         return in_memory(
             source,
@@ -90,12 +90,14 @@ def load(
     )
 
 
-def _at_home(folder: Path) -> Path:
+def at_home(folder: Path) -> Path:
     """Where ~/... is; a place among temporary files for a user who has no home, as in some containers."""
     try:
         return folder.expanduser()
     except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"stillhouse-{os.getuid()}"
+        own = Path(tempfile.gettempdir()) / f"stillhouse-{os.getuid()}"
+        own.mkdir(mode=0o700, exist_ok=True)
+        return own if own.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp())
 
 
 def _decoded(data: str, download_to: Path, image_size: int | None) -> Arrays | image_folder.Files:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from stillhouse.data import DATASETS, load
+from stillhouse.data import DATASETS, at_home, load
 
 
 def test_misspelt_names_get_the_nearest_and_the_list() -> None:
@@ -50,3 +51,17 @@ def test_options_reach_the_splits() -> None:
 
 def test_the_list_is_written_out() -> None:
     assert list(DATASETS) == ["digits", "fashion_mnist", "cifar10", "cifar100"]
+
+
+def test_a_user_without_a_home_finds_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "expanduser", lambda path: (_ for _ in ()).throw(RuntimeError("no home")))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    own = tmp_path / f"stillhouse-{os.getuid()}"
+    assert at_home(Path("~/.cache")) == own
+    assert own.stat().st_mode & 0o777 == 0o700
+    other = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    own.rename(tmp_path / f"stillhouse-{os.getuid()}")
+    elsewhere = at_home(Path("~/.cache"))  # that one is somebody else's
+    assert elsewhere.is_dir()
+    assert elsewhere != tmp_path / f"stillhouse-{os.getuid()}"
