@@ -15,6 +15,7 @@ from .lesson import Lesson
 from .modes import in_eval_mode
 from .outputs import Batch, DataInfo
 from .streams import stream
+from .train import Stopped, StopSignals
 
 SHARE = 0.9  # of the free memory that training may take
 _GB = 1e9
@@ -32,6 +33,9 @@ def rooms(room: Classroom, data: DataInfo, device: torch.device, budget: float |
         room: All students, none of them begun, and their teacher.
         budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
             when left out.
+
+    Raises:
+        Stopped: If a signal asked for it meanwhile.
     """
     memory = _GPU(device) if device.type == "cuda" else _Resident()
     plan = _plan(room, data, memory, budget)
@@ -67,9 +71,12 @@ def _leave(room: Classroom) -> None:
 def _seats(room: Classroom, waiting: Sequence[Lesson], batch: Batch, memory: _GPU | _Resident, limit: float) -> int:
     """How many of those who wait, the first ones, fit into a room."""
     seats = 0
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), StopSignals() as stop:
         for lesson in waiting:
-            if not _fits(room.part(waiting[: seats + 1]), lesson, batch, memory, limit):
+            fits = _fits(room.part(waiting[: seats + 1]), lesson, batch, memory, limit)
+            if stop.requested:
+                raise Stopped("stopped before the first step; the same command goes on")
+            if not fits:
                 break
             seats += 1
     for lesson in waiting:

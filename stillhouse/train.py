@@ -58,7 +58,7 @@ def fit(
         for lesson in room.lessons:
             stack.enter_context(lesson.run)
         stack.enter_context(torch.random.fork_rng())
-        stop = stack.enter_context(_StopSignals())
+        stop = stack.enter_context(StopSignals())
         stack.enter_context(display)
 
         room.to(device)
@@ -139,14 +139,14 @@ def _finish(lesson: Lesson, data: Data, device: torch.device, cache: TeacherCach
     lesson.run.finish(lesson.model, lesson.about, outcome | lesson.about, lesson.distillation.methods)
 
 
-class _StopSignals(AbstractContextManager["_StopSignals"]):
+class StopSignals(AbstractContextManager["StopSignals"]):
     """Turns the first SIGINT or SIGTERM into a request; a second one interrupts at once."""
 
     def __init__(self) -> None:
         self.requested = False
         self._previous: dict[int, object] = {}
 
-    def __enter__(self) -> "_StopSignals":
+    def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._request)

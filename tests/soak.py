@@ -32,8 +32,6 @@ from safetensors.torch import load_file
 
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import load_state
-from stillhouse.lesson import Lesson
-from stillhouse.outputs import Batch, Outputs
 from stillhouse.recipe import Optimizer
 from tests.quick import quick_net_file
 
@@ -73,7 +71,7 @@ class Fault:
 @contextmanager
 def happening(fault: Fault) -> Iterator[None]:
     """Lets it happen, when its time has come."""
-    left, replace, step, rehearse = [fault.at], os.replace, Optimizer.step, Lesson.rehearse
+    left, replace, step = [fault.at], os.replace, Optimizer.step
 
     def is_up() -> bool:
         left[0] -= 1
@@ -100,15 +98,9 @@ def happening(fault: Fault) -> Iterator[None]:
                 os.kill(os.getpid(), signal.SIGTERM if fault.kind == "terminated" else signal.SIGKILL)
         step(self, terms)
 
-    def uncounted_rehearsal(self: Lesson, batch: Batch, said: Outputs | None) -> None:
-        with patch.object(Optimizer, "step", step):
-            rehearse(self, batch, said)
-
     with ExitStack() as stack:
         if fault.kind in BY_STEP:
             stack.enter_context(patch.object(Optimizer, "step", counted_step))
-            if fault.kind == "terminated":  # before there is something to save this just ends the process
-                stack.enter_context(patch.object(Lesson, "rehearse", uncounted_rehearsal))
         else:
             stack.enter_context(patch("os.replace", counted_replace))
         yield

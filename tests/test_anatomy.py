@@ -243,7 +243,7 @@ def test_what_does_not_return_logits_is_refused() -> None:
     class Pair(TinyNet):
         def forward(self, images: Tensor) -> Tensor:
             logits = super().forward(images)
-            return (logits, images)  # type: ignore[return-value]
+            return (logits, images)  # type: ignore[return-value] # wrong on purpose
 
     with pytest.raises(ValueError, match="Pair returns tuple, not a tensor of logits"):
         Anatomy.of(Pair(), 16)

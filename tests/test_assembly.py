@@ -38,7 +38,7 @@ def teacher(seed: int = 0, name: str = "resnet8") -> Teacher:
 
 def test_what_a_run_depends_on_names_its_folder(source: NetworkSource, tmp_path: Path) -> None:
     def name(source: NetworkSource = source, recipe: Recipe = RECIPE, **setting: object) -> str:
-        complete = replace(Setting(folder=tmp_path), **setting)  # type: ignore[arg-type]
+        complete = replace(Setting(folder=tmp_path), **setting)  # type: ignore[arg-type] # its options by name
         return lesson_alone(source, quick_data(seed=complete.seed), recipe, complete).run.folder.name
 
     first = name()

@@ -106,7 +106,7 @@ def test_methods_inside_methods() -> None:
     assert isinstance(inner, Spelled)
     assert inner.name == "Standardized"
     built = outer.build()
-    assert built.base.base.temperature == 2.0  # type: ignore[union-attr]
+    assert built.base.base.temperature == 2.0  # type: ignore[union-attr] # it is there, or the test fails
     assert list(built.scales) == [1, 2]  # type: ignore[arg-type]
 
 

@@ -38,7 +38,7 @@ class Student:
     @property
     def tally(self) -> Tally:
         tally = Tally()
-        tally.means = lambda: self.losses  # type: ignore[method-assign]
+        tally.means = lambda: self.losses  # type: ignore[method-assign] # a stand-in for the test
         return tally
 
 

@@ -88,4 +88,4 @@ def test_it_goes_on_from_a_saved_state() -> None:
 @pytest.mark.parametrize("setting", [{"nesterov": True}, {"clip_norm": 1.0}])
 def test_what_it_does_not_know_is_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="--optimizer dot knows neither --nesterov nor --clip_norm"):
-        Recipe(optimizer="dot", **setting)  # type: ignore[arg-type]
+        Recipe(optimizer="dot", **setting)  # type: ignore[arg-type] # its options by name

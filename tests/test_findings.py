@@ -57,7 +57,7 @@ def test_the_extremes_of_a_number_come_with_their_images(nets: tuple[QuickNet, T
     found = _look(distillation, teacher).judged
     assert list(found) == ["Ramped.light/mean", "Ramped.light/corner"]
     (batch,) = data.test.batches(CPU, 100)
-    pixels: Tensor = data.test.images  # type: ignore[attr-defined]
+    pixels: Tensor = data.test.images  # type: ignore[attr-defined] # it is there, or the test fails
     means = batch.images.mean((1, 2, 3))
     order = means.argsort()
     outermost = torch.cat([order[:8], order[-8:]])

@@ -92,7 +92,7 @@ def test_warm_up_rises_linearly_to_the_schedule() -> None:
 )
 def test_recipes_that_cannot_train_are_refused(wrong: dict[str, float | str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        Recipe(**wrong)  # type: ignore[arg-type]
+        Recipe(**wrong)  # type: ignore[arg-type] # its options by name
 
 
 @pytest.mark.parametrize("nesterov", [False, True])

@@ -1,5 +1,7 @@
 """Rooms are as large as memory allows, and how large they are changes no student."""
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest.mock import patch
@@ -19,7 +21,7 @@ from stillhouse.recipe import Recipe
 from stillhouse.runs import Run
 from stillhouse.seating import rooms
 from stillhouse.taps import Tapped
-from stillhouse.train import fit
+from stillhouse.train import Stopped, fit
 from stillhouse.wrappers import SpotAdaptive
 from tests.quick import quick_data
 from tests.test_classroom import lesson, teacher_net
@@ -95,6 +97,14 @@ def test_whom_memory_fails_is_taught_later_and_is_as_before(room: Classroom) -> 
     with patch.object(Lesson, "learn", learn):
         assert seated(room, 1, 2, 3, 4) == [["a", "b"], ["c", "d"]]
     assert fingerprint(third.distillation) == before
+
+
+def test_a_signal_in_a_rehearsal_says_how_to_go_on(room: Classroom) -> None:
+    def learn(self: Lesson, *what: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with patch.object(Lesson, "learn", learn), pytest.raises(Stopped, match="the same command goes on"):
+        seated(room, 1, 2, 3, 4)
 
 
 def test_other_errors_are_not_about_memory(room: Classroom) -> None:

@@ -194,7 +194,7 @@ def test_other_reasons_for_having_none(tmp_path: Path) -> None:
         "in 17 epochs 9 % of its answers are needed twice": {"use": "auto", "epochs": 17},
     }.items():
         with pytest.raises(Unfit, match=f"^{why}$"):
-            opened(tmp_path, **arguments)  # type: ignore[arg-type]
+            opened(tmp_path, **arguments)  # type: ignore[arg-type] # its options by name
     assert opened(tmp_path, use="auto", epochs=19)
     assert opened(tmp_path, use="auto", epochs=1)  # there is one already
 

@@ -63,7 +63,7 @@ def test_stopped_by_a_signal_it_saves_and_goes_on_to_the_same_student(tmp_path: 
             if room.lessons[0].epoch * 5 + room.lessons[0].step + 1 == at:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        method.after_step = stop  # type: ignore[method-assign]
+        method.after_step = stop  # type: ignore[method-assign] # a stand-in for the test
         with pytest.raises(train.Stopped, match="the same command goes on"):
             train.fit(room, data, "cpu")
     room, _ = new("stopped")
@@ -98,7 +98,7 @@ def test_a_changed_teacher_fails_the_run(tmp_path: Path) -> None:
         with torch.no_grad():
             teacher.head.weight.view(-1)[0].add_(1e-6)  # type: ignore[operator]
 
-    method.after_step = spoil  # type: ignore[assignment]
+    method.after_step = spoil  # type: ignore[assignment] # a stand-in for the test
     with pytest.raises(RuntimeError, match="teacher's weights or buffers changed"):
         train.fit(Classroom(teacher, [one]), quick_data(), "cpu")
     assert not one.run.is_done

@@ -60,7 +60,7 @@ def test_a_place_that_the_classifier_does_not_read_is_refused() -> None:
 
 def test_a_head_of_several_layers_is_refused() -> None:
     network = tiny()
-    network.fc = nn.Sequential(nn.Linear(12, 8), nn.Linear(8, 5))  # type: ignore[assignment]
+    network.fc = nn.Sequential(nn.Linear(12, 8), nn.Linear(8, 5))  # type: ignore[assignment] # a stand-in for the test
     net = Tapped(network, Anatomy(map="act2", head="fc"))
     net.tap(["embedding"])
     with pytest.raises(ValueError, match=r"\(its head is a Sequential\); choose another place"):

@@ -136,17 +136,17 @@ class Reproduction:
             others = (batch.indices[:, None] + 1 + (7 * j + 3 * b + batch.step) % 63) % 64
             return torch.cat([batch.indices[:, None], others], dim=1)
 
-        method.candidates = candidates  # type: ignore[method-assign]
+        method.candidates = candidates  # type: ignore[method-assign] # a stand-in for the test
 
     def _listen(self) -> None:
         loss_at = self.method.loss_at
 
-        def heard(spot, student, teacher, batch):  # type: ignore[no-untyped-def]
+        def heard(spot, student, teacher, batch):  # type: ignore[no-untyped-def] # as its caller has them
             loss = loss_at(spot, student, teacher, batch)
             self.features.append((loss if batch.on is None else loss * batch.on).mean().item())
             return loss
 
-        self.method.loss_at = heard  # type: ignore[method-assign]
+        self.method.loss_at = heard  # type: ignore[method-assign] # a stand-in for the test
         distil = self.sakd.distil
 
         def distilled(student: Outputs, teacher: Outputs, on: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -154,7 +154,7 @@ class Reproduction:
             self.seen |= {"student": student.logits, "teacher": teacher.logits, **losses}
             return losses
 
-        self.sakd.distil = distilled  # type: ignore[method-assign]
+        self.sakd.distil = distilled  # type: ignore[method-assign] # a stand-in for the test
         if self.sakd.is_routed:
             policy = self.sakd.policy
             policy.noise = lambda scores, batch: _noise(scores, self.golden.noise[batch.step])  # type: ignore
@@ -349,7 +349,7 @@ def test_anti_distils_the_others() -> None:
             seen.append(on)
             return distil(student, teacher, on, batch)
 
-        sakd.distil = spied  # type: ignore[method-assign]
+        sakd.distil = spied  # type: ignore[method-assign] # a stand-in for the test
         lesson.terms()
     assert 0 < seen[0].mean() < 1
     assert torch.equal(seen[0], 1 - seen[1])
@@ -368,7 +368,7 @@ def test_student_learns_nothing_from_the_routes(mode: Mode) -> None:
         parts.update(distil(student, teacher, on, batch))
         return dict(parts)
 
-    sakd.distil = spied  # type: ignore[method-assign]
+    sakd.distil = spied  # type: ignore[method-assign] # a stand-in for the test
     modes = {module: module.training for module in student.modules()}
     total = lesson.terms()["SpotAdaptive"]
     plain(_batch().images)
@@ -418,7 +418,7 @@ def test_one_optimiser_with_groups_is_two_optimisers() -> None:
         losses.append(agent_loss(routed, student, gates, batch))
         return losses[-1]
 
-    two.sakd.agent_loss = spied  # type: ignore[method-assign]
+    two.sakd.agent_loss = spied  # type: ignore[method-assign] # a stand-in for the test
     for step in range(3):
         total = torch.stack([*two.terms(step).values()]).sum()
         gradients = torch.autograd.grad(losses[-1], agent, retain_graph=True)
@@ -452,14 +452,14 @@ def test_shared_and_naive_routing_give_the_same_updates(terms: list[Callable[[],
         return a * t + (1 - a) * s
 
     losses = list[Tensor]()
-    routes.forward = from_the_images  # type: ignore[method-assign]
+    routes.forward = from_the_images  # type: ignore[method-assign] # a stand-in for the test
     agent_loss = naive.sakd.agent_loss
 
     def spied(routed: Tensor, student: Outputs, gates: Tensor, batch: Batch) -> Tensor:
         losses.append(agent_loss(routed, student, gates, batch))
         return losses[-1]
 
-    naive.sakd.agent_loss = spied  # type: ignore[method-assign]
+    naive.sakd.agent_loss = spied  # type: ignore[method-assign] # a stand-in for the test
     optimizer = Optimizer(naive.distillation.phases(1)[-1], Recipe(milestones=()))
     for step in range(2):
         total = torch.stack([*naive.terms(step).values()]).sum()
@@ -535,7 +535,7 @@ def test_random_decides_by_lot() -> None:
         lesson.terms(step)
     latest = lesson.sakd.decisions.latest
     assert 0.15 < latest.double().mean() < 0.35
-    assert len(latest.unique(dim=1).T) == len(lesson.sakd.places)  # type: ignore[no-untyped-call]
+    assert len(latest.unique(dim=1).T) == len(lesson.sakd.places)  # type: ignore[no-untyped-call] # in PyTorch
     again = Lesson.of(SpotAdaptive([KD(), AT()], mode="random", rate=0.25))
     again.terms(4)
     assert torch.equal(latest[32:], again.sakd.decisions.latest[32:])  # a decision depends on the step only
