@@ -91,7 +91,7 @@ def test_a_run_remembers_every_option(source: NetworkSource, tmp_path: Path) -> 
     kept = lesson.run.config
     assert set(kept) >= {"teacher", "student", "methods", "data", "seed", "folder", "epochs", "lr", "milestones"}
     assert kept["folder"] == str(tmp_path)
-    assert [str(method) for method in parse(", ".join(kept["methods"]))] == kept["methods"]  # type: ignore[arg-type]
+    assert [str(method) for method in parse(", ".join(kept["methods"]))] == kept["methods"]  # type: ignore[arg-type] # a list
     assert kept["milestones"] == list(RECIPE.milestones)
 
 

@@ -92,7 +92,7 @@ def test_defaults_are_the_papers_and_numbers_have_one_spelling() -> None:
 def test_arguments_reach_the_method() -> None:
     kd, fitnet = (item.build() for item in parse("KD(0.5, temperature=2), FitNet(at=[('stage1', 'stage2')])"))
     assert [kd.weight, kd.temperature] == [0.5, 2.0]
-    assert [tuple(places) for places in fitnet.at] == [("stage1", "stage2")]  # type: ignore[union-attr]
+    assert [tuple(places) for places in fitnet.at] == [("stage1", "stage2")]  # type: ignore[union-attr] # it has them
 
 
 def test_a_colon_in_quotes_is_a_place_and_no_file() -> None:

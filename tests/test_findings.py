@@ -124,7 +124,7 @@ def test_embeddings_keep_their_labels(nets: tuple[QuickNet, Tapped], images: int
     assert len(embedded.labels) == min(images, 20)
     assert embedded.labels.tolist() != sorted(embedded.labels.tolist())  # drawn by lot
     (batch,) = quick_data().test.batches(CPU, 100)
-    everyone = teacher.model.stage2(teacher.model.stage1(batch.images)).mean((2, 3))  # type: ignore[operator]
+    everyone = teacher.model.stage2(teacher.model.stage1(batch.images)).mean((2, 3))  # type: ignore[operator] # modules
     for vector, label in zip(embedded.teacher, embedded.labels, strict=True):
         nearest = (everyone - vector).norm(dim=1).argmin()
         torch.testing.assert_close(everyone[nearest], vector)

@@ -25,7 +25,7 @@ def in_memory(strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip
     images = torch.randint(256, (23, 16, 16, 3), generator=draw, dtype=torch.uint8)
     labels = torch.arange(23) % 3
     options = {"mean": MEAN, "std": STD, "flip": flip, "strong_view": strong_view}
-    return InMemory(images, labels, batch_size=batch_size, seed=seed, **options)  # type: ignore[arg-type]
+    return InMemory(images, labels, batch_size=batch_size, seed=seed, **options)  # type: ignore[arg-type] # by name
 
 
 @pytest.fixture(params=["in memory", "folder"])

@@ -58,8 +58,8 @@ def test_a_route_changes_at_junctions() -> None:
         x = blocks[1]("layer2")(
             blocks[1]("layer1")(blocks[1]("relu")(blocks[1]("bn1")(blocks[1]("conv1")(BATCH.images))))
         )
-        x = blocks[0]("layer3")(blocks[0]("layer2")(first.to_student(x)))  # type: ignore[operator]
-        x = blocks[1]("fc")(second.to_teacher(x).mean((2, 3)))  # type: ignore[operator]
+        x = blocks[0]("layer3")(blocks[0]("layer2")(first.to_student(x)))  # type: ignore[operator] # modules
+        x = blocks[1]("fc")(second.to_teacher(x).mean((2, 3)))  # type: ignore[operator] # modules
     torch.testing.assert_close(routed.detach(), x, rtol=1e-4, atol=1e-5)
 
 

@@ -67,7 +67,7 @@ def test_both_linear_layers_are_trained_and_take_any_shape() -> None:
 
 @pytest.mark.parametrize("correlation", ["gaussian", "consecutive"])
 def test_a_batch_of_one_gives_no_nan(correlation: str) -> None:
-    method = CC(correlation=correlation)  # type: ignore[arg-type]
+    method = CC(correlation=correlation)  # type: ignore[arg-type] # one of the literals
     student = u((1, 6), 1).requires_grad_()
     loss = method.loss(student, u((1, 6), 2))
     assert abs(loss.item()) < 1e-20
@@ -76,5 +76,5 @@ def test_a_batch_of_one_gives_no_nan(correlation: str) -> None:
 
 @pytest.mark.parametrize("correlation", ["gaussian", "consecutive"])
 def test_samples_that_are_off_do_not_count(correlation: str) -> None:
-    method = CC(correlation=correlation)  # type: ignore[arg-type]
+    method = CC(correlation=correlation)  # type: ignore[arg-type] # one of the literals
     check_rows(method.loss, u((6, 8), 1), u((6, 8), 2))
