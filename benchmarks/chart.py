@@ -11,9 +11,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from stillhouse import pictures
+from stillhouse.analysis import plots
 
-COLORS = {"eager": pictures.THIRD, "compiled": pictures.STUDENT}
+COLORS = {"eager": plots.THIRD, "compiled": plots.STUDENT}
 
 
 def ratios() -> dict[str, dict[str, float]]:
@@ -29,7 +29,7 @@ def ratios() -> dict[str, dict[str, float]]:
 
 def main() -> None:
     bars = ratios()
-    with pictures.style():
+    with plots.style():
         figure = Figure(figsize=(6.5, 0.8 + 0.42 * len(bars)), layout="constrained")
         axes = figure.subplots()
         for offset, (variant, color) in zip((-0.19, 0.19), COLORS.items(), strict=True):
@@ -37,7 +37,7 @@ def main() -> None:
             places = [place + offset for place in range(len(bars))]
             drawn = axes.barh(places, values, 0.36, label=variant, color=color)
             axes.bar_label(drawn, fmt="%.2f", padding=2, fontsize=7.5)
-        axes.axvline(1, color=pictures.FAINT, linewidth=0.8)
+        axes.axvline(1, color=plots.FAINT, linewidth=0.8)
         axes.set_yticks(range(len(bars)), list(bars))
         axes.invert_yaxis()
         axes.set_xlabel("times faster than the textbook's step, on one CPU")

@@ -17,7 +17,7 @@ from side_by_side import Steps, race
 from step import Pictures, Task
 from torch.utils.data import DataLoader
 
-from stillhouse.data.views import InMemory
+from stillhouse.data.in_memory import InMemory
 
 
 def resident() -> float:

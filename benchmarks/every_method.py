@@ -18,22 +18,22 @@ from pathlib import Path
 import torch
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.catalogue import catalogue, parse
-from stillhouse.classroom import Classroom
+from stillhouse.batch import Batch
 from stillhouse.data import Data, load
-from stillhouse.data.arrays import Arrays, in_memory
-from stillhouse.data.views import InMemory
+from stillhouse.data.arrays import Arrays, from_arrays
+from stillhouse.data.in_memory import InMemory
 from stillhouse.distillation import Distillation
-from stillhouse.engine import keep_large_blocks
-from stillhouse.lesson import Lesson
 from stillhouse.methods import CE
-from stillhouse.networks import network
-from stillhouse.outputs import Batch, Outputs
-from stillhouse.recipe import Recipe
-from stillhouse.runs import Run
-from stillhouse.streams import stream
-from stillhouse.tally import Tally
-from stillhouse.taps import Tapped
+from stillhouse.methods.parse import catalogue, parse
+from stillhouse.models.create import network
+from stillhouse.rng import stream
+from stillhouse.taps import Outputs, Tapped
+from stillhouse.training.classroom import Classroom
+from stillhouse.training.compile import keep_large_blocks
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.loss_meter import LossMeter
+from stillhouse.training.run_folder import Run
+from stillhouse.training.student import StudentTrainer
 
 PAIRS = "resnet32x4:resnet8x4,vgg13:MobileNetV2,ResNet50:vgg8,resnet32x4:ShuffleV2,timm:resnet26t:timm:mobilenetv2_035"
 SHORT = {"AB": "AB(warmup_epochs=1)", "FT": "FT(warmup_epochs=1)", "FSP": "FSP(warmup_epochs=1)"}
@@ -51,7 +51,7 @@ def part_of(data: Data, fraction: float, batch_size: int) -> Data:
     labels = data.train.labels[keep], data.test.labels[:1000]
     source = f"{fraction:.0%} of {data.source}"
     arrays = Arrays(data.name, source, train, labels[0], test, labels[1], data.classes, data.mean, data.std)
-    return in_memory(arrays, batch_size=batch_size, seed=0, strong_view=True)
+    return from_arrays(arrays, batch_size=batch_size, seed=0, strong_view=True)
 
 
 def expressions() -> list[str]:
@@ -75,22 +75,26 @@ def endless(data: Data) -> Iterator[Batch]:
 
 def trained_teacher(name: str, data: Data, steps: int, folder: Path) -> Tapped:
     net = Tapped(model := network(name, len(data.classes), 32), Anatomy.of(model, 32))
-    lesson = Lesson(
-        Distillation(net, None, [CE()], data.info), Recipe(epochs=1, lr=0.02), Run(folder, "teacher", {"n": name}, {})
+    trainer = StudentTrainer(
+        Distillation(net, None, [CE()], data.info),
+        TrainConfig(epochs=1, lr=0.02),
+        Run(folder, "teacher", {"n": name}, {}),
     )
-    room = Classroom(None, [lesson])
+    room = Classroom(None, [trainer])
     room.to(torch.device("cpu"))
-    lesson.begin()
+    trainer.begin()
     for _, batch in zip(range(steps), endless(data), strict=False):
-        lesson.learn(batch, None)
+        trainer.train_step(batch, None)
     return net
 
 
-def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: Path) -> Lesson:
+def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: Path) -> StudentTrainer:
     model = network(student, len(data.classes), 32)
     built = [method.build() for method in parse(methods)]
     distillation = Distillation(Tapped(model, Anatomy.of(model, 32)), teacher, built, data.info)
-    return Lesson(distillation, Recipe(epochs=10, lr=0.01), Run(folder, methods, {"m": methods}, {}), name=methods)
+    return StudentTrainer(
+        distillation, TrainConfig(epochs=10, lr=0.01), Run(folder, methods, {"m": methods}, {}), name=methods
+    )
 
 
 def measure(
@@ -107,52 +111,54 @@ def measure(
 def _in_a_room(
     pair: str, student: str, teacher: Tapped, data: Data, steps: int, chosen: Sequence[str], folder: Path
 ) -> Iterator[dict[str, object]]:
-    lessons: list[Lesson] = []
+    trainers: list[StudentTrainer] = []
     for expression in chosen:
         methods = "CE" if expression == "CE" else f"CE, {expression.strip()}"
         try:
-            lessons.append(lesson_for(methods, student, teacher, data, folder))
+            trainers.append(lesson_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
             yield {"pair": pair, "method": methods, "refused": str(refusal)}
-    tallies: dict[str, list[Tally]] = {lesson.name: [] for lesson in lessons}
-    spent: dict[str, list[float]] = {lesson.name: [] for lesson in lessons}
+    tallies: dict[str, list[LossMeter]] = {trainer.name: [] for trainer in trainers}
+    spent: dict[str, list[float]] = {trainer.name: [] for trainer in trainers}
     failed: dict[str, str] = {}
-    for lesson in lessons:
-        lesson.learn = _timed(lesson, spent[lesson.name], failed)  # type: ignore[method-assign]
-    room = Classroom(teacher, lessons)
+    for trainer in trainers:
+        trainer.train_step = _timed(trainer, spent[trainer.name], failed)  # type: ignore[method-assign]
+    room = Classroom(teacher, trainers)
     room.to(torch.device("cpu"))
     for step, batch in zip(range(steps), endless(data), strict=False):
-        for lesson in lessons:
-            if step == WARMUP_STEPS and len(lesson.phases) > 1:  # on to distillation
-                lesson.epoch = sum(phase.epochs for phase in lesson.phases[:-1])
+        for trainer in trainers:
+            if step == WARMUP_STEPS and len(trainer.phases) > 1:  # on to distillation
+                trainer.epoch = sum(phase.epochs for phase in trainer.phases[:-1])
             if step in (WARMUP_STEPS, max(steps - LAST, 0)):
-                tallies[lesson.name].append(lesson.tally)
-                lesson.tally = Tally()
-            lesson.begin()
-        room.teach(batch, [lesson for lesson in lessons if lesson.name not in failed])
-    for lesson in lessons:
-        row: dict[str, object] = {"pair": pair, "method": lesson.name, "steps": len(spent[lesson.name])}
-        losses = lesson.tally.means()
+                tallies[trainer.name].append(trainer.meter)
+                trainer.meter = LossMeter()
+            trainer.begin()
+        room.train_step(batch, [trainer for trainer in trainers if trainer.name not in failed])
+    for trainer in trainers:
+        row: dict[str, object] = {"pair": pair, "method": trainer.name, "steps": len(spent[trainer.name])}
+        losses = trainer.meter.means()
         row |= {
             "loss": round(sum(losses.values()), 4) if losses else "",
             "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items()),
         }
-        row["seconds_per_step"] = round(sorted(spent[lesson.name])[len(spent[lesson.name]) // 2], 4)
-        spoilt = [found for tally in (*tallies[lesson.name], lesson.tally) if (found := tally.spoilt())]
-        if lesson.name not in failed and spoilt:
-            failed[lesson.name] = f"{spoilt[0][0]} is not finite"
-        yield row | {"failed": failed.get(lesson.name, "")}
+        row["seconds_per_step"] = round(sorted(spent[trainer.name])[len(spent[trainer.name]) // 2], 4)
+        spoilt = [found for meter in (*tallies[trainer.name], trainer.meter) if (found := meter.spoilt())]
+        if trainer.name not in failed and spoilt:
+            failed[trainer.name] = f"{spoilt[0][0]} is not finite"
+        yield row | {"failed": failed.get(trainer.name, "")}
 
 
-def _timed(lesson: Lesson, spent: list[float], failed: dict[str, str]) -> Callable[[Batch, Outputs | None], None]:
-    learn = lesson.learn
+def _timed(
+    trainer: StudentTrainer, spent: list[float], failed: dict[str, str]
+) -> Callable[[Batch, Outputs | None], None]:
+    train_step = trainer.train_step
 
-    def timed(batch: Batch, said: Outputs | None) -> None:
+    def timed(batch: Batch, outputs: Outputs | None) -> None:
         began = time.perf_counter()
         try:
-            learn(batch, said)
+            train_step(batch, outputs)
         except (RuntimeError, ArithmeticError, ValueError) as failure:
-            failed[lesson.name] = f"{type(failure).__name__}: {failure}"
+            failed[trainer.name] = f"{type(failure).__name__}: {failure}"
         spent.append(time.perf_counter() - began)
 
     return timed

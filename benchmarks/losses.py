@@ -33,12 +33,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.method import Method
 from stillhouse.methods import AT, CC, CRD, DSPP, FSP, KD, NST, PKT, RKD, SP, VID, SemCKD
-from stillhouse.networks import network
-from stillhouse.outputs import Batch, DataInfo, Outputs
-from stillhouse.streams import seeded, stream
-from stillhouse.taps import Tapped
+from stillhouse.models.create import network
+from stillhouse.rng import seeded, stream
+from stillhouse.taps import Outputs, Tapped
 
 CLASSES, IMAGES, SIZE = 100, 50_000, 32
 SHAPES = {"stem": (32, 32, 32), "stage1": (64, 32, 32), "stage2": (128, 16, 16), "stage3": (256, 8, 8)}

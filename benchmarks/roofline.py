@@ -22,8 +22,8 @@ from step import Task, ours
 from torch.nn.functional import conv2d
 from torch.profiler import profile
 
-from stillhouse.engine import keep_large_blocks
-from stillhouse.evaluation import size_of
+from stillhouse.training.compile import keep_large_blocks
+from stillhouse.training.evaluation import size_of
 
 PAIRS = (
     *("resnet56:resnet20", "resnet32x4:resnet8x4", "wrn_40_2:wrn_16_2", "vgg13:vgg8", "ResNet50:MobileNetV2"),

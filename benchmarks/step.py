@@ -37,19 +37,19 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from stillhouse.catalogue import parse
-from stillhouse.classroom import Classroom
+from stillhouse.batch import Batch
 from stillhouse.data import Data, load
-from stillhouse.data.arrays import Arrays, in_memory
-from stillhouse.data.views import InMemory
+from stillhouse.data.arrays import Arrays, from_arrays
+from stillhouse.data.in_memory import InMemory
 from stillhouse.distillation import Distillation
-from stillhouse.engine import compile_room, keep_large_blocks
-from stillhouse.lesson import Lesson
-from stillhouse.networks import network
-from stillhouse.outputs import Batch
-from stillhouse.recipe import Recipe
-from stillhouse.runs import Run
+from stillhouse.methods.parse import parse
+from stillhouse.models.create import network
 from stillhouse.taps import Tapped, probe
+from stillhouse.training.classroom import Classroom
+from stillhouse.training.compile import compile_room, keep_large_blocks
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.run_folder import Run
+from stillhouse.training.student import StudentTrainer
 
 CLASSES, SIZE, NEGATIVES = 100, 32, 16384
 METHODS = {"KD": "CE(weight=0.1), KD(weight=0.9)"}  # the others beside CE, with their own weights
@@ -79,7 +79,7 @@ class Task:
         labels = torch.arange(50_000) % CLASSES
         names = tuple(str(i) for i in range(CLASSES))
         arrays = Arrays("made up", "noise", images, labels, images[:1000], labels[:1000], names)
-        return in_memory(arrays, batch_size=self.batch_size, seed=0)
+        return from_arrays(arrays, batch_size=self.batch_size, seed=0)
 
 
 def a_room(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> tuple[Classroom, Data]:
@@ -87,27 +87,27 @@ def a_room(task: Task, compiled: bool, graphs: bool = False, students: int = 1) 
     torch.set_num_threads(task.threads)
     keep_large_blocks()
     data, (teacher, student) = task.load(), task.networks()
-    folder, lessons = Path(tempfile.mkdtemp()), []
+    folder, trainers = Path(tempfile.mkdtemp()), []
     for number in range(students):
-        methods = [spelled.build() for spelled in parse(METHODS.get(task.method, f"CE, {task.method}"))]
+        methods = [method_specs.build() for method_specs in parse(METHODS.get(task.method, f"CE, {task.method}"))]
         distillation = Distillation(copy.deepcopy(student), teacher, methods, data.info)
-        lessons.append(Lesson(distillation, Recipe(), Run(folder, f"student {number}", {}, {})))
-        lessons[-1].epoch = sum(phase.epochs for phase in lessons[-1].phases[:-1])  # distillation itself
-    room = Classroom(teacher, lessons)
+        trainers.append(StudentTrainer(distillation, TrainConfig(), Run(folder, f"student {number}", {}, {})))
+        trainers[-1].epoch = sum(phase.epochs for phase in trainers[-1].phases[:-1])  # distillation itself
+    room = Classroom(teacher, trainers)
     note = compile_room(room, task.device, graphs) if compiled else None
     if note:
         raise SystemExit(note)
     room.to(torch.device(task.device))
-    for lesson in lessons:
-        lesson.begin()
+    for trainer in trainers:
+        trainer.begin()
     return room, data
 
 
 def taught(room: Classroom, batches: Iterator[Batch]) -> Steps:
     def steps(many: int) -> None:
         for _ in range(many):
-            room.teach(next(batches), room.lessons)
-        room.lessons[-1].check()  # waits for the device
+            room.train_step(next(batches), room.trainers)
+        room.trainers[-1].check()  # waits for the device
 
     return steps
 
@@ -195,10 +195,10 @@ def by_the_book(task: Task) -> Steps:
             images, labels, indices, candidates = (values.to(task.device) for values in next(batches))
             with torch.no_grad():
                 hints = teacher(images)
-            said = student(images)
+            outputs = student(images)
             share = 0.1 if task.method == "KD" else 1.0
-            total = share * F.cross_entropy(said.logits, labels) + loss(said, hints, indices, candidates)
-            right = said.logits.topk(5, 1).indices == labels[:, None]
+            total = share * F.cross_entropy(outputs.logits, labels) + loss(outputs, hints, indices, candidates)
+            right = outputs.logits.topk(5, 1).indices == labels[:, None]
             meters.extend((total.item(), right[:, :1].float().mean().item(), right.float().sum(1).mean().item()))
             optimizer.zero_grad()
             total.backward()

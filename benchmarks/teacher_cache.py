@@ -23,18 +23,18 @@ from side_by_side import BUSY, Steps, race
 from step import Task, a_room, by_the_book, ours, taught
 
 from stillhouse.data import Data
-from stillhouse.shelf import Shelf
-from stillhouse.streams import stream
-from stillhouse.teacher_cache import AHEAD, TeacherCache
+from stillhouse.rng import stream
+from stillhouse.training.cache_store import CacheStore
+from stillhouse.training.teacher_cache import AHEAD, TeacherCache
 
 
 def cached(task: Task, share: float, compiled: bool, steps: int, folder: Path) -> Steps:
     """A room of one, whose cache knows a share of what it will be asked in so many steps."""
     room, data = a_room(task, compiled)
-    room.keep(Shelf(folder / f"{share}", "on", budget=20.0), data)
+    room.keep(CacheStore(folder / f"{share}", "on", budget=20.0), data)
     assert room.cache is not None
     write_down(room.cache, data, share, task.device, steps)
-    return taught(room, islice(room.foresee(data.train.epoch(0, task.device)), steps))
+    return taught(room, islice(room.prefetch(data.train.epoch(0, task.device)), steps))
 
 
 @torch.no_grad()
@@ -44,8 +44,8 @@ def write_down(cache: TeacherCache, data: Data, share: float, device: str, steps
         rows = (batch.indices * cache.views + batch.views).cpu().numpy()
         rows = rows[(torch.rand(len(rows), generator=stream(0, "known", batch.step)) < share).numpy()]
         if len(rows):
-            said = cache.ask(rows)
-            cache.write(rows, {tap: said[tap][: len(rows)] for tap in cache.tables})
+            outputs = cache.ask(rows)
+            cache.write(rows, {tap: outputs[tap][: len(rows)] for tap in cache.tables})
 
 
 def main() -> None:

@@ -14,14 +14,14 @@ from torch import nn
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from stillhouse.catalogue import Spelled, catalogue, parse  # noqa: E402
+from stillhouse.batch import DataInfo  # noqa: E402
 from stillhouse.contract import Citation  # noqa: E402
 from stillhouse.contract.specimens import DATA, PAIRS  # noqa: E402
 from stillhouse.contract.trial import Trial  # noqa: E402
 from stillhouse.distillation import Distillation  # noqa: E402
 from stillhouse.method import Method, Spot  # noqa: E402
+from stillhouse.methods.parse import MethodSpec, catalogue, parse  # noqa: E402
 from stillhouse.models import zoo  # noqa: E402
-from stillhouse.outputs import DataInfo  # noqa: E402
 from stillhouse.taps import Tapped  # noqa: E402
 from tests.test_trajectories import ROWS  # noqa: E402
 
@@ -64,14 +64,14 @@ equation is all it was compared with.
 def text() -> str:
     """What methods.md shall hold."""
     torch.set_num_threads(1)  # the networks are small
-    spelled = {name: parse(name + _inside(cls))[0] for name, cls in catalogue().items()}
+    method_specs = {name: parse(name + _inside(cls))[0] for name, cls in catalogue().items()}
     teacher = Tapped(zoo("resnet32x4", 100))
     rows = {}
     for name, cls in catalogue().items():
-        method = spelled[name].build()
+        method = method_specs[name].build()
         distillation = Distillation(zoo("resnet8x4", 100), teacher, [method], CIFAR100)
         rows[name] = [f"`{name}`", *_paper(cls), _reads(method), *_sizes(distillation, method)]
-        rows[name] += [_networks(spelled[name]), "" if _inside(cls) else f"{method.weight:g}"]
+        rows[name] += [_networks(method_specs[name]), "" if _inside(cls) else f"{method.weight:g}"]
     heads = ["method", "paper", "year", "reads", "extra parameters", "remembered", "networks", "weight"]
     methods = [rows[name] for name, cls in catalogue().items() if not _inside(cls)]
     wrappers = [rows[name][:-1] for name, cls in catalogue().items() if _inside(cls)]
@@ -120,12 +120,12 @@ def _sizes(distillation: Distillation, method: Method) -> tuple[str, str]:
     return f"{sum(trained.values()):,}", f"{kept:,}"
 
 
-def _networks(spelled: Spelled) -> str:
+def _networks(method_specs: MethodSpec) -> str:
     """Which of the pairs of `stillhouse check` it takes."""
     taken = []
     for pair in PAIRS:
         try:
-            Trial(spelled, pair, replace(DATA, strong_view=True))
+            Trial(method_specs, pair, replace(DATA, strong_view=True))
         except ValueError:
             continue
         taken.append(pair.name)

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stillhouse import FeatureMethod
-from stillhouse.layers.pooling import pool_to_smaller
 from stillhouse.method import Places, needs_maps
+from stillhouse.methods.layers.pooling import pool_to_smaller
 
 
 class Directions(FeatureMethod):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .anatomy import Anatomy as Anatomy
+    from .batch import Batch as Batch, DataInfo as DataInfo
     from .distillation import Distillation as Distillation
     from .method import (
         FeatureMethod as FeatureMethod,
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
         SpotMethod as SpotMethod,
         Warmup as Warmup,
     )
-    from .outputs import Batch as Batch, DataInfo as DataInfo, Outputs as Outputs
-    from .taps import Tapped as Tapped
+    from .taps import Outputs as Outputs, Tapped as Tapped
 else:  # PyTorch takes seconds to import: a name brings its module when it is asked for, and `stillhouse --help` is fast
     _PUBLIC = {
         "anatomy": ("Anatomy",),

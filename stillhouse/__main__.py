@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"stillhouse: there is no command {arguments[0]!r}.{hint} See stillhouse --help\n")
         return 2
     try:
-        from .cli import run
+        from .cli.parser import run
     except KeyboardInterrupt:  # importing PyTorch takes seconds
         sys.stderr.write("stillhouse: interrupted before it began\n")
         return 2

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from .anatomy import Anatomy
+from .batch import Batch, DataInfo
 from .method import Group, Method, Phase, Warmup
-from .outputs import Batch, DataInfo, Outputs
-from .streams import seeded
-from .taps import Tapped, probe
+from .rng import seeded
+from .taps import Outputs, Tapped, probe
 
 
 class Distillation(nn.Module):
@@ -55,19 +55,19 @@ class Distillation(nn.Module):
                 method.spots = method.choose_spots(self.student.anatomy, teacher.anatomy)
                 self.student.tap(spot.student for spot in method.spots)
                 teacher.tap(spot.teacher for spot in method.spots)
-        said = probe(self.student, data.image_size), probe(teacher, data.image_size)
-        if said[0].logits.shape[1:] != (data.num_classes,):
+        outputs = probe(self.student, data.image_size), probe(teacher, data.image_size)
+        if outputs[0].logits.shape[1:] != (data.num_classes,):
             raise ValueError(
                 f"the network to train, {type(self.student.model).__name__}, answers with "
-                f"{tuple(said[0].logits.shape[1:])} numbers for each image, and the data have {data.num_classes} "
+                f"{tuple(outputs[0].logits.shape[1:])} numbers for each image, and the data have {data.num_classes} "
                 f"classes; build it for them, best with an argument num_classes"
             )
         self.warmups: list[tuple[str, Warmup]] = []
         for name, method in self.named_methods():
             with _Blaming(name), seeded(data.seed, f"init {name}"):
-                method.build(*said, data)
+                method.build(*outputs, data)
                 self.warmups += [(name, warmup) for warmup in method.warmups(self.student, teacher)]
-        like = said[0].logits
+        like = outputs[0].logits
         self.methods.to(like.device, like.dtype)
 
     def named_methods(self) -> Iterator[tuple[str, Method]]:
@@ -84,7 +84,7 @@ class Distillation(nn.Module):
         """Weighted scalar terms by method name; the loss is their sum."""
         if not self.needs_strong_view:  # BatchNorms shall learn from what the losses are about, and from nothing else
             batch = replace(batch, strong=None)
-        student = self.student.see(batch)  # under the caller's autocast, if any
+        student = self.student.forward_batch(batch)  # under the caller's autocast, if any
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {
@@ -141,7 +141,7 @@ class _WarmupTerms:
         self.distillation, self.name, self.warmup = distillation, name, warmup
 
     def __call__(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
-        student = self.distillation.student.see(replace(batch, strong=None))
+        student = self.distillation.student.forward_batch(replace(batch, strong=None))
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
             return {self.name: _mean(self.name, self.warmup.loss(student, teacher, batch))}

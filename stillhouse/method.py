@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from .anatomy import Anatomy
-from .outputs import Batch, DataInfo, Outputs
-from .taps import Tapped
+from .batch import Batch, DataInfo
+from .taps import Outputs, Tapped
 
 Places = str | Sequence[tuple[str, str]]  # "stages", one name for both networks, or (student, teacher) names
 
@@ -131,8 +131,8 @@ class SpotMethod(Method):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """The part of the loss that one spot contributes: (N,) or ().
 
-        A loss of () is about the samples that `batch.on` names, as if the batch held no others; one of (N,) is masked
-        by whoever asks.
+        A loss of () is about the samples that `batch.active` names, as if the batch held no others; one of (N,) is
+        masked by whoever asks.
         """
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -202,9 +202,9 @@ class FeatureMethod(SpotMethod):
         s = self.connectors[self.spots.index(spot)](student[spot.student])
         t = teacher[spot.teacher]
         loss = self.loss(s, t)
-        if loss.ndim or batch.on is None:
+        if loss.ndim or batch.active is None:
             return loss
-        keep = batch.on.nonzero().squeeze(1)  # stops the device, so ours are RelationalMethods instead
+        keep = batch.active.nonzero().squeeze(1)  # stops the device, so ours are RelationalMethods instead
         return self.loss(s[keep], t[keep]) if len(keep) > 1 else 0 * loss
 
 
@@ -212,12 +212,12 @@ class RelationalMethod(FeatureMethod):
     """A feature method that compares samples with each other, so that who takes part matters to everyone's loss."""
 
     @abstractmethod
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """Features at one spot and (N,) zeros and ones -> (), as if the batch held only the samples that are on."""
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         connector = self.connectors[self.spots.index(spot)]
-        return self.loss(connector(student[spot.student]), teacher[spot.teacher], batch.on)
+        return self.loss(connector(student[spot.student]), teacher[spot.teacher], batch.active)
 
 
 def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:

@@ -1,18 +1,40 @@
 """Reading a network at named places through forward hooks; the network's own code is not touched."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from . import ranks
+from . import distributed
 from .anatomy import Anatomy
+from .batch import Batch
 from .modes import in_eval_mode
-from .outputs import Batch, Outputs
-from .streams import stream
+from .rng import stream
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one network said about one batch."""
+
+    logits: Tensor  # (N, C)
+    tapped: Mapping[str, Tensor]  # tap name -> (N, ...)
+    net: Tapped  # the network that said it
+    precision: torch.dtype | None = None  # what autocast made it compute in; None: nothing did
+    strong: Outputs | None = None  # what it said about the strong view of the same images, if the batch has one
+
+    def __getitem__(self, tap: str) -> Tensor:
+        return self.logits if tap == "logits" else self.tapped[tap]
+
+    def rows(self, keep: Tensor) -> Outputs:
+        """The same outputs for some of the samples; `keep` is a mask or indices over N."""
+        tapped = {tap: value[keep] for tap, value in self.tapped.items()}
+        strong = None if self.strong is None else self.strong.rows(keep)
+        return replace(self, logits=self.logits[keep], tapped=tapped, strong=strong)
 
 
 class Tapped(nn.Module):
@@ -86,21 +108,21 @@ class Tapped(nn.Module):
             value = value.clone()  # it is about to be overwritten
         self._record(name, module, args, value)
 
-    def see(self, batch: Batch) -> Outputs:
+    def forward_batch(self, batch: Batch) -> Outputs:
         """What the network says about a batch, and about its strong view if it has one."""
         outputs = self._shared(batch.images)
         return outputs if batch.strong is None else replace(outputs, strong=self._shared(batch.strong))
 
     def _shared(self, images: Tensor) -> Outputs:
         """As `forward`, where each rank looks at its share of the images only."""
-        if ranks.count() == 1:
+        if distributed.world_size() == 1:
             alone: Outputs = self(images)
             return alone
-        said: Outputs = self(images[ranks.share(len(images))])
+        outputs: Outputs = self(images[distributed.my_slice(len(images))])
         if self.training:  # BatchNorms have seen a share of the batch each
-            ranks.average(buffer for buffer in self.buffers() if buffer.is_floating_point())
-        tapped = {name: ranks.gather(value, len(images)) for name, value in said.tapped.items()}
-        return replace(said, logits=ranks.gather(said.logits, len(images)), tapped=tapped)
+            distributed.average(buffer for buffer in self.buffers() if buffer.is_floating_point())
+        tapped = {name: distributed.gather(value, len(images)) for name, value in outputs.tapped.items()}
+        return replace(outputs, logits=distributed.gather(outputs.logits, len(images)), tapped=tapped)
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """In which `precision` is what is computed in."""

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.outputs import Batch, DataInfo, Outputs
-from stillhouse.taps import Tapped
+from stillhouse.batch import Batch, DataInfo
+from stillhouse.taps import Outputs, Tapped
 
 DATA = DataInfo(num_classes=10, image_size=32, labels=torch.arange(10))
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.data import Arrays, Data, in_memory
+from stillhouse.data import Arrays, Data, from_arrays
 
 
 class QuickNet(nn.Module):
@@ -40,7 +40,7 @@ def quick_data(batch_size: int = 8, seed: int = 0, images: int = 40, validation:
     pixels = pixels.to(torch.uint8)
     held_out = pixels[:20].clone(), labels[:20].clone()
     arrays = Arrays("quick", "noise", pixels, labels, *held_out, tuple("abcd"), flip=False)
-    return in_memory(arrays, batch_size=batch_size, seed=seed, validation=validation)
+    return from_arrays(arrays, batch_size=batch_size, seed=seed, validation=validation)
 
 
 def quick_net_file(folder: Path) -> str:

@@ -32,11 +32,11 @@ from safetensors.torch import load_file
 
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import load_state
-from stillhouse.recipe import Optimizer
+from stillhouse.training.optimizer import Optimizer
 from tests.quick import quick_net_file
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["stillhouse.cli", "sklearn.datasets", "stillhouse.data.folder"])
+FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets", "stillhouse.data.on_disk"])
 
 Kind = Literal["killed", "killed writing", "terminated", "disk full", "read-only", "out of memory", "worker dead"]
 BY_STEP: tuple[Kind, ...] = ("killed", "terminated", "out of memory", "worker dead")
@@ -106,12 +106,12 @@ def happening(fault: Fault) -> Iterator[None]:
         yield
 
 
-def _run(words: Sequence[str], fault: Fault | None, said: Path) -> None:
+def _run(words: Sequence[str], fault: Fault | None, outputs: Path) -> None:
     os.environ["PYTHONWARNINGS"] = "ignore"
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # for the workers, as it is where nobody forked before
     with ExitStack() as stack:
-        file = stack.enter_context(said.open("w"))
+        file = stack.enter_context(outputs.open("w"))
         stack.enter_context(redirect_stdout(file))
         stack.enter_context(redirect_stderr(file))
         if fault is not None:
@@ -120,9 +120,9 @@ def _run(words: Sequence[str], fault: Fault | None, said: Path) -> None:
     os._exit(code)
 
 
-def in_a_process(words: Sequence[str], said: Path, fault: Fault | None = None) -> int:
+def in_a_process(words: Sequence[str], outputs: Path, fault: Fault | None = None) -> int:
     """The exit code of a command in a process of its own, to which a fault happens; negative if a signal ended it."""
-    process = FORKS.Process(target=_run, args=(list(words), fault, said))
+    process = FORKS.Process(target=_run, args=(list(words), fault, outputs))
     process.start()
     process.join()
     assert process.exitcode is not None
@@ -192,8 +192,8 @@ class Soak:
     writes: int = 6
 
     def __post_init__(self) -> None:
-        self.said = self.root / "said"
-        assert in_a_process(self.command(self.root / "undisturbed"), self.said) == 0, self.said.read_text()
+        self.outputs = self.root / "said"
+        assert in_a_process(self.command(self.root / "undisturbed"), self.outputs) == 0, self.outputs.read_text()
         self.expected = outcome(self.root / "undisturbed")
         self.happened: Counter[str] = Counter()
         self.completed, self.problems = 0, list[str]()
@@ -206,7 +206,7 @@ class Soak:
             kind = random_.choice(self.kinds)
             at = random_.randrange(self.steps if kind in BY_STEP else self.writes)
             fault = Fault(kind, at, renamed=random_.random() < 0.5) if left else None
-            code = in_a_process(words, self.said, fault)
+            code = in_a_process(words, self.outputs, fault)
             self.problems += damage(folder, before)
             if code == 0:  # it came to the end before that
                 if outcome(folder) != self.expected:
@@ -214,12 +214,12 @@ class Soak:
                 self.completed += 1
                 shutil.rmtree(folder)
             elif fault is None or code != fault.exit_code:
-                self.problems.append(f"{fault} ended with {code}: {self.said.read_text()[-500:]}")
+                self.problems.append(f"{fault} ended with {code}: {self.outputs.read_text()[-500:]}")
                 shutil.rmtree(folder, ignore_errors=True)
                 left = max(0, left - 1)
             else:
-                if kind in SENTENCES and SENTENCES[kind] not in self.said.read_text():
-                    self.problems.append(f"{fault} says {self.said.read_text()[-500:]}")
+                if kind in SENTENCES and SENTENCES[kind] not in self.outputs.read_text():
+                    self.problems.append(f"{fault} says {self.outputs.read_text()[-500:]}")
                 self.happened[kind] += 1
                 left -= 1
 

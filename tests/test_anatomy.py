@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.models import zoo
-from stillhouse.streams import seeded
+from stillhouse.rng import seeded
 from stillhouse.taps import Tapped
 
 from .tiny import TinyNet, tiny
@@ -160,25 +160,25 @@ def test_landmarks_can_be_read_and_mean_what_they_say(name: str, build: Build, e
         images = torch.randn(2, 3, size, size)
     net.tap(net.anatomy.roles)
     with torch.no_grad():
-        said = net(images)
+        outputs = net(images)
         if expected.head:
-            torch.testing.assert_close(net.head(said["embedding"]), said.logits)
+            torch.testing.assert_close(net.head(outputs["embedding"]), outputs.logits)
     sizes = []
     for number in range(1, len(expected.stages) + 1):
-        stage = said[f"stage{number}"]
+        stage = outputs[f"stage{number}"]
         assert stage.std() > 0
         if expected.preacts:
-            active = stage - said[f"preact{number}"].relu()
-            assert active.abs().max() < 1e-6 or torch.equal(stage, said[f"preact{number}"])
+            active = stage - outputs[f"preact{number}"].relu()
+            assert active.abs().max() < 1e-6 or torch.equal(stage, outputs[f"preact{number}"])
         sizes.append(stage.shape[2] if stage.ndim == 4 else 0)
     assert len(set(sizes)) in (1, len(sizes))  # each stage has a resolution of its own, or all are tokens
     assert sizes == sorted(sizes, reverse=True)
     if expected.map:
-        assert said["map"].ndim == 4
-        assert said["map"].shape[2] == sizes[-1]
+        assert outputs["map"].ndim == 4
+        assert outputs["map"].shape[2] == sizes[-1]
     if expected.map and expected.head and name not in ("torchvision densenet", "timm mobilenetv3_small_100"):
-        pooled = said["map"].mean((2, 3))
-        assert pooled.shape == said["embedding"].shape
+        pooled = outputs["map"].mean((2, 3))
+        assert pooled.shape == outputs["embedding"].shape
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet14", "ResNet50", "ShuffleV1"])

@@ -10,18 +10,18 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from stillhouse.catalogue import catalogue, parse
-from stillhouse.classroom import Classroom
-from stillhouse.data import Data, digits, in_memory
+from stillhouse.data import Data, digits, from_arrays
 from stillhouse.distillation import Distillation
-from stillhouse.lesson import Lesson
 from stillhouse.method import Method
+from stillhouse.methods.parse import catalogue, parse
 from stillhouse.models.resnet import ResNet
-from stillhouse.recipe import Recipe
-from stillhouse.runs import Run
-from stillhouse.streams import seeded
+from stillhouse.rng import seeded
 from stillhouse.taps import Tapped
-from stillhouse.train import fit
+from stillhouse.training.classroom import Classroom
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.loop import fit
+from stillhouse.training.run_folder import Run
+from stillhouse.training.student import StudentTrainer
 
 WIDTHS = (8, 8, 16, 24)  # of both networks: some methods want equal ones
 
@@ -61,21 +61,21 @@ def few() -> Data:
         test_images=whole.test_images[:20, ::2, ::2].contiguous(),
         test_labels=whole.test_labels[:20],
     )
-    return in_memory(arrays, batch_size=8, seed=0, strong_view=True)
+    return from_arrays(arrays, batch_size=8, seed=0, strong_view=True)
 
 
-def lesson(expression: str, folder: Path) -> tuple[Tapped, Lesson]:
+def trainer(expression: str, folder: Path) -> tuple[Tapped, StudentTrainer]:
     """A teacher, and a student with these methods."""
     with seeded(0, "networks"):
         student, teacher = ResNet(8, 10, WIDTHS), Tapped(ResNet(14, 10, WIDTHS))
     distillation = Distillation(student, teacher, [item.build() for item in parse(expression)], few().info)
-    recipe = Recipe(epochs=1, batch_size=8, lr=0.01, clip_norm=1.0)
-    return teacher, Lesson(distillation, recipe, Run(folder, "combination", {}, {}))
+    recipe = TrainConfig(epochs=1, batch_size=8, lr=0.01, clip_norm=1.0)
+    return teacher, StudentTrainer(distillation, recipe, Run(folder, "combination", {}, {}))
 
 
 @pytest.mark.parametrize("expression", combinations(20))
 def test_any_few_methods_train_together(expression: str, tmp_path: Path) -> None:
-    teacher, student = lesson(f"CE, {expression}", tmp_path)
+    teacher, student = trainer(f"CE, {expression}", tmp_path)
     fit(Classroom(teacher, [student]), few(), "cpu")
     assert len(student.rows) == len(student.phases)
     names, last = list(student.distillation.methods), student.rows[-1]
@@ -85,6 +85,6 @@ def test_any_few_methods_train_together(expression: str, tmp_path: Path) -> None
 
 
 def test_methods_that_only_teach_beforehand_want_company(tmp_path: Path) -> None:
-    teacher, student = lesson("FSP(warmup_epochs=1), AB(warmup_epochs=1)", tmp_path)
+    teacher, student = trainer("FSP(warmup_epochs=1), AB(warmup_epochs=1)", tmp_path)
     with pytest.raises(ValueError, match="phase 'distillation' nothing is learned from FSP and AB; add a method"):
         fit(Classroom(teacher, [student]), few(), "cpu")

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation, term_names
 from stillhouse.method import Group, Method, Warmup
 from stillhouse.methods import AT, CE, KD, SP, FitNet
-from stillhouse.outputs import Batch, DataInfo, Outputs
-from stillhouse.recipe import Optimizer, Recipe
-from stillhouse.taps import Tapped
+from stillhouse.taps import Outputs, Tapped
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.optimizer import Optimizer
 
 from .tiny import TINY_DATA, tiny, tiny_batch
 
@@ -49,8 +50,8 @@ def _room(*methods: Method, data: DataInfo = TINY_DATA) -> tuple[Distillation, T
 
 def _terms(distillation: Distillation, teacher: Tapped, batch: Batch) -> dict[str, Tensor]:
     with torch.no_grad():
-        said = teacher(batch.images)
-    terms: dict[str, Tensor] = distillation(batch, said)
+        outputs = teacher(batch.images)
+    terms: dict[str, Tensor] = distillation(batch, outputs)
     return terms
 
 
@@ -94,12 +95,12 @@ def test_networks_speak_once_for_all_methods() -> None:
     first, second = _Spy(), _Spy()
     distillation, teacher = _room(first, AT(), second)
     _terms(distillation, teacher, tiny_batch())
-    (student, said, _), (student2, said2, _) = first.seen[0], second.seen[0]
+    (student, outputs, _), (student2, said2, _) = first.seen[0], second.seen[0]
     assert student is student2
-    assert said is said2
+    assert outputs is said2
     assert student.net is distillation.student
     assert student["stage1"].shape == (6, 4, 16, 16)
-    assert said["stage1"].shape == (6, 6, 16, 16)
+    assert outputs["stage1"].shape == (6, 6, 16, 16)
 
 
 def test_methods_compute_in_float32_under_autocast() -> None:
@@ -176,7 +177,7 @@ def test_the_teacher_is_not_a_part_and_does_not_change() -> None:
     assert {name.split(".")[0] for name in distillation.state_dict()} == {"student", "methods"}
     before, student = _state(teacher), _state(distillation.student)
     (phase,) = distillation.phases(1)
-    optimizer = Optimizer(phase, Recipe())
+    optimizer = Optimizer(phase, TrainConfig())
     for step in range(2):
         optimizer.step(_terms(distillation, teacher, tiny_batch(step=step)))
     assert _equal(_state(teacher), before)
@@ -204,9 +205,9 @@ def test_phases_are_warm_ups_and_then_distillation() -> None:
     assert rehearsal.trains == [first]
     assert list(rehearsal.groups[0].parameters) == [first.scale]
     batch = tiny_batch()
-    said = teacher(batch.images)
-    difference = (distillation.student(batch.images).logits - said.logits).square().mean()
-    (term,) = rehearsal2.terms(batch, said).items()
+    outputs = teacher(batch.images)
+    difference = (distillation.student(batch.images).logits - outputs.logits).square().mean()
+    (term,) = rehearsal2.terms(batch, outputs).items()
     assert term[0] == "_Spy2"
     torch.testing.assert_close(term[1], difference)  # a warm-up is a loss by itself, weights are for mixing
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
+from stillhouse.batch import Batch
 from stillhouse.distillation import Distillation
 from stillhouse.method import (
     FeatureMethod,
@@ -19,7 +20,7 @@ from stillhouse.method import (
     pair,
 )
 from stillhouse.methods import CE
-from stillhouse.outputs import Batch, Outputs
+from stillhouse.taps import Outputs
 
 from .tiny import TINY_DATA, tiny, tiny_batch
 
@@ -131,31 +132,31 @@ def test_a_scalar_loss_sees_only_the_samples_that_are_on() -> None:
 
     method = Spread(1.0, at="embedding")
     _, student, teacher, batch = _outputs(method)
-    on = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    active = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
     (spot,) = method.spots
-    kept = student["embedding"][on > 0].var() + teacher["embedding"][on > 0].var()
-    torch.testing.assert_close(method.loss_at(spot, student, teacher, replace(batch, on=on)), kept)
-    assert method.loss_at(spot, student, teacher, replace(batch, on=torch.zeros(6))) == 0
+    kept = student["embedding"][active > 0].var() + teacher["embedding"][active > 0].var()
+    torch.testing.assert_close(method.loss_at(spot, student, teacher, replace(batch, active=active)), kept)
+    assert method.loss_at(spot, student, teacher, replace(batch, active=torch.zeros(6))) == 0
 
 
 def test_a_per_sample_loss_leaves_masking_to_whoever_asks() -> None:
     method = _Distance(1.0, at="last_stage")
     _, student, teacher, batch = _outputs(method)
     (spot,) = method.spots
-    masked = method.loss_at(spot, student, teacher, replace(batch, on=torch.zeros(6)))
+    masked = method.loss_at(spot, student, teacher, replace(batch, active=torch.zeros(6)))
     assert torch.equal(masked, method.loss_at(spot, student, teacher, batch))
 
 
 def test_a_relational_method_is_told_who_is_on() -> None:
     class Told(RelationalMethod):
-        def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
-            return student.new_tensor(-1.0) if on is None else on.sum()
+        def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
+            return student.new_tensor(-1.0) if active is None else active.sum()
 
     method = Told(1.0, at="embedding")
     _, student, teacher, batch = _outputs(method)
     (spot,) = method.spots
     assert method.loss_at(spot, student, teacher, batch) == -1
-    assert method.loss_at(spot, student, teacher, replace(batch, on=torch.ones(6))) == 6
+    assert method.loss_at(spot, student, teacher, replace(batch, active=torch.ones(6))) == 6
 
 
 def test_unequal_widths_are_refused_by_place_and_number() -> None:

@@ -5,8 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.outputs import Outputs
-from stillhouse.taps import Tapped, probe
+from stillhouse.taps import Outputs, Tapped, probe
 
 from .tiny import TinyNet, tiny, tiny_batch
 
@@ -39,7 +38,7 @@ def test_the_network_is_left_as_it_is() -> None:
 
 def test_places_are_read_by_role_and_by_path() -> None:
     net = tiny().eval()
-    said = _say(_tapped("stage1", "stage2", "last_stage", "act2", "embedding", "fc:in", "conv1", net=net))
+    outputs = _say(_tapped("stage1", "stage2", "last_stage", "act2", "embedding", "fc:in", "conv1", net=net))
     x1 = net.stem(IMAGES)
     raw = net.conv1(x1)
     x2 = net.act1(net.norm1(raw.clone()))
@@ -47,9 +46,9 @@ def test_places_are_read_by_role_and_by_path() -> None:
     expected = {"stage1": x1, "conv1": raw, "stage2": x2, "last_stage": x3, "act2": x3}
     for place in ("embedding", "fc:in"):
         expected[place] = x3.mean((2, 3))
-    assert said.tapped.keys() == expected.keys()
+    assert outputs.tapped.keys() == expected.keys()
     for place, value in expected.items():
-        torch.testing.assert_close(said[place], value)
+        torch.testing.assert_close(outputs[place], value)
 
 
 def test_gradients_flow_through_taps() -> None:
@@ -66,18 +65,18 @@ def test_what_a_later_layer_overwrites_is_refused() -> None:
 
 def test_the_input_of_a_layer_that_works_in_place_is_kept() -> None:
     net = tiny().eval()
-    said = _say(_tapped("act1:in", "act1", net=net))
-    torch.testing.assert_close(said["act1:in"], net.norm1(net.conv1(net.stem(IMAGES))))
-    assert said["act1:in"].min() < 0
-    assert torch.equal(said["act1"], said["act1:in"].relu())
+    outputs = _say(_tapped("act1:in", "act1", net=net))
+    torch.testing.assert_close(outputs["act1:in"], net.norm1(net.conv1(net.stem(IMAGES))))
+    assert outputs["act1:in"].min() < 0
+    assert torch.equal(outputs["act1"], outputs["act1:in"].relu())
 
 
 def test_inputs_are_copied_only_where_they_must() -> None:
     seen: list[Tensor] = []
     net = _tapped("conv2:in", "act1")
     net.model.get_submodule("act1").register_forward_hook(lambda module, args, value: seen.append(value))
-    said = _say(net)
-    assert said["conv2:in"] is said["act1"] is seen[0]
+    outputs = _say(net)
+    assert outputs["conv2:in"] is outputs["act1"] is seen[0]
 
 
 def test_a_copy_records_into_itself() -> None:
@@ -86,9 +85,9 @@ def test_a_copy_records_into_itself() -> None:
     twin = copy.deepcopy(net)
     with torch.no_grad():
         twin.model.get_parameter("conv1.weight").mul_(-1)
-    said = _say(twin)
-    assert said.net is twin
-    assert not torch.equal(said["stage2"], before["stage2"])
+    outputs = _say(twin)
+    assert outputs.net is twin
+    assert not torch.equal(outputs["stage2"], before["stage2"])
     assert torch.equal(_say(net)["stage2"], before["stage2"])
 
 
@@ -144,8 +143,8 @@ def test_what_is_not_a_tensor_is_refused() -> None:
 
 
 def test_half_precision_comes_out_as_float32() -> None:
-    said = _say(_tapped("stage2", net=tiny().bfloat16()), IMAGES.bfloat16())
-    assert said.logits.dtype == said["stage2"].dtype == torch.float32
+    outputs = _say(_tapped("stage2", net=tiny().bfloat16()), IMAGES.bfloat16())
+    assert outputs.logits.dtype == outputs["stage2"].dtype == torch.float32
     exact = _say(_tapped("stage2", net=tiny().double()), IMAGES.double())
     assert exact.logits.dtype == exact["stage2"].dtype == torch.float64
 
@@ -154,17 +153,17 @@ def test_autocast_comes_out_as_float32() -> None:
     net = _tapped("conv1")
     plain = _say(net)
     with torch.autocast("cpu", torch.bfloat16):
-        said = _say(net)
-    assert said.logits.dtype == said["conv1"].dtype == torch.float32
-    assert not torch.equal(said["conv1"], plain["conv1"])
-    torch.testing.assert_close(said["conv1"], plain["conv1"], rtol=0.1, atol=0.1)
+        outputs = _say(net)
+    assert outputs.logits.dtype == outputs["conv1"].dtype == torch.float32
+    assert not torch.equal(outputs["conv1"], plain["conv1"])
+    torch.testing.assert_close(outputs["conv1"], plain["conv1"], rtol=0.1, atol=0.1)
 
 
 def test_inference_mode_is_no_obstacle() -> None:
     net = _tapped("stage2", "act1:in")
     with torch.inference_mode():
-        said = _say(net)
-    torch.testing.assert_close(said["stage2"], said["act1:in"].relu())
+        outputs = _say(net)
+    torch.testing.assert_close(outputs["stage2"], outputs["act1:in"].relu())
 
 
 def test_maps_that_end_in_channels_are_turned() -> None:
@@ -181,16 +180,16 @@ def test_maps_that_end_in_channels_are_turned() -> None:
     model = ChannelsLast()
     net = Tapped(model, Anatomy(stages=("stage",), head="fc", channels_last=True))
     net.tap(["stage1", "embedding"])
-    said = _say(net)
-    assert torch.equal(said["stage1"], model.stage(IMAGES.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
-    assert said["embedding"].shape == (6, 7)
+    outputs = _say(net)
+    assert torch.equal(outputs["stage1"], model.stage(IMAGES.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+    assert outputs["embedding"].shape == (6, 7)
 
 
 def test_the_head_turns_embeddings_into_logits() -> None:
     net = _tapped("embedding")
-    said = _say(net)
+    outputs = _say(net)
     assert net.head is net.model.get_submodule("fc")
-    torch.testing.assert_close(net.head(said["embedding"]), said.logits)
+    torch.testing.assert_close(net.head(outputs["embedding"]), outputs.logits)
 
 
 def test_without_a_head_there_is_no_embedding() -> None:
@@ -205,9 +204,9 @@ def test_probing_changes_neither_modes_nor_statistics() -> None:
     net.model.get_submodule("norm2").eval()
     modes = [module.training for module in net.modules()]
     state = copy.deepcopy(net.state_dict())
-    said = probe(net, 16)
-    assert said["stage2"].shape == (2, 8, 8, 8)
-    assert not said.logits.requires_grad
+    outputs = probe(net, 16)
+    assert outputs["stage2"].shape == (2, 8, 8, 8)
+    assert not outputs.logits.requires_grad
     assert [module.training for module in net.modules()] == modes
     assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
 

@@ -32,7 +32,7 @@ from stillhouse.methods import (
     ReviewKD,
     SemCKD,
 )
-from stillhouse.wrappers import Ramped, ScaleDecoupled
+from stillhouse.methods.wrappers import Ramped, ScaleDecoupled
 
 from .golden.closed_form import u
 from .golden.trajectory import CASES, Row, deviations

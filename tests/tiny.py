@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from stillhouse.outputs import Batch, DataInfo
-from stillhouse.streams import seeded
+from stillhouse.batch import Batch, DataInfo
+from stillhouse.rng import seeded
 
 
 class TinyNet(nn.Module):

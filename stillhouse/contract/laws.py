@@ -38,11 +38,11 @@ class Citation(NamedTuple):
 
 def _cites(subject: Subject) -> str:
     form = "the docstring does not begin with: Title (Authors, VENUE year, arXiv:number)"
-    return "" if Citation.of(subject.spelled.cls) else form
+    return "" if Citation.of(subject.spec.cls) else form
 
 
 def _has_defaults(subject: Subject) -> str:
-    cls = subject.spelled.cls
+    cls = subject.spec.cls
     for name, parameter in inspect.signature(cls).parameters.items():
         takes_methods = "Method" in str(parameter.annotation)
         if parameter.default is parameter.empty and not takes_methods and parameter.kind is not parameter.VAR_KEYWORD:

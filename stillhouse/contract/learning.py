@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..gate import fingerprint
+from ..checkpoints import fingerprint
 from ..modes import in_eval_mode
 from .specimens import BATCH, CLASSES, batch
 from .trial import Broken, Subject, Trial
@@ -105,7 +105,7 @@ def can_be_interrupted(subject: Subject) -> str:
 
 
 def takes_a_step_back(subject: Subject) -> str:
-    marked = subject.trial().rehearse().train()
+    marked = subject.trial().trial_step().train()
     different = _differences(subject.trained().distillation.state_dict(), marked.distillation.state_dict())
     if different:
         raise Broken(f"the step leaves its mark on {_some(different)}; keep what a method remembers in buffers")

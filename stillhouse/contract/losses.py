@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..method import SpotMethod
 from ..modes import in_eval_mode
-from ..outputs import Outputs
+from ..taps import Outputs
 from .specimens import BATCH, Pair
 from .trial import Broken, Subject, Trial, total
 
@@ -30,9 +30,9 @@ def is_by_sample_or_one(subject: Subject) -> str:
 def leaves_what_it_reads(subject: Subject) -> str:
     trial, one = subject.trial(), subject.batch()
     asked = trial.ask(one)
-    before = [part.detach().clone() for said in asked for part in _parts(said)]
+    before = [part.detach().clone() for outputs in asked for part in _parts(outputs)]
     trial.charge(*asked, one)
-    after = [part for said in asked for part in _parts(said)]
+    after = [part for outputs in asked for part in _parts(outputs)]
     if not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
         raise Broken("it changes in place what the networks said, and other methods read that too; work on a copy")
     return ""
@@ -50,7 +50,7 @@ def is_zero_between_equals(subject: Subject) -> str:
     trial = subject.trial()
     usual = total(trial.charge(*trial.ask(subject.batch()), subject.batch())).item()
     kind = subject.pair.teacher_kind
-    trial = Trial(subject.spelled, Pair("itself", kind, kind), subject.data, student=Pair.TEACHER)
+    trial = Trial(subject.spec, Pair("itself", kind, kind), subject.data, student=Pair.TEACHER)
     with in_eval_mode(trial.distillation.student):
         loss = total(trial.charge(*trial.ask(subject.batch()), subject.batch()))
     trial.gradients({"a student equal to its teacher": loss})
@@ -104,7 +104,7 @@ def ignores_memory_format(subject: Subject) -> str:
     asked = trial.ask(one)
     losses = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        student, teacher = (_moved(said, (_laid_out(part, layout) for part in _parts(said))) for said in asked)
+        student, teacher = (_moved(outputs, (_laid_out(part, layout) for part in _parts(outputs))) for outputs in asked)
         losses.append(trial.twin().charge(student, teacher, replace(one, images=_laid_out(one.images, layout))))
     for loss, other in zip(*losses, strict=True):
         if not _close(loss, other):
@@ -150,16 +150,16 @@ def can_leave_samples_out(subject: Subject) -> str:
         return ""
     student, teacher = trial.ask(one)
     keep = torch.tensor([0, 2, 3, 6])
-    on = torch.zeros(BATCH).index_fill(0, keep, 1.0)
+    active = torch.zeros(BATCH).index_fill(0, keep, 1.0)
     trial.method.eval()  # BatchNorms of its own would see the others
     for spot in trial.method.spots:
-        loss = trial.method.loss_at(spot, student, teacher, replace(one, on=on))
+        loss = trial.method.loss_at(spot, student, teacher, replace(one, active=active))
         if loss.ndim:
             continue
         alone = trial.method.loss_at(spot, student.rows(keep), teacher.rows(keep), one.rows(keep))
         if not _close(loss, alone):
             raise Broken(f"at {spot.student} it costs {loss:.6g} with the others off and {alone:.6g} without them")
-        nobody = trial.method.loss_at(spot, student, teacher, replace(one, on=torch.zeros(BATCH)))
+        nobody = trial.method.loss_at(spot, student, teacher, replace(one, active=torch.zeros(BATCH)))
         trial.gradients({f"all samples off at {spot.student}": nobody})
     return ""
 

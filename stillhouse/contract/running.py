@@ -15,7 +15,7 @@ from .trial import Subject, Trial, total
 
 def runs_between(pair: Pair, subject: Subject) -> str:
     try:
-        trial = Trial(subject.spelled, pair, subject.data)
+        trial = Trial(subject.spec, pair, subject.data)
     except ValueError as error:
         cause = error.__cause__ or error
         line = traceback.extract_tb(cause.__traceback__)[-1].line or ""

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
+from ..batch import Batch, DataInfo
 from ..models.resnet import ResNet
-from ..outputs import Batch, DataInfo
-from ..streams import seeded, stream
+from ..rng import seeded, stream
 from ..taps import Tapped
 
 CLASSES, SIZE, IMAGES, BATCH = 6, 16, 42, 8

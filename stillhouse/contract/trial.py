@@ -11,20 +11,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..catalogue import Spelled
-from ..classroom import Classroom
+from ..batch import Batch, DataInfo
 from ..distillation import Distillation
-from ..lesson import Lesson
 from ..methods import CE
-from ..outputs import Batch, DataInfo, Outputs
-from ..recipe import Recipe
-from ..runs import Run
-from ..tally import Tally
+from ..methods.parse import MethodSpec
+from ..taps import Outputs
+from ..training.classroom import Classroom
+from ..training.config import TrainConfig
+from ..training.loss_meter import LossMeter
+from ..training.run_folder import Run
+from ..training.student import StudentTrainer
 from .specimens import BATCH, DATA, PAIRS, Pair, batch
 
 Loss = Callable[[Outputs, Outputs, Batch], Tensor]
 STEPS = 4  # of a short training, in each phase
-RECIPE = Recipe(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
+RECIPE = TrainConfig(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
 
 
 class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller to say)
@@ -35,11 +36,11 @@ class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller
 class Subject:
     """A method to be tried."""
 
-    spelled: Spelled
+    spec: MethodSpec
 
     @cached_property
     def data(self) -> DataInfo:
-        return replace(DATA, strong_view=self.spelled.build().needs_strong_view)
+        return replace(DATA, strong_view=self.spec.build().needs_strong_view)
 
     @cached_property
     def pair(self) -> Pair:
@@ -47,7 +48,7 @@ class Subject:
         refusals = []
         for pair in PAIRS:
             try:
-                Trial(self.spelled, pair, self.data)
+                Trial(self.spec, pair, self.data)
             except ValueError as error:
                 refusals.append(f"{pair.name}: {error}")
             else:
@@ -58,7 +59,7 @@ class Subject:
         return batch(step, size, self.data.strong_view)
 
     def trial(self) -> Trial:
-        return Trial(self.spelled, self.pair, self.data)
+        return Trial(self.spec, self.pair, self.data)
 
     @cached_property
     def _trained(self) -> Trial:
@@ -76,9 +77,9 @@ class Trial:
         student: What the student's weights follow from.
     """
 
-    def __init__(self, spelled: Spelled, pair: Pair, data: DataInfo, student: int = 0):
+    def __init__(self, spec: MethodSpec, pair: Pair, data: DataInfo, student: int = 0):
         self.teacher = pair.teacher().eval().requires_grad_(False)
-        self.distillation = Distillation(pair.student(student), self.teacher, [spelled.build(), CE()], data).train()
+        self.distillation = Distillation(pair.student(student), self.teacher, [spec.build(), CE()], data).train()
         for net in (self.teacher, self.distillation):
             net.to(memory_format=torch.channels_last)  # as in the loop
         (self.name, self.method), _ = self.distillation.named_methods()
@@ -89,8 +90,8 @@ class Trial:
     def ask(self, batch: Batch) -> tuple[Outputs, Outputs]:
         """What student and teacher say."""
         with torch.no_grad():
-            said = self.teacher.see(batch)
-        return self.distillation.student.see(batch), said
+            outputs = self.teacher.forward_batch(batch)
+        return self.distillation.student.forward_batch(batch), outputs
 
     def charge(self, student: Outputs, teacher: Outputs, batch: Batch) -> list[Tensor]:
         """The unweighted losses of all phases, (N,) or () each."""
@@ -105,13 +106,13 @@ class Trial:
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """By phase what it trains on, (), with all in the mode it is in then."""
         with torch.no_grad():
-            said = self.teacher.see(batch)
+            outputs = self.teacher.forward_batch(batch)
         losses = {}
         for phase in self.phases:
             self.distillation.eval()
             for module in phase.trains:
                 module.train()
-            losses[phase.name] = phase.terms(batch, said)[self.name]
+            losses[phase.name] = phase.terms(batch, outputs)[self.name]
         return losses
 
     def gradients(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -132,13 +133,13 @@ class Trial:
                 raise Broken(f"the loss is finite, but the gradient of {name} is not")
         return gradients
 
-    def rehearse(self) -> Trial:
+    def trial_step(self) -> Trial:
         """A step that is taken back."""
-        lesson = Lesson(self.distillation, RECIPE, Run(Path(), "trial", {}, {}))
-        room = Classroom(self.teacher, [lesson])
+        trainer = StudentTrainer(self.distillation, RECIPE, Run(Path(), "trial", {}, {}))
+        room = Classroom(self.teacher, [trainer])
         room.to(torch.device("cpu"))
-        room.rehearse(batch(0, strong_view=self.strong_view), lesson)
-        lesson.rest()
+        room.trial_step(batch(0, strong_view=self.strong_view), trainer)
+        trainer.free_step_memory()
         return self
 
     def train(self, folder: Path | None = None, relief: Trial | None = None) -> Trial:
@@ -149,22 +150,22 @@ class Trial:
             relief: What takes over; it is left as it is.
         """
         run = Run(folder or Path(), "trial", {}, {})
-        trial, lesson = self, Lesson(self.distillation, RECIPE, run)
+        trial, trainer = self, StudentTrainer(self.distillation, RECIPE, run)
         start = 0
         for phase in self.phases:
             for step in range(STEPS):
-                lesson.epoch, lesson.step, lesson.tally = start, step, lesson.tally if step else Tally()
+                trainer.epoch, trainer.step, trainer.meter = start, step, trainer.meter if step else LossMeter()
                 if relief and step == STEPS // 2:
                     run.folder.mkdir(exist_ok=True)
-                    lesson.save()
+                    trainer.save()
                     trial = copy.deepcopy(relief)
-                    lesson = Lesson(trial.distillation, RECIPE, run)
-                    lesson.resume()
-                room = Classroom(trial.teacher, [lesson])
+                    trainer = StudentTrainer(trial.distillation, RECIPE, run)
+                    trainer.resume()
+                room = Classroom(trial.teacher, [trainer])
                 room.to(torch.device("cpu"))
-                lesson.begin()
+                trainer.begin()
                 shown = batch(start + step, strong_view=self.strong_view)
-                room.teach(replace(shown, epoch=start + step / STEPS), [lesson])
+                room.train_step(replace(shown, epoch=start + step / STEPS), [trainer])
             start += phase.epochs
         return trial
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import cifar, image_folder, parquet
-from .arrays import Arrays as Arrays, in_memory as in_memory
+from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .cifar import cifar10 as cifar10, cifar100 as cifar100
+from .dataset import Data as Data, Split as Split
+from .decoded_cache import keep
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
-from .folder import Folder as Folder
-from .kept import keep
-from .split import Data as Data, Split as Split
-from .views import InMemory as InMemory
+from .in_memory import InMemory as InMemory
+from .on_disk import Folder as Folder
 
 DATASETS: dict[str, Callable[[Path], Arrays]] = {
     "digits": digits,
@@ -65,7 +65,7 @@ def load(
         raise ValueError(f"validation is {validation}; it is the fraction to hold out, at least 0 and below 1.")
     source = _decoded(str(data), at_home(Path(download_to)), image_size)
     if isinstance(source, Arrays):
-        return in_memory(
+        return from_arrays(
             source,
             batch_size=batch_size,
             seed=seed,
@@ -76,7 +76,7 @@ def load(
             drop_last=drop_last,
             strong_view=strong_view,
         )
-    return image_folder.on_disk(
+    return image_folder.from_files(
         source,
         batch_size=batch_size,
         seed=seed,

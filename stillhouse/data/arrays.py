@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from ..outputs import DataInfo
-from .split import Channels, Data, check_labels, stratified
-from .views import InMemory
+from ..batch import DataInfo
+from .dataset import Channels, Data, check_labels, stratified
+from .in_memory import InMemory
 
 MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
 
@@ -32,7 +32,7 @@ class Arrays:
     flip: bool = True  # whether a mirrored image still belongs to its class
 
 
-def in_memory(
+def from_arrays(
     arrays: Arrays,
     *,
     batch_size: int,

@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision.datasets.utils import download_and_extract_archive
 
 from .arrays import Arrays
-from .split import Channels
+from .dataset import Channels
 
 _DAMAGED = (  # what unpickling a damaged or hostile file can raise
     *(pickle.UnpicklingError, AttributeError, EOFError, IndexError),

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from .arrays import Arrays
-from .split import stratified
+from .dataset import stratified
 
 SIZE = 32
 TEST_FRACTION = 0.2

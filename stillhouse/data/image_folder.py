@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..outputs import DataInfo
+from ..batch import DataInfo
 from .arrays import MAX_SIZE, Arrays
+from .dataset import Data, stratified
 from .decode import DAMAGED, rgb
-from .folder import Folder
-from .split import Data, stratified
+from .on_disk import Folder
 
 TEST_NAMES = ("val", "valid", "validation", "test")
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
@@ -107,7 +107,7 @@ def decoded(files: Files, size: int) -> Arrays:
     )
 
 
-def on_disk(
+def from_files(
     files: Files,
     *,
     batch_size: int,

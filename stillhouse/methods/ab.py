@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.connectors import Regressor
-from ..layers.feature_modules import feature_modules
-from ..layers.pooling import pool_to_smaller
+from ..batch import Batch, DataInfo
 from ..method import Group, Method, Places, Spot, Warmup, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
-from ..taps import Tapped
+from ..taps import Outputs, Tapped
+from .layers.backbone_modules import feature_modules
+from .layers.connectors import Regressor
+from .layers.pooling import pool_to_smaller
 
 
 class AB(Method):

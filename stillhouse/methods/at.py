@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.maps import channel_mean, mean_square
 from ..method import FeatureMethod, Places, needs_maps
+from .layers.feature_maps import channel_mean, mean_square
 
 
 class AT(FeatureMethod):

@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
+from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod, needs_maps
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
 
 
 class CATKD(SpotMethod):

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.affinity import gram, mean_over
+from ..batch import Batch, DataInfo
 from ..method import Places, RelationalMethod, Spot
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.affinity import gram, mean_over
 
 
 class CC(RelationalMethod):
@@ -62,18 +63,18 @@ class CC(RelationalMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         index = self.spots.index(spot)
         s, t = self.connectors[index], self.teacher_connectors[index]
-        return self.loss(s(student[spot.student]), t(teacher[spot.teacher]), batch.on)
+        return self.loss(s(student[spot.student]), t(teacher[spot.teacher]), batch.active)
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, dim), (N, dim), (N,) -> ()"""
         if self.correlation == "gaussian":
-            return mean_over((self.kernel(student) - self.kernel(teacher)).square(), on)
+            return mean_over((self.kernel(student) - self.kernel(teacher)).square(), active)
         distances = (student - teacher).abs()
-        if on is None:
+        if active is None:
             return _neighbours(distances) / max(1, len(distances) - 1)
-        order = on.argsort(descending=True, stable=True)  # those that are on become neighbours, the others 0
-        distances = (distances * on.to(distances)[:, None])[order]
-        return _neighbours(distances) / (on.sum() - 1).clamp(min=1)
+        order = active.argsort(descending=True, stable=True)  # those that are on become neighbours, the others 0
+        distances = (distances * active.to(distances)[:, None])[order]
+        return _neighbours(distances) / (active.sum() - 1).clamp(min=1)
 
     def kernel(self, embeddings: Tensor) -> Tensor:
         """(N, dim) -> (N, N), exp(-2 gamma) sum_p (2 gamma x . y)^p / p! of unit vectors x, y"""

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.memory import Classmates, Memory
+from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.memory import Classmates, Memory
 
 
 class CRD(SpotMethod):
@@ -59,7 +60,7 @@ class CRD(SpotMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s = F.normalize(self.embed_student(student[spot.student].flatten(1)))
         t = F.normalize(self.embed_teacher(teacher[spot.teacher].flatten(1)))
-        return self.loss(s, t, batch.indices, self.candidates(batch), batch.on)
+        return self.loss(s, t, batch.indices, self.candidates(batch), batch.active)
 
     def candidates(self, batch: Batch) -> Tensor:
         """-> (N, 1 + K), the positions in the training set of the positive and of the negatives"""
@@ -70,21 +71,21 @@ class CRD(SpotMethod):
         return torch.cat([own, others], dim=1)
 
     def loss(
-        self, student: Tensor, teacher: Tensor, indices: Tensor, candidates: Tensor, on: Tensor | None = None
+        self, student: Tensor, teacher: Tensor, indices: Tensor, candidates: Tensor, active: Tensor | None = None
     ) -> Tensor:
         """(N, dim), (N, dim), (N,), (N, 1 + K), (N,) -> (N,)
 
         In train mode the memories move, after they were read; Z and they are about the samples that are on.
         """
-        on = torch.ones_like(indices, dtype=torch.bool) if on is None else on > 0
-        student_loss = self.contrast(student, self.teacher_memory.bank, candidates, on, side=0)
-        teacher_loss = self.contrast(teacher, self.student_memory.bank, candidates, on, side=1)
+        active = torch.ones_like(indices, dtype=torch.bool) if active is None else active > 0
+        student_loss = self.contrast(student, self.teacher_memory.bank, candidates, active, side=0)
+        teacher_loss = self.contrast(teacher, self.student_memory.bank, candidates, active, side=1)
         if self.training:
-            self.student_memory.update(indices, student.detach(), on)
-            self.teacher_memory.update(indices, teacher.detach(), on)
+            self.student_memory.update(indices, student.detach(), active)
+            self.teacher_memory.update(indices, teacher.detach(), active)
         return student_loss + teacher_loss
 
-    def contrast(self, anchor: Tensor, bank: Tensor, candidates: Tensor, on: Tensor, side: int) -> Tensor:
+    def contrast(self, anchor: Tensor, bank: Tensor, candidates: Tensor, active: Tensor, side: int) -> Tensor:
         """(N, dim), (n, dim), (N, 1 + K), (N,) -> (N,)
 
         With x = log(P n / K), negated for k = 0, each term is softplus(x), its slope sigmoid(x). All scores come from
@@ -97,11 +98,11 @@ class CRD(SpotMethod):
         with torch.no_grad():
             scores = anchor / self.temperature @ bank.T  # (N, n)
             picked = scores.gather(1, candidates)  # (N, 1 + K)
-            known, counted = self.log_normalisers[side], (on | ~on.any()).to(scores)
+            known, counted = self.log_normalisers[side], (active | ~active.any()).to(scores)
             first = (picked.logsumexp(1) + counted.log()).logsumexp(0) - counted.sum().log()
             log_z = torch.where(known.isinf(), first + math.log(len(bank) / picked.shape[1]), known)
             if self.training:
-                self.log_normalisers[side] = torch.where(on.any(), log_z, known)
+                self.log_normalisers[side] = torch.where(active.any(), log_z, known)
             x = picked - (log_z + math.log(noise))  # log(P n / K)
             x[:, 0].neg_()
             value = F.softplus(x, threshold=40).sum(1) + negatives * math.log(noise / share)

@@ -4,8 +4,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..anatomy import Anatomy
+from ..batch import Batch
 from ..method import Spot, SpotMethod
-from ..outputs import Batch, Outputs
+from ..taps import Outputs
 
 
 class DIST(SpotMethod):
@@ -32,15 +33,15 @@ class DIST(SpotMethod):
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s, t = (F.softmax(net.logits / self.temperature, dim=1) for net in (student, teacher))
-        on = s.new_ones(len(s)) if batch.on is None else batch.on
+        active = s.new_ones(len(s)) if batch.active is None else batch.active
         inter = 1 - correlation(s.T, t.T, s.new_ones(s.shape[1]))  # (N,)
-        intra = 1 - correlation(s, t, on)  # (C,)
-        inter_mean = (inter * on).sum() / on.sum().clamp_min(1)
+        intra = 1 - correlation(s, t, active)  # (C,)
+        inter_mean = (inter * active).sum() / active.sum().clamp_min(1)
         return (self.beta * inter_mean + self.gamma * intra.mean()) * self.temperature**2
 
 
-def correlation(one: Tensor, other: Tensor, on: Tensor) -> Tensor:
+def correlation(one: Tensor, other: Tensor, active: Tensor) -> Tensor:
     """(N, C), (N, C), (N,) zeros and ones -> (C,), Pearson's over those of the N that are on"""
-    on = on[:, None]
-    one, other = (on * (x - (on * x).sum(0) / on.sum().clamp_min(1)) for x in (one, other))
+    active = active[:, None]
+    one, other = (active * (x - (active * x).sum(0) / active.sum().clamp_min(1)) for x in (one, other))
     return F.cosine_similarity(one, other, dim=0)

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from ..layers.logits import binary, divergence, without
 from ..method import TemperedMethod
+from .layers.logits import binary, divergence, without
 
 
 class DKD(TemperedMethod):

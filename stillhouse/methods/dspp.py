@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.connectors import Regressor
-from ..layers.means import Means
+from ..batch import Batch, DataInfo
 from ..method import FeatureMethod, Places, Spot, needs_maps
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.connectors import Regressor
+from .layers.running_means import Means
 
 
 class DSPP(FeatureMethod):

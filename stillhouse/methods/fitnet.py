@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.connectors import Regressor
 from ..method import FeatureMethod, Places, needs_maps
+from .layers.connectors import Regressor
 
 
 class FitNet(FeatureMethod):

@@ -6,12 +6,12 @@ from itertools import pairwise
 from torch import Tensor
 
 from ..anatomy import Anatomy
-from ..layers.feature_modules import feature_modules
-from ..layers.pooling import pool_to_smaller
-from ..layers.products import channel_products
+from ..batch import Batch, DataInfo
 from ..method import Method, Places, Spot, Warmup, needs_equal_channels, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
-from ..taps import Tapped
+from ..taps import Outputs, Tapped
+from .layers.backbone_modules import feature_modules
+from .layers.channel_products import channel_products
+from .layers.pooling import pool_to_smaller
 
 
 class FSP(Method):

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.maps import mean_square
-from ..layers.pooling import pool_to_smaller
+from ..batch import Batch, DataInfo
 from ..method import Group, Places, Spot, SpotMethod, Warmup, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
-from ..taps import Tapped
+from ..taps import Outputs, Tapped
+from .layers.feature_maps import mean_square
+from .layers.pooling import pool_to_smaller
 
 
 class FT(SpotMethod):

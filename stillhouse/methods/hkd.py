@@ -4,9 +4,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..layers.affinity import cosines, gram, mean_over, probabilities, squared_distances
+from ..batch import Batch
 from ..method import Places, RelationalMethod, Spot
-from ..outputs import Batch, Outputs
+from ..taps import Outputs
+from .layers.affinity import cosines, gram, mean_over, probabilities, squared_distances
 
 
 class HKD(RelationalMethod):
@@ -50,14 +51,14 @@ class HKD(RelationalMethod):
             return self.initial_weight if spot == self.spots[0] else 1.0
         return 1.0 if spot == self.spots[-1] else self.initial_weight * self.decay**epoch
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, ...), (N, ...), (N,) -> ()"""
-        pairs = zip(self.neighbours(student, on), self.neighbours(teacher, on), strict=True)
-        by_cosine, by_distance = (mean_over((q - p) * (q.log() - p.log()), on) for p, q in pairs)
+        pairs = zip(self.neighbours(student, active), self.neighbours(teacher, active), strict=True)
+        by_cosine, by_distance = (mean_over((q - p) * (q.log() - p.log()), active) for p, q in pairs)
         return by_cosine + by_distance
 
-    def neighbours(self, features: Tensor, on: Tensor | None) -> tuple[Tensor, Tensor]:
+    def neighbours(self, features: Tensor, active: Tensor | None) -> tuple[Tensor, Tensor]:
         """(N, ...), (N,) -> twice (N, N), row i the probabilities p(j|i): by cosine and by distance"""
         distances = (squared_distances(gram(features)) + self.epsilon).sqrt()
         by_cosine, by_distance = cosines(features, self.epsilon) + 1, 1 / (1 + distances)
-        return probabilities(by_cosine, on), probabilities(by_distance, on)
+        return probabilities(by_cosine, active), probabilities(by_distance, active)

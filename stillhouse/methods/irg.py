@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..anatomy import Anatomy
-from ..layers.affinity import gram, squared_distances
+from ..batch import Batch
 from ..method import Method, Places, Spot, pair
-from ..outputs import Batch, Outputs
+from ..taps import Outputs
+from .layers.affinity import gram, squared_distances
 
 Place = str | tuple[str, str]  # one name for both networks, or (student, teacher) names
 

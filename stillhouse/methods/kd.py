@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.logits import divergence
 from ..method import TemperedMethod
+from .layers.logits import divergence
 
 
 class KD(TemperedMethod):

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ..anatomy import Anatomy
+from ..batch import Batch, DataInfo
 from ..method import Method, Places, Spot, needs_equal_channels, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
 
 
 class KDSVD(Method):

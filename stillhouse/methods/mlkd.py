@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.logits import divergence, z_score
-from ..layers.views import strong_outputs
+from ..batch import Batch
 from ..method import Method
-from ..outputs import Batch, Outputs
+from ..taps import Outputs
+from .layers.logits import divergence, z_score
+from .layers.strong_view import strong_outputs
 
 
 class MLKD(Method):

@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.logits import without
 from ..method import LogitMethod
+from .layers.logits import without
 
 
 class NKD(LogitMethod):

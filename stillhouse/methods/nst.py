@@ -3,9 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.pooling import pool_to_smaller
-from ..layers.products import channel_products
 from ..method import FeatureMethod, Places, needs_maps
+from .layers.channel_products import channel_products
+from .layers.pooling import pool_to_smaller
 
 
 class NST(FeatureMethod):

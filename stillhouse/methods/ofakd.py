@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.exits import exit_from
+from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.auxiliary_heads import exit_from
 
 
 class OFAKD(SpotMethod):

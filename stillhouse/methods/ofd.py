@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
+from ..batch import Batch, DataInfo
 from ..method import Places, Spot, SpotMethod, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
 
 _ACTIVATIONS: dict[str, nn.Module] = {"relu": nn.Identity(), "elu": nn.ELU(), "swish": nn.SiLU()}
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from ..layers.affinity import cosines, mean_over, probabilities
 from ..method import Places, RelationalMethod
+from .layers.affinity import cosines, mean_over, probabilities
 
 
 class PKT(RelationalMethod):
@@ -23,11 +23,11 @@ class PKT(RelationalMethod):
     def __init__(self, weight: float = 30000.0, at: Places = "embedding"):
         super().__init__(weight, at)
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, ...), (N, ...), (N,) -> ()"""
-        p, q = self.neighbours(student, on), self.neighbours(teacher, on)
-        return mean_over(q * ((q + self.epsilon) / (p + self.epsilon)).log(), on)
+        p, q = self.neighbours(student, active), self.neighbours(teacher, active)
+        return mean_over(q * ((q + self.epsilon) / (p + self.epsilon)).log(), active)
 
-    def neighbours(self, features: Tensor, on: Tensor | None) -> Tensor:
+    def neighbours(self, features: Tensor, active: Tensor | None) -> Tensor:
         """(N, ...), (N,) -> (N, N), row i the probabilities p(j|i)"""
-        return probabilities(cosines(features, self.epsilon) + 1, on)  # half of it in the paper: the same
+        return probabilities(cosines(features, self.epsilon) + 1, active)  # half of it in the paper: the same

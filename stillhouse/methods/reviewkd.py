@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.maps import as_map
+from ..batch import Batch, DataInfo
 from ..method import Method, Places, Spot, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.feature_maps import as_map
 
 MAX_WIDTH = 512
 

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.affinity import gram, mean_over, squared_distances
 from ..method import Places, RelationalMethod
+from .layers.affinity import gram, mean_over, squared_distances
 
 
 class RKD(RelationalMethod):
@@ -29,14 +29,14 @@ class RKD(RelationalMethod):
         super().__init__(weight, at)
         self.distance_weight, self.angle_weight = distance_weight, angle_weight
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, ...), (N, ...), (N,) -> ()"""
-        pairs = zip(relations(student, on), relations(teacher, on), strict=True)
-        distance, angle = (mean_over(F.smooth_l1_loss(s, t, reduction="none"), on) for s, t in pairs)
+        pairs = zip(relations(student, active), relations(teacher, active), strict=True)
+        distance, angle = (mean_over(F.smooth_l1_loss(s, t, reduction="none"), active) for s, t in pairs)
         return self.distance_weight * distance + self.angle_weight * angle
 
 
-def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def relations(features: Tensor, active: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex first
 
     The law of cosines gives all angles from the N^2 distances. These are computed in float64, around the mean, because
@@ -50,7 +50,7 @@ def relations(features: Tensor, on: Tensor | None = None) -> tuple[Tensor, Tenso
     inverse = torch.where(apart, squared, 1).rsqrt() * apart
     lengths = squared * inverse
     distinct = 1 - torch.eye(len(lengths), dtype=lengths.dtype, device=lengths.device)
-    mean = mean_over(lengths, on) / mean_over(distinct, on).clamp(min=1e-12)
+    mean = mean_over(lengths, active) / mean_over(distinct, active).clamp(min=1e-12)
     distances = lengths / mean.clamp(min=1e-12)
     squared, inverse = squared.to(features.dtype), inverse.to(features.dtype)
     opposite = squared[:, :, None] + (squared[:, None, :] - squared)

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from ..layers.logits import binary, divergence
 from ..method import LogitMethod
+from .layers.logits import binary, divergence
 
 
 class RLD(LogitMethod):

@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.affinity import gram
-from ..layers.means import Means
-from ..layers.pooling import pool_to_smaller
+from ..batch import Batch, DataInfo
 from ..method import Method, Places, Spot, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.affinity import gram
+from .layers.pooling import pool_to_smaller
+from .layers.running_means import Means
 
 
 class SemCKD(Method):

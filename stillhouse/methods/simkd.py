@@ -6,11 +6,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.classifiers import ReusedClassifier, frozen_classifier
-from ..layers.maps import as_map
-from ..layers.pooling import pool_to_smaller
+from ..batch import DataInfo
 from ..method import FeatureMethod, Places, Spot, needs_maps, pair
-from ..outputs import DataInfo, Outputs
+from ..taps import Outputs
+from .layers.feature_maps import as_map
+from .layers.pooling import pool_to_smaller
+from .layers.teacher_classifier import ReusedClassifier, frozen_classifier
 
 
 class SimKD(FeatureMethod):

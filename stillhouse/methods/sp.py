@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.affinity import gram, mean_over
 from ..method import Places, RelationalMethod
+from .layers.affinity import gram, mean_over
 
 
 class SP(RelationalMethod):
@@ -17,11 +17,11 @@ class SP(RelationalMethod):
     def __init__(self, weight: float = 3000.0, at: Places = "last_stage"):
         super().__init__(weight, at)
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, ...), (N, ...), (N,) -> ()"""
-        return mean_over((self.similarities(student, on) - self.similarities(teacher, on)).square(), on)
+        return mean_over((self.similarities(student, active) - self.similarities(teacher, active)).square(), active)
 
-    def similarities(self, features: Tensor, on: Tensor | None) -> Tensor:
+    def similarities(self, features: Tensor, active: Tensor | None) -> Tensor:
         """(N, ...), (N,) -> (N, N), rows of unit length"""
         products = gram(features)
-        return F.normalize(products if on is None else products * on)
+        return F.normalize(products if active is None else products * active)

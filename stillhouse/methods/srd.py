@@ -25,17 +25,17 @@ class SRD(RelationalMethod):
     def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
         return _Projector(_averaged(student).shape[1], _averaged(teacher).shape[1])
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, Dt) behind the connector, (N, ..., Dt) -> ()"""
-        on = student.new_ones(len(student)) if on is None else on
-        s, t = (self.normalised(features, on) for features in (student, _averaged(teacher)))
+        active = student.new_ones(len(student)) if active is None else active
+        s, t = (self.normalised(features, active) for features in (student, _averaged(teacher)))
         powers = (s - t).abs().pow(self.power).sum(1)
         smallest = torch.finfo(powers.dtype).tiny  # where fewer than two samples are on there is no difference
-        return (powers * on).sum().clamp(min=smallest).log()
+        return (powers * active).sum().clamp(min=smallest).log()
 
-    def normalised(self, features: Tensor, on: Tensor) -> Tensor:
+    def normalised(self, features: Tensor, active: Tensor) -> Tensor:
         """(N, D), (N,) -> (N, D), by mean and deviation over the samples that are on"""
-        shares = (on / on.sum().clamp(min=1))[:, None]
+        shares = (active / active.sum().clamp(min=1))[:, None]
         centred = features - (shares * features).sum(0)
         return centred / ((shares * centred.square()).sum(0) + self.eps).sqrt()
 

@@ -3,10 +3,11 @@
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.classifiers import frozen_classifier
-from ..layers.maps import as_map
+from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod, needs_maps
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.feature_maps import as_map
+from .layers.teacher_classifier import frozen_classifier
 
 
 class SRRL(SpotMethod):

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
-from ..layers.pooling import pool_to_smaller
+from ..batch import Batch, DataInfo
 from ..method import Places, Spot, SpotMethod, needs_maps, pair
-from ..outputs import Batch, DataInfo, Outputs
+from ..taps import Outputs
+from .layers.pooling import pool_to_smaller
 
 
 class VID(SpotMethod):

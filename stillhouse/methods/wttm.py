@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.logits import divergence
 from ..method import LogitMethod
+from .layers.logits import divergence
 
 
 class WTTM(LogitMethod):

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from stillhouse.catalogue import Spelled
 from stillhouse.contract import Broken, Subject
 from stillhouse.method import Method
+from stillhouse.methods.parse import MethodSpec
 
 
 def subject(cls: type[Method], **arguments: object) -> Subject:
-    return Subject(Spelled(cls.__name__, cls, arguments))
+    return Subject(MethodSpec(cls.__name__, cls, arguments))
 
 
 def sentence(law: Callable[[Subject], str], cls: type[Method]) -> str:

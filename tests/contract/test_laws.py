@@ -5,7 +5,7 @@ import pytest
 from stillhouse.contract import LAWS, Broken, Citation
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, FSP, KD, NST
-from stillhouse.wrappers import CTKD
+from stillhouse.methods.wrappers import CTKD
 
 from .bad import subject
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.contract import learning
 from stillhouse.method import FeatureMethod, Group
 from stillhouse.methods import CRD, KD, SimKD
-from stillhouse.outputs import Batch, DataInfo, Outputs
+from stillhouse.taps import Outputs
 
 from .bad import sentence, subject
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from stillhouse.batch import Batch
 from stillhouse.contract import losses
 from stillhouse.method import FeatureMethod, LogitMethod, RelationalMethod
 from stillhouse.methods import AT, CE, CRD, KD, SP
-from stillhouse.outputs import Batch, Outputs
+from stillhouse.taps import Outputs
 
 from .bad import sentence, subject
 
@@ -193,15 +194,15 @@ class Deaf(RelationalMethod):
     def __init__(self) -> None:
         super().__init__(1.0, "embedding")
 
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         return (student @ student.T - teacher @ teacher.T).square().mean()
 
 
 class Careless(Deaf):
-    def loss(self, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
-        on = torch.ones(len(student)) if on is None else on
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
+        active = torch.ones(len(student)) if active is None else active
         alike = (student @ student.T - teacher @ teacher.T).square()
-        return (on[:, None] * on * alike).sum() / on.sum().square()
+        return (active[:, None] * active * alike).sum() / active.sum().square()
 
 
 def test_samples_that_are_off_must_not_count() -> None:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from stillhouse.anatomy import Anatomy
+from stillhouse.batch import Batch
 from stillhouse.contract import Broken, running
 from stillhouse.contract.specimens import PAIRS
 from stillhouse.method import LogitMethod, Spot
 from stillhouse.methods import AT, KD, MLKD
-from stillhouse.outputs import Batch, Outputs
+from stillhouse.taps import Outputs
 
 from .bad import sentence, subject
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stillhouse.catalogue import parse
 from stillhouse.contract import Broken, Subject
 from stillhouse.contract.trial import total
 from stillhouse.methods import FSP, FT, MLKD
+from stillhouse.methods.parse import parse
 
 from .bad import subject
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
-from stillhouse.data import Arrays, InMemory, in_memory
+from stillhouse.data import Arrays, InMemory, from_arrays
 from stillhouse.data.arrays import channel_statistics
 
 
@@ -30,22 +30,24 @@ def test_statistics_are_those_of_the_pixels() -> None:
 
 
 def test_a_constant_channel_stays_finite() -> None:
-    data = in_memory(replace(arrays(), train_images=torch.zeros(60, 8, 8, 3, dtype=torch.uint8)), batch_size=4, seed=0)
+    data = from_arrays(
+        replace(arrays(), train_images=torch.zeros(60, 8, 8, 3, dtype=torch.uint8)), batch_size=4, seed=0
+    )
     assert next(data.train.epoch(0, "cpu")).images.isfinite().all()
 
 
 def test_known_normalisation_is_used() -> None:
     known = replace(arrays(), mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
-    data = in_memory(known, batch_size=4, seed=0)
+    data = from_arrays(known, batch_size=4, seed=0)
     assert (data.mean, data.std) == ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
     expected = (known.test_images[0].double() / 255 - torch.tensor(data.mean)) / torch.tensor(data.std)
     torch.testing.assert_close(next(data.test.batches("cpu")).images[0], expected.permute(2, 0, 1).float())
 
 
 def test_validation_is_disjoint_stratified_and_independent_of_the_runs_seed() -> None:
-    whole = in_memory(arrays(), batch_size=4, seed=0)
-    first, other_run = (in_memory(arrays(), batch_size=4, seed=seed, validation=0.1) for seed in (0, 1))
-    other_split = in_memory(arrays(), batch_size=4, seed=0, validation=0.1, split_seed=1)
+    whole = from_arrays(arrays(), batch_size=4, seed=0)
+    first, other_run = (from_arrays(arrays(), batch_size=4, seed=seed, validation=0.1) for seed in (0, 1))
+    other_split = from_arrays(arrays(), batch_size=4, seed=0, validation=0.1, split_seed=1)
     assert whole.validation is None
     assert first.validation is not None
     assert first.validation.labels.bincount().tolist() == [2, 2, 2]
@@ -57,20 +59,20 @@ def test_validation_is_disjoint_stratified_and_independent_of_the_runs_seed() ->
 
 
 def test_info_and_fingerprint_are_those_of_the_training_split_in_use() -> None:
-    whole, part = (in_memory(arrays(), batch_size=4, seed=3, validation=v) for v in (0.0, 0.5))
+    whole, part = (from_arrays(arrays(), batch_size=4, seed=3, validation=v) for v in (0.0, 0.5))
     assert torch.equal(part.info.labels, part.train.labels)
     assert (part.info.num_classes, part.info.image_size, part.info.batch_size, part.info.seed) == (3, 8, 4, 3)
-    assert whole.fingerprint == in_memory(arrays(), batch_size=8, seed=9).fingerprint != part.fingerprint
+    assert whole.fingerprint == from_arrays(arrays(), batch_size=8, seed=9).fingerprint != part.fingerprint
     changed = arrays()
     changed.train_images[17, 3, 3, 0] ^= 1
-    assert in_memory(changed, batch_size=4, seed=3).fingerprint != whole.fingerprint
+    assert from_arrays(changed, batch_size=4, seed=3).fingerprint != whole.fingerprint
     relabelled = arrays()
     relabelled.test_labels[0] = 2
-    assert in_memory(relabelled, batch_size=4, seed=3).fingerprint != whole.fingerprint
+    assert from_arrays(relabelled, batch_size=4, seed=3).fingerprint != whole.fingerprint
 
 
 def test_resizing_is_torchvisions() -> None:
-    data = in_memory(arrays(), batch_size=4, seed=0, image_size=16)
+    data = from_arrays(arrays(), batch_size=4, seed=0, image_size=16)
     assert isinstance(data.train, InMemory)
     assert data.info.image_size == 16
     expected = transforms.resize(arrays().train_images[5].permute(2, 0, 1), [16, 16])
@@ -79,18 +81,18 @@ def test_resizing_is_torchvisions() -> None:
 
 def test_sizes_that_do_not_fit_memory_are_refused() -> None:
     with pytest.raises(ValueError, match=r"noise holds 8x8 images .* 8 to 64, not 224.* class folders"):
-        in_memory(arrays(), batch_size=4, seed=0, image_size=224)
+        from_arrays(arrays(), batch_size=4, seed=0, image_size=224)
 
 
 def test_flips_can_be_chosen() -> None:
-    assert in_memory(arrays(), batch_size=4, seed=0).train.num_views == 162
-    assert in_memory(arrays(), batch_size=4, seed=0, flip=False).train.num_views == 81
-    assert in_memory(replace(arrays(), flip=False), batch_size=4, seed=0).train.num_views == 81
+    assert from_arrays(arrays(), batch_size=4, seed=0).train.num_views == 162
+    assert from_arrays(arrays(), batch_size=4, seed=0, flip=False).train.num_views == 81
+    assert from_arrays(replace(arrays(), flip=False), batch_size=4, seed=0).train.num_views == 81
 
 
 def test_bad_labels_name_the_data_set_and_split() -> None:
     wrong = replace(arrays(), test_labels=torch.full((9,), -1))
     with pytest.raises(ValueError, match="The test split of noise holds the label -1"):
-        in_memory(wrong, batch_size=4, seed=0)
+        from_arrays(wrong, batch_size=4, seed=0)
     with pytest.raises(ValueError, match="The training split of noise holds the label 2"):
-        in_memory(replace(arrays(), classes=("a", "b")), batch_size=4, seed=0)
+        from_arrays(replace(arrays(), classes=("a", "b")), batch_size=4, seed=0)

@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from stillhouse.__main__ import main
-from stillhouse.classroom import Classroom
 from stillhouse.data import Data
 from stillhouse.distillation import Distillation
-from stillhouse.lesson import Lesson
 from stillhouse.method import Method
 from stillhouse.methods import CE, KD, MLKD
-from stillhouse.recipe import Recipe
-from stillhouse.runs import Run
-from stillhouse.streams import seeded
+from stillhouse.methods.wrappers import Ramped, StrongView
+from stillhouse.rng import seeded
 from stillhouse.taps import Tapped
-from stillhouse.train import fit
-from stillhouse.wrappers import Ramped, StrongView
+from stillhouse.training.classroom import Classroom
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.loop import fit
+from stillhouse.training.run_folder import Run
+from stillhouse.training.student import StudentTrainer
 from tests.quick import QuickNet, quick_data, quick_net_file
 from tests.tiny import TINY_DATA, tiny, tiny_batch
 
@@ -36,13 +36,13 @@ def students(folder: Path, data: Data, *methods: list[Method]) -> list[dict[str,
     """Trained in one room; weights and buffers"""
     with seeded(0, "teacher"):
         teacher = Tapped(QuickNet(width=8))
-    lessons = []
+    trainers = []
     for i, chosen in enumerate(methods):
         with seeded(0, "student"):
             distillation = Distillation(QuickNet(dropout=0.3), teacher, chosen, data.info)
-        lessons.append(Lesson(distillation, Recipe(epochs=2, batch_size=8), Run(folder, str(i), {}, {})))
-    fit(Classroom(teacher, lessons), data, "cpu")
-    return [lesson.model.state_dict() for lesson in lessons]
+        trainers.append(StudentTrainer(distillation, TrainConfig(epochs=2, batch_size=8), Run(folder, str(i), {}, {})))
+    fit(Classroom(teacher, trainers), data, "cpu")
+    return [trainer.model.state_dict() for trainer in trainers]
 
 
 def test_a_student_of_one_view_is_the_same_beside_one_of_two(tmp_path: Path) -> None:
@@ -57,8 +57,8 @@ def test_nobody_looks_at_a_view_that_nobody_needs() -> None:
     teacher, data = Tapped(tiny(seed=1)).eval(), replace(TINY_DATA, strong_view=True)
     batch = replace(tiny_batch(), strong=tiny_batch(step=1).images)
     one, other = (Distillation(tiny(), teacher, [CE()], data) for _ in range(2))
-    one(batch, teacher.see(batch))
-    other(replace(batch, strong=None), teacher.see(batch))
+    one(batch, teacher.forward_batch(batch))
+    other(replace(batch, strong=None), teacher.forward_batch(batch))
     for name, value in one.state_dict().items():
         assert torch.equal(value, other.state_dict()[name]), name
 
@@ -96,14 +96,14 @@ def test_the_command_line_switches_it_on_by_itself(tmp_path: Path, capsys: pytes
     words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --epochs 2 --batch_size 32"
     command = [*words.split(), "--device", "cpu", "--folder", str(runs), "--methods"]
 
-    def said(methods: str) -> str:
+    def outputs(methods: str) -> str:
         assert main([*command, methods]) == 0
         return capsys.readouterr().out
 
-    assert " views an image, from " in said("CE, KD")
+    assert " views an image, from " in outputs("CE, KD")
     before = {run.name for run in runs.iterdir()}
-    assert " views an image and a strong one, from " in said("CE, MLKD")
-    assert " views an image and a strong one, from " in said(f"CE, {tmp_path}/mine.py:Mine")
+    assert " views an image and a strong one, from " in outputs("CE, MLKD")
+    assert " views an image and a strong one, from " in outputs(f"CE, {tmp_path}/mine.py:Mine")
     new = {run.name.rpartition("-")[0] for run in runs.iterdir() if run.name not in before}
     names = ("CE+MLKD", "CE+Mine")  # teacher and baseline are the same runs as without
     assert new == {f"digits-my_nets.py_small-from-my_nets.py_wide-{name}-seed0" for name in names}

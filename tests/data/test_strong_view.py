@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stillhouse.data import Folder, InMemory, Split, load, views
-from stillhouse.data.strong import Lots, strengthen
-from stillhouse.outputs import Batch
-from stillhouse.streams import stream
+from stillhouse.batch import Batch
+from stillhouse.data import Folder, InMemory, Split, in_memory, load
+from stillhouse.data.randaugment import AugmentParams, strengthen
+from stillhouse.rng import stream
 
 from .pictures import picture, write_classes
 
@@ -20,7 +20,7 @@ MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 1.0)  # powers of two: normalisation
 Make = Callable[..., Split]
 
 
-def in_memory(strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip: bool = True) -> InMemory:
+def loaded(strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip: bool = True) -> InMemory:
     draw = torch.Generator().manual_seed(1)
     images = torch.randint(256, (23, 16, 16, 3), generator=draw, dtype=torch.uint8)
     labels = torch.arange(23) % 3
@@ -31,7 +31,7 @@ def in_memory(strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip
 @pytest.fixture(params=["in memory", "folder"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     if request.param == "in memory":
-        return in_memory
+        return loaded
     paths = []
     for number in range(23):
         paths.append(tmp_path / f"{number}.png")
@@ -71,12 +71,12 @@ def test_the_second_view_is_made_like_the_first_and_differs_from_it(make: Make) 
 
 
 def test_in_memory_it_is_a_view_of_its_own_made_stronger() -> None:
-    data, generator = in_memory(), stream(0, "strong view", 2)
+    data, generator = loaded(), stream(0, "strong view", 2)
     crops = torch.randint(162, (23,), generator=generator)
-    lots = Lots.draw(23, generator)
+    augment_params = AugmentParams.draw(23, generator)
     plain = data.view(torch.arange(23), crops)
     pixels = ((plain * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]) * 255).round()
-    expected = strengthen(pixels.to(torch.uint8), lots).float() / 255
+    expected = strengthen(pixels.to(torch.uint8), augment_params).float() / 255
     expected = (expected - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
     torch.testing.assert_close(strong(list(data.epoch(2, "cpu"))), expected, rtol=0, atol=1e-5)
 
@@ -93,9 +93,9 @@ def test_who_else_is_in_the_batch_plays_no_part(make: Make) -> None:
 
 
 def test_how_many_are_made_at_once_plays_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = strong(list(in_memory().epoch(1, "cpu")))
-    monkeypatch.setattr(views, "MANY", 12)
-    batches = list(in_memory().epoch(1, "cpu"))
+    at_once = strong(list(loaded().epoch(1, "cpu")))
+    monkeypatch.setattr(in_memory, "MANY", 12)
+    batches = list(loaded().epoch(1, "cpu"))
     assert [len(batch.labels) for batch in batches] == [5, 5, 5, 5, 3]
     assert torch.equal(at_once, strong(batches))
 

@@ -16,12 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.method import Method
 from stillhouse.models import zoo
-from stillhouse.outputs import Batch, DataInfo
-from stillhouse.recipe import Optimizer, Recipe
 from stillhouse.taps import Tapped
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.optimizer import Optimizer
 
 from .closed_form import fill, u
 
@@ -89,7 +90,9 @@ def deviations(case: Case, row: Row) -> list[str]:
     # A whole phase of warm-up is recorded on its own; the methods' learning rates there are not those of the record.
     phases = distillation.phases(1)
     phase = replace(phases[0] if "_init" in case.name else phases[-1], lr=None)
-    optimizer = Optimizer(phase, Recipe(lr=case.lr, milestones=(), nesterov=case.nesterov, clip_norm=case.clip_norm))
+    optimizer = Optimizer(
+        phase, TrainConfig(lr=case.lr, milestones=(), nesterov=case.nesterov, clip_norm=case.clip_norm)
+    )
     distillation.eval()
     for module in phase.trains:
         module.train()
@@ -103,8 +106,8 @@ def deviations(case: Case, row: Row) -> list[str]:
     for step, expected in enumerate(case.steps):
         batch = _batch(case, step)
         with torch.no_grad():
-            said = teacher(batch.images)
-        terms = phase.terms(batch, said)
+            outputs = teacher(batch.images)
+        terms = phase.terms(batch, outputs)
         optimizer.step(terms)  # and as there, gradients of what is not optimised add up over the steps
         losses = _losses(terms)
         gradients = _gradients(distillation, groups)

@@ -3,12 +3,11 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.distillation import Distillation
-from stillhouse.layers.connectors import Regressor
 from stillhouse.method import Spot
 from stillhouse.methods import AB, CE
+from stillhouse.methods.layers.connectors import Regressor
 from stillhouse.models import zoo
-from stillhouse.outputs import Outputs
-from stillhouse.taps import Tapped
+from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
 from tests.made_up import DATA, empty_batch, outputs

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
+from stillhouse.batch import DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.methods import CATKD
 from stillhouse.models import zoo
-from stillhouse.outputs import DataInfo, Outputs
-from stillhouse.taps import Tapped
+from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.tiny import TINY_DATA, tiny, tiny_batch
 
@@ -54,9 +54,9 @@ def test_class_maps_are_compared_position_by_position(size: int, normalize: bool
 
 
 def test_the_maps_average_to_the_logits_but_for_the_bias() -> None:
-    said = _said(u((2, 4, 4, 4), 1), u((5, 4), 3), bias=7.0)
-    maps = CATKD(size=2, normalize=False).class_maps(said)
-    torch.testing.assert_close(maps.mean(2) + 7, said.logits)
+    outputs = _said(u((2, 4, 4, 4), 1), u((5, 4), 3), bias=7.0)
+    maps = CATKD(size=2, normalize=False).class_maps(outputs)
+    torch.testing.assert_close(maps.mean(2) + 7, outputs.logits)
 
 
 def test_the_head_learns_too() -> None:

@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 import torch
 
-from stillhouse.catalogue import catalogue, parse
 from stillhouse.contract import LAWS, Law, Subject
+from stillhouse.methods.parse import catalogue, parse
 
 TRANSFORMERS = {"a transformer from a CNN", "a CNN from a transformer"}
 UNEQUAL_WIDTHS = {"a ResNet from a wider one", "four stages from three", "three stages from four", *TRANSFORMERS}

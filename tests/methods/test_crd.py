@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.method import Spot
 from stillhouse.methods import CRD
 from stillhouse.models import zoo
-from stillhouse.outputs import Batch, DataInfo
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_vector, teacher_vector
@@ -120,11 +120,11 @@ def test_recorded_sides_of_mdistiller() -> None:
     s, t = (F.normalize(pattern(5, 1, 1.0, phase).flatten(1)) for phase in (0.3, 0.8))
     candidates = torch.tensor([[2, 0, 1, 3], [5, 4, 6, 8], [7, 9, 10, 0], [11, 1, 2, 3]])
     method = _built(CRD(dim=5), 5, 5, *memories)
-    on = torch.ones(4, dtype=torch.bool)
-    assert method.contrast(s, memories[1], candidates, on, side=0).mean().item() == pytest.approx(
+    active = torch.ones(4, dtype=torch.bool)
+    assert method.contrast(s, memories[1], candidates, active, side=0).mean().item() == pytest.approx(
         15.2207528793, rel=1e-7
     )
-    assert method.contrast(t, memories[0], candidates, on, side=1).mean().item() == pytest.approx(
+    assert method.contrast(t, memories[0], candidates, active, side=1).mean().item() == pytest.approx(
         7.8365261416, rel=1e-7
     )
     assert method.log_normalisers.exp().tolist() == pytest.approx([1570302.811, 1048839.288], rel=1e-7)
@@ -189,9 +189,9 @@ def test_samples_that_are_off_leave_no_trace() -> None:
     s, t, indices = _unit(u((6, 5), 3)), _unit(u((6, 5), 4)), torch.tensor([3, 7, 3, 0, 7, 9])
     candidates = (indices[:, None] + torch.arange(8)) % 20
     keep = [0, 3, 4]
-    on = torch.zeros(6)
-    on[keep] = 1
-    losses = masked.loss(s, t, indices, candidates, on)
+    active = torch.zeros(6)
+    active[keep] = 1
+    losses = masked.loss(s, t, indices, candidates, active)
     torch.testing.assert_close(losses[keep], without.loss(s[keep], t[keep], indices[keep], candidates[keep]))
     for name, buffer in without.named_buffers():
         torch.testing.assert_close(masked.get_buffer(name), buffer)

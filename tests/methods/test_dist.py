@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from stillhouse.batch import Batch
 from stillhouse.distillation import Distillation
 from stillhouse.method import LogitMethod, Spot
 from stillhouse.methods import CE, DIST
-from stillhouse.outputs import Batch, Outputs
-from stillhouse.taps import Tapped
+from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.golden.softmax import softmax
 from tests.tiny import TINY_DATA, tiny, tiny_batch
@@ -22,9 +22,9 @@ def _pearson(one: list[float], other: list[float]) -> float:
     return float(sum(a * b for a, b in zip(one, other, strict=True)) / squares**0.5)
 
 
-def _loss(method: DIST, student: Tensor, teacher: Tensor, on: Tensor | None = None) -> Tensor:
+def _loss(method: DIST, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
     net = Tapped(tiny())
-    batch = replace(tiny_batch(len(student)), on=on)
+    batch = replace(tiny_batch(len(student)), active=active)
     return method.loss_at(LOGITS, Outputs(student, {}, net), Outputs(teacher, {}, net), batch)
 
 
@@ -40,9 +40,9 @@ def test_correlations_within_samples_and_within_classes(temperature: float) -> N
 
 def test_only_samples_that_are_on_are_compared() -> None:
     student, teacher = 3 * u((6, 4), 1), 3 * u((6, 4), 2)
-    on = torch.tensor([1.0, 0, 1, 1, 0, 1], dtype=torch.float64)
-    expected = _loss(DIST(), student[on > 0], teacher[on > 0])
-    torch.testing.assert_close(_loss(DIST(), student, teacher, on), expected)
+    active = torch.tensor([1.0, 0, 1, 1, 0, 1], dtype=torch.float64)
+    expected = _loss(DIST(), student[active > 0], teacher[active > 0])
+    torch.testing.assert_close(_loss(DIST(), student, teacher, active), expected)
 
 
 def test_the_same_network_is_free() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stillhouse.methods import DKD, KD
-from stillhouse.wrappers import Standardized
+from stillhouse.methods.wrappers import Standardized
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
 from tests.golden.softmax import but, kl, softmax

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.method import Spot
 from stillhouse.methods import DSPP
 from stillhouse.models import zoo
-from stillhouse.outputs import Batch, DataInfo
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm

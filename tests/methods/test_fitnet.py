@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+from stillhouse.batch import DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.method import Spot
 from stillhouse.methods import FitNet
 from stillhouse.models import zoo
-from stillhouse.outputs import DataInfo
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
 

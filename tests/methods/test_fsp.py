@@ -70,13 +70,13 @@ def test_trains_what_makes_the_last_stage_and_is_zero_afterwards() -> None:
 
     batch = tiny_batch()
     with torch.no_grad():
-        said = teacher(batch.images)
-    (loss,) = warmup.terms(batch, said).values()
+        teacher_outputs = teacher(batch.images)
+    (loss,) = warmup.terms(batch, teacher_outputs).values()
     assert loss.item() > 0
     torch.autograd.backward(loss)
     assert student.conv2.weight.grad is not None
     assert student.fc.weight.grad is None
-    terms = main.terms(batch, said)
+    terms = main.terms(batch, teacher_outputs)
     assert terms["FSP"].item() == 0
     torch.autograd.backward(torch.stack(list(terms.values())).sum())
 

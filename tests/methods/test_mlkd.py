@@ -6,9 +6,8 @@ import torch
 
 from stillhouse.distillation import Distillation
 from stillhouse.methods import CE, KD, MLKD
-from stillhouse.outputs import Outputs
-from stillhouse.taps import Tapped
-from stillhouse.wrappers import StrongView
+from stillhouse.methods.wrappers import StrongView
+from stillhouse.taps import Outputs, Tapped
 from tests.golden import waves
 from tests.golden.softmax import kl, softmax
 from tests.tiny import TINY_DATA, tiny, tiny_batch
@@ -89,11 +88,11 @@ def test_a_step_sees_both_views() -> None:
     batch = tiny_batch()
     batch = replace(batch, strong=batch.images.flip(2) + 0.5)
     with torch.no_grad():
-        said = teacher.see(batch)
-    assert said.strong is not None
+        outputs = teacher.forward_batch(batch)
+    assert outputs.strong is not None
     assert batch.strong is not None
-    torch.testing.assert_close(said.strong.logits, teacher(batch.strong).logits)
-    terms = distillation(batch, said)
+    torch.testing.assert_close(outputs.strong.logits, teacher(batch.strong).logits)
+    terms = distillation(batch, outputs)
     assert list(terms) == ["CE", "StrongView", "MLKD", "StrongView2"]
     assert terms["CE"].item() != terms["StrongView"].item()
     torch.autograd.backward(list(terms.values()))

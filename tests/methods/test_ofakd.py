@@ -9,9 +9,9 @@ from timm.models.mlp_mixer import MlpMixer
 from torch import nn
 
 from stillhouse.anatomy import Anatomy
+from stillhouse.batch import DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.methods import CE, KD, OFAKD
-from stillhouse.outputs import DataInfo
 from stillhouse.taps import Tapped
 from tests.golden.softmax import softmax
 from tests.golden.waves import LABELS, student_waves, teacher_waves
@@ -60,15 +60,15 @@ def test_every_stage_of_any_student_learns_from_any_teacher(
     distillation = Distillation(student(), taught, [CE(), method], DATA)
     batch = replace(tiny_batch(), images=nn.functional.interpolate(tiny_batch().images, size=32))
     with torch.no_grad():
-        said = taught(batch.images)
-    term = distillation(batch, said)["OFAKD"]
+        outputs = taught(batch.images)
+    term = distillation(batch, outputs)["OFAKD"]
     torch.autograd.backward(term)
     assert len(method.spots) == len(distillation.student.anatomy.stages) + 1
     assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
     student_outputs = distillation.student(batch.images)
-    parts = [method.loss_at(spot, student_outputs, said, batch).mean() for spot in method.spots]
+    parts = [method.loss_at(spot, student_outputs, outputs, batch).mean() for spot in method.spots]
     assert len(parts) == len(method.exits)
-    expected = KD(temperature=1, cross_entropy=True).loss(student_outputs.logits, said.logits, batch.labels).mean()
+    expected = KD(temperature=1, cross_entropy=True).loss(student_outputs.logits, outputs.logits, batch.labels).mean()
     torch.testing.assert_close(parts[-1], expected)
 
 

@@ -33,15 +33,15 @@ class _Before(nn.Module):
 def _margins(weight: list[float], bias: list[float]) -> Tensor:
     norm = nn.BatchNorm2d(len(weight)).double()
     norm.weight.data, norm.bias.data = torch.tensor(weight).double(), torch.tensor(bias).double()
-    said = outputs(preact1=torch.zeros(2, len(weight), 4, 4))
-    return OFD().margins(Spot("preact1", "preact1"), type(said)(said.logits, said.tapped, Tapped(_Before(norm))))
+    probed = outputs(preact1=torch.zeros(2, len(weight), 4, 4))
+    return OFD().margins(Spot("preact1", "preact1"), type(probed)(probed.logits, probed.tapped, Tapped(_Before(norm))))
 
 
 def _bare(method: OFD, *levels: Tensor) -> OFD:
     """With connectors that change nothing."""
     method.spots = [Spot(f"preact{i + 1}", f"preact{i + 1}") for i in range(len(levels))]
-    said = outputs(**{spot.teacher: level for spot, level in zip(method.spots, levels, strict=True)})
-    method.build(said, said, DATA)
+    probed = outputs(**{spot.teacher: level for spot, level in zip(method.spots, levels, strict=True)})
+    method.build(probed, probed, DATA)
     for level in method.levels:
         level.connector = nn.Identity()
     return method.double()
@@ -74,14 +74,14 @@ def test_each_level_counts_half_of_the_next_deeper_one(ratio: float) -> None:
     levels = [u((2, 3, 8 // 2**i, 8 // 2**i), i) for i in range(4)]
     student = [u(level.shape, 9) for level in levels]
     method = _bare(OFD(margin=-0.5, level_ratio=ratio), *levels)
-    said = [outputs(**{f"preact{i + 1}": level for i, level in enumerate(side)}) for side in (student, levels)]
+    probed = [outputs(**{f"preact{i + 1}": level for i, level in enumerate(side)}) for side in (student, levels)]
     alone = [_bare(OFD(margin=-0.5), level) for level in levels]
     expected = sum(
         ratio ** (3 - i) * alone[i](outputs(preact1=student[i]), outputs(preact1=levels[i]), empty_batch(2))
         for i in range(4)
     )
     assert isinstance(expected, Tensor)
-    torch.testing.assert_close(method(*said, empty_batch(2)), expected)
+    torch.testing.assert_close(method(*probed, empty_batch(2)), expected)
 
 
 def test_recorded_margins() -> None:
@@ -132,9 +132,10 @@ def test_the_teachers_map_is_pooled_to_the_students_size() -> None:
     student, teacher = u((2, 3, 4, 4), 1), u((2, 3, 8, 8), 2)
     method = _bare(OFD(margin=-0.5), teacher)
     pooled = F.avg_pool2d(teacher, 2)
-    said = outputs(preact1=student)
+    probed = outputs(preact1=student)
     torch.testing.assert_close(
-        method(said, outputs(preact1=teacher), empty_batch(2)), method(said, outputs(preact1=pooled), empty_batch(2))
+        method(probed, outputs(preact1=teacher), empty_batch(2)),
+        method(probed, outputs(preact1=pooled), empty_batch(2)),
     )
 
 

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.methods import SemCKD
 from stillhouse.models import zoo
-from stillhouse.outputs import Batch, DataInfo, Outputs
-from stillhouse.taps import Tapped, probe
+from stillhouse.taps import Outputs, Tapped, probe
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
 

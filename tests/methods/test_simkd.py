@@ -3,13 +3,14 @@ import torch
 from torch import nn
 
 from stillhouse.distillation import Distillation
-from stillhouse.layers.classifiers import ReusedClassifier
 from stillhouse.method import Spot
 from stillhouse.methods import SimKD
+from stillhouse.methods.layers.teacher_classifier import ReusedClassifier
 from stillhouse.methods.simkd import Projector
 from stillhouse.models import zoo
-from stillhouse.recipe import Optimizer, Recipe
 from stillhouse.taps import Tapped
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.optimizer import Optimizer
 from tests.golden.closed_form import u
 from tests.made_up import DATA
 from tests.tiny import TINY_DATA, tiny, tiny_batch
@@ -55,7 +56,7 @@ def test_the_projector_ends_signed_where_the_teacher_is() -> None:
 
 
 def _train(distillation: Distillation, teacher: Tapped, steps: int) -> list[float]:
-    optimizer = Optimizer(distillation.phases(1)[-1], Recipe(lr=0.1, milestones=()))
+    optimizer = Optimizer(distillation.phases(1)[-1], TrainConfig(lr=0.1, milestones=()))
     losses = []
     for step in range(steps):
         terms = distillation(tiny_batch(step=step % 2), teacher(tiny_batch(step=step % 2).images))

@@ -47,7 +47,7 @@ def test_the_order_of_a_batch_does_not_matter() -> None:
 
 def test_samples_that_are_off_count_for_nothing() -> None:
     student, teacher = u((6, 8), 1), u((6, 5), 2)
-    on = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0], dtype=torch.float64)
-    torch.testing.assert_close(SP().loss(student, teacher, on), SP().loss(student[on > 0], teacher[on > 0]))
+    active = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0], dtype=torch.float64)
+    torch.testing.assert_close(SP().loss(student, teacher, active), SP().loss(student[active > 0], teacher[active > 0]))
     torch.testing.assert_close(SP().loss(student, teacher, torch.ones(6)), SP().loss(student, teacher))
     assert SP().loss(student, teacher, torch.zeros(6)) == 0

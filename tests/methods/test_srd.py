@@ -5,9 +5,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from stillhouse.batch import DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.methods import SRD
-from stillhouse.outputs import DataInfo
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.tiny import TINY_DATA, tiny, tiny_batch
@@ -38,8 +38,10 @@ def test_normalisation_is_batchnorms() -> None:
 
 def test_only_samples_that_are_on_are_compared() -> None:
     student, teacher = u((6, 4), 1), u((6, 4), 2)
-    on = torch.tensor([1.0, 0, 1, 1, 0, 1], dtype=torch.float64)
-    torch.testing.assert_close(SRD().loss(student, teacher, on), SRD().loss(student[on > 0], teacher[on > 0]))
+    active = torch.tensor([1.0, 0, 1, 1, 0, 1], dtype=torch.float64)
+    torch.testing.assert_close(
+        SRD().loss(student, teacher, active), SRD().loss(student[active > 0], teacher[active > 0])
+    )
 
 
 @pytest.mark.parametrize("how_many", [0, 1])
@@ -72,7 +74,7 @@ def test_a_transformer_teaches_a_cnn() -> None:
     images = nn.functional.interpolate(batch.images, size=32)
     student = distillation.student(images)
     with torch.no_grad():
-        said = teacher(images)
-    losses = torch.stack([method(student, said, batch) for _, method in distillation.named_methods()])
+        outputs = teacher(images)
+    losses = torch.stack([method(student, outputs, batch) for _, method in distillation.named_methods()])
     torch.autograd.backward(losses.sum())
     assert all(p.grad is not None for p in distillation.methods.parameters())

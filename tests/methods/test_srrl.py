@@ -58,8 +58,8 @@ def test_a_perfect_student_pays_nothing() -> None:
     Distillation(tiny(width=4), teacher, [method], TINY_DATA)
     method.connector = nn.Sequential(nn.Identity())
     teacher.tap(["map"])
-    said = teacher(tiny_batch().images)
-    assert method(said, said, tiny_batch()).max() < 1e-12
+    outputs = teacher(tiny_batch().images)
+    assert method(outputs, outputs, tiny_batch()).max() < 1e-12
 
 
 def test_networks_without_maps_are_read_at_their_embeddings() -> None:

@@ -1,0 +1,121 @@
+"""Which pictures there are of a finished distillation. What methods show comes through their contract alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..method import Method
+from ..training.run_folder import Row, loss_terms
+from . import curves, plots
+from .measure import Embedded, Findings, Judged
+from .metrics import accuracy_by_class, logit_difference, mean_by_class
+from .plots import Numbers
+
+_STRIPS = 12  # rows of a contact sheet, at most
+
+
+def save(figures: Iterable[tuple[str, Figure]], folder: Path) -> list[str]:
+    """NAME.svg and NAME.png of each -> the names"""
+    names = []
+    with plots.style():
+        for name, figure in figures:
+            plots.save(figure, folder / name)
+            names.append(name)
+    return names
+
+
+def figures(
+    findings: Findings, rows: Sequence[Row], methods: Mapping[str, Method], classes: Sequence[str], named: str
+) -> Iterator[tuple[str, Figure]]:
+    """Every picture, with the name of its file.
+
+    Args:
+        rows: Of metrics.jsonl.
+        named: Who was taught by whom.
+    """
+    s, t = findings.student, findings.teacher
+    terms = list(dict.fromkeys(term for row in rows for term in loss_terms(row)))
+    caption = f"{named}. The terms are drawn as they are added up, with their weights."
+    yield "training", curves.training(rows, terms, t.top1, "Training", caption)
+    for name, method in methods.items():
+        groups = observed(rows, name)
+        if groups:
+            caption = f"{named}. {_says(method.observations)}"
+            yield name, curves.observations(rows, groups, f"{name} over the epochs", caption)
+        judged = {what.partition(".")[2]: one for what, one in findings.judged.items() if what.startswith(f"{name}.")}
+        if judged:
+            yield from _judged(name, judged, findings, classes, f"{named}, test images. {_says(method.per_image)}")
+
+    right = [_numbers(accuracy_by_class(scores, len(classes))) for scores in (s, t)]
+    yield "classes", plots.accuracies(right[0], right[1], classes, "Accuracy by class", f"{named}.")
+    title, axes = "Where the logits of student and teacher differ", ("class of the images", "logit")
+    caption = f"{named}. How far their mean logits for the test images of a class are apart."
+    difference = _numbers(logit_difference(s, t, len(classes)))
+    yield "logits", plots.matrix(difference, classes, classes, title, caption, axes)
+    if findings.aligned is not None:
+        aligned, values = findings.aligned, _numbers(findings.aligned.values)
+        title, axes = "How alike the features of student and teacher are", ("student", "teacher")
+        caption = f"{named}. Linear CKA on test images: 1 where features are equal up to rotation and scale."
+        yield "alignment", plots.matrix(values, aligned.student, aligned.teacher, title, caption, axes)
+    if findings.embedded is not None:
+        yield "embeddings", _embedded(findings.embedded, classes, named)
+
+
+def observed(rows: Sequence[Row], method: str) -> dict[str, list[str]]:
+    """A method's columns by group, METHOD.GROUP/NAME, the largest groups first; without a slash a column is alone."""
+    groups: dict[str, list[str]] = {}
+    for column in dict.fromkeys(column for row in rows for column in row):
+        if column.startswith(f"{method}."):
+            what = column.partition(".")[2]
+            groups.setdefault(what.rpartition("/")[0] or what, []).append(column)
+    return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+
+
+def _judged(
+    name: str, judged: Mapping[str, Judged], findings: Findings, classes: Sequence[str], caption: str
+) -> Iterator[tuple[str, Figure]]:
+    groups = {what.rpartition("/")[0] for what in judged}
+    labels = [plots.plain(what.rpartition("/")[2] if len(groups) == 1 else what, "\n") for what in judged]
+    values = [_numbers(mean_by_class(one.values, findings.student.labels, len(classes))) for one in judged.values()]
+    yield f"{name}_classes", plots.by_class(np.stack(values, 1), classes, labels, f"{name} by class", caption)
+    strips = {
+        label: (_numbers(one.ends), one.images.numpy())
+        for label, one in list(zip(labels, judged.values(), strict=True))[:_STRIPS]
+    }
+    yield f"{name}_images", plots.contact_sheet(strips, f"{name} by image", caption)
+
+
+def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
+    points = {who: plane(vectors) for who, vectors in (("student", embedded.student), ("teacher", embedded.teacher))}
+    some = (
+        f"{len(embedded.classes)} of the {len(classes)} classes" if len(embedded.classes) < len(classes) else "by class"
+    )
+    caption = (
+        f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: neighbours are alike, distances say little."
+    )
+    names = {i: classes[i] for i in embedded.classes}
+    return plots.embeddings(points, embedded.labels.numpy(), names, "What the classifiers read", caption)
+
+
+def plane(vectors: Tensor) -> Numbers:
+    """(N, D) -> (N, 2), neighbours beside each other: t-SNE (van der Maaten and Hinton, JMLR 2008), always the same."""
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(vectors) - 1) / 3)
+    points: Numbers = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(vectors.double().numpy())
+    return points
+
+
+def _numbers(values: Tensor) -> Numbers:
+    numbers: Numbers = values.double().numpy()
+    return numbers
+
+
+def _says(function: Callable[..., object]) -> str:
+    """What the author of a method wrote about what it shows."""
+    return " ".join((function.__doc__ or "").partition("\n\n")[0].split())

@@ -1,0 +1,177 @@
+"""What a finished distillation learned: `stillhouse inspect` measures it, draws it and lists it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from rich.table import Table as Printed
+
+from ..analysis.measure import Findings, look
+from ..analysis.metrics import accuracy_by_class, calibration_error, divergence, logit_difference, mean_by_class
+from ..analysis.tables import listing
+from ..checkpoints import load_weights, write_atomically
+from ..data import Data
+from ..models.spec import NetworkSource
+from ..training.config import TrainConfig
+from ..training.progress import Display
+from ..training.run_folder import read_result, read_rows
+from ..training.student import StudentTrainer
+from ..training.teacher import teach_in
+from .build import Setting, trainer_taught
+from .commands import DistillOptions, teacher_for
+
+_LISTED = 20  # rows on the terminal, at most
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """What to look at.
+
+    Args:
+        run: The folder of a finished distillation.
+        teacher: Where its teacher is now, if it is no longer where the run found it.
+        data: Where its data set is now, if that was moved.
+        images: How many test images, drawn by lot, the networks' features are compared on.
+        device: Where to compute; auto takes the GPU if there is one.
+    """
+
+    run: str
+    teacher: str | None = None
+    data: str | None = None
+    images: int = 1000
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.run).expanduser()
+
+    def config(self) -> Path:
+        """The configuration of the run.
+
+        Raises:
+            ValueError: If it is no finished distillation.
+        """
+        if not self.folder.is_dir():
+            raise ValueError(f"there is no folder {self.run}; give that of a finished run of stillhouse distill")
+        read_result(self.folder)
+        path = self.folder / "config.yaml"
+        if not path.is_file() or "\nmethods:" not in path.read_text():
+            raise ValueError(
+                f"{self.run} is about a network that learned by itself; give the folder of a run of stillhouse distill"
+            )
+        return path
+
+    def instead(self) -> dict[str, object]:
+        """What counts in place of the run's configuration."""
+        moved: dict[str, object] = {"folder": self.folder.absolute().parent, "device": self.device}
+        if self.teacher is not None:
+            moved |= {"teacher": self.teacher, "teacher_weights": None}
+        return moved if self.data is None else {**moved, "data": self.data}
+
+
+def inspect(
+    options: InspectOptions,
+    distilled: DistillOptions,
+    setting: Setting,
+    recipe: TrainConfig,
+    data: Data,
+    display: Display,
+) -> None:
+    """Draw and list what a finished distillation learned, into RUN/inspection."""
+    source = NetworkSource(distilled.student, distilled.student_weights, distilled.student_anatomy)
+    teacher = teacher_for(distilled, source, setting, recipe, data, display, may_train=False)
+    teach_in(teacher, setting)
+    trainer = trainer_taught(source, teacher, distilled.method_specs(), data, recipe, setting, {})
+    if options.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
+        display.say(f"note: {options.run} was made with another teacher, data or configuration than is found now")
+    for note in restore(trainer, options.folder):
+        display.say(f"note: {note}")
+    findings = look(trainer.distillation, trainer.model, teacher.net, data, setting.torch_device(), options.images)
+
+    summary, by_class = summarised(findings), by_classes(findings, data.classes)
+    target = options.folder / "inspection"
+    target.mkdir(exist_ok=True)
+    for name, table in (("summary", summary), ("classes", by_class)):
+        write_atomically(target / f"{name}.csv", table.csv().encode())
+    named = f"{source.short} from {teacher.short} on {data.name}"
+    from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
+
+    methods = dict(trainer.distillation.named_methods())
+    names = save(figures(findings, read_rows(options.folder), methods, data.classes, named), target)
+    display.say(f"{named}, {len(findings.student.labels):,} test images")
+    display.console.print(summary.printed(3))
+    display.console.print(by_class.printed(5))
+    display.say(f"in {target}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
+
+
+def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
+    """Fills a lesson with what a finished run kept, and says what it did not keep."""
+    load_weights(trainer.model, folder / "student.safetensors")
+    methods, kept = trainer.distillation.methods, folder / "methods.safetensors"
+    if kept.is_file():
+        load_weights(methods, kept)
+    elif methods.state_dict():
+        return [f"{folder} has no {kept.name}, so its methods are shown as they were before training"]
+    return []
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers, in full for programs and rounded for people."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+
+    def csv(self) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.headings, *self.rows])
+        return text.getvalue()
+
+    def printed(self, columns: int) -> Printed:
+        """Of the first columns as much as fits on a terminal."""
+        table = listing(self.headings[:1], [])
+        for heading in self.headings[1:columns]:
+            table.add_column(heading, justify="right")
+        for row in self.rows[:_LISTED]:
+            table.add_row(*(cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row[:columns]))
+        if len(self.rows) > _LISTED:
+            table.add_row(f"and {len(self.rows) - _LISTED} more")
+        return table
+
+
+def summarised(findings: Findings) -> Table:
+    """Both networks in numbers."""
+    s, t = findings.student, findings.teacher
+    classes = s.logits.shape[1]
+    off_diagonal = ~torch.eye(classes, dtype=torch.bool)
+    rows: list[tuple[str, float | str, float]] = [
+        ("top-1 %", t.top1, s.top1),
+        ("top-5 %", t.top5, s.top5),
+        ("cross-entropy", t.loss, s.loss),
+        ("calibration error %", calibration_error(t), calibration_error(s)),
+        ("agreement %", "", s.agreement(t)),
+        ("KL(teacher || student)", "", divergence(s, t)),
+        ("mean logits by class, difference", "", logit_difference(s, t, classes)[off_diagonal].nanmean().item()),
+    ]
+    if findings.aligned is not None:
+        places = f"{findings.aligned.teacher[-1]}, {findings.aligned.student[-1]}"
+        rows.append((f"CKA of {places}", "", findings.aligned.values[-1, -1].item()))
+    return Table(("measured on test images", "teacher", "student"), rows)
+
+
+def by_classes(findings: Findings, names: Sequence[str]) -> Table:
+    """Class by class, from where the student loses most to where it gains most; and what methods made of each."""
+    s, t = (accuracy_by_class(scores, len(names)) for scores in (findings.student, findings.teacher))
+    labels = findings.student.labels
+    judged = {name: mean_by_class(one.values, labels, len(names)) for name, one in findings.judged.items()}
+    counts = labels.bincount(minlength=len(names))
+    order = [i for i in (s - t).argsort(stable=True).tolist() if counts[i]]
+    columns = [t, s, s - t, *judged.values()]
+    rows = [(names[i], str(int(counts[i])), *(column[i].item() for column in columns)) for i in order]
+    return Table(("class", "images", "teacher %", "student %", "gain", *judged), rows)

@@ -1,0 +1,173 @@
+"""What the loop reads: a `Split` hands out batches; a `Data` is the splits of a data set and what is known of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .. import distributed
+from ..batch import Batch, DataInfo
+from ..rng import stream
+
+Channels = tuple[float, float, float]
+
+
+class Split(ABC):
+    """One part of a data set: shuffled and augmented for training (`epoch`), as it is for evaluation (`batches`).
+
+    The order of epoch e and what augmentation does to each image in it are functions of (seed, e) alone. So a run
+    resumes at (epoch, step) without any saved random state, and sees exactly the batches it would have seen.
+
+    Args:
+        labels: (N,) int64, on the CPU.
+        seed: Of the run.
+        drop_last: Leave out the last batch of an epoch if it is not full. A last batch of exactly one image is always
+            left out in training, because BatchNorm cannot normalise one image (unless batch_size itself is 1); with
+            several ranks so is one of less than two images for each.
+        strong_view: Whether training batches show each image a second time, strongly augmented (see `strengthen`),
+            from draws of its own: the first view is the same with and without.
+    """
+
+    num_views: int | None = None  # how many different images augmentation can make of one image; None: unbounded
+
+    def __init__(self, labels: Tensor, batch_size: int, seed: int, drop_last: bool = False, strong_view: bool = False):
+        if batch_size < 1:
+            raise ValueError(f"The batch size is {batch_size}; it must be 1 or more.")
+        if distributed.world_size() > 1 and batch_size < 2 * distributed.world_size():
+            raise ValueError(
+                f"A batch of {batch_size} images is shared by {distributed.world_size()} processes, and each needs two "
+                "for its BatchNorms: choose a larger --batch_size, which is that of all processes together."
+            )
+        self.labels = labels
+        self.batch_size = batch_size
+        self.seed = seed
+        self.drop_last = drop_last
+        self.strong_view = strong_view
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def steps(self) -> int:
+        """Training batches per epoch."""
+        full, rest = divmod(len(self), self.batch_size)
+        smallest = 2 * distributed.world_size() if self.batch_size > 1 else 1
+        return full if self.drop_last or rest < smallest else full + 1
+
+    def epoch(
+        self, epoch: int, device: torch.device | str, start_step: int = 0, phase_start: int = 0
+    ) -> Iterator[Batch]:
+        """The training batches of one epoch, shuffled and augmented, from `start_step` on.
+
+        Args:
+            epoch: Counted from the beginning of the run, over all its phases.
+            phase_start: The epoch at which the present phase began; `Batch.epoch` counts from there.
+        """
+        if self.steps == 0:
+            raise ValueError(
+                f"A training split of {len(self)} images makes no batch of {self.batch_size}: use a smaller batch size "
+                "or more images (the last batch is left out if it holds one image, or if drop_last is set)."
+            )
+        if not 0 <= start_step <= self.steps:
+            raise ValueError(f"An epoch has {self.steps} steps here; it cannot start at step {start_step}.")
+        return self._numbered(epoch, torch.device(device), start_step, phase_start)
+
+    def _numbered(self, epoch: int, device: torch.device, start_step: int, phase_start: int) -> Iterator[Batch]:
+        if start_step == self.steps:
+            return
+        order = torch.randperm(len(self), generator=stream(self.seed, "order", epoch))
+        order = order[start_step * self.batch_size : self.steps * self.batch_size]
+        for step, drawn in enumerate(self._drawn(epoch, order, device), start_step):
+            yield Batch(
+                images=drawn.images,
+                labels=drawn.labels,
+                indices=drawn.indices,
+                views=drawn.views,
+                strong=drawn.strong,
+                epoch=epoch - phase_start + step / self.steps,
+                step=epoch * self.steps + step,
+                seed=self.seed,
+            )
+
+    @abstractmethod
+    def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
+        """Augmented batches of this epoch for the images named by `order`, (M,), batch after batch."""
+
+    @abstractmethod
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
+        """Every image once, in order, without augmentation: for evaluation. The last batch may be smaller."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A training batch before the loop's position is known; fields as in `Batch`."""
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+    views: Tensor | None = None
+    strong: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, ready for the loop."""
+
+    name: str
+    train: Split
+    test: Split
+    validation: Split | None  # taken out of the training set on request; never part of `train`
+    info: DataInfo
+    classes: tuple[str, ...]  # names, in the order of the labels
+    mean: Channels  # normalisation: (pixel / 255 - mean) / std, per channel
+    std: Channels
+    fingerprint: str  # equal if and only if the images and labels are, for the files of a folder their names and sizes
+    source: str  # where the images come from and how they were split, in words
+
+    def describe(self) -> str:
+        """One line for the log."""
+        size, views = self.info.image_size, self.train.num_views
+        held_out = f"{len(self.test):,} test images"
+        if self.validation is not None:
+            held_out = f"{len(self.validation):,} validation and {held_out}"
+        return (
+            f"{self.name}: {len(self.train):,} training, {held_out}, {size}x{size} pixels, {len(self.classes)} "
+            f"classes, {'unbounded' if views is None else views} views an image"
+            f"{' and a strong one' if self.train.strong_view else ''}, from {self.source}"
+        )
+
+
+def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Splits positions so that `fraction` of each class is held out: (N,) -> kept (K,), held out (N - K,), ascending.
+
+    Of a class with two images or more at least one is held out and one kept.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"The fraction to hold out is {fraction}; it must lie between 0 and 1, for example 0.1.")
+    generator = stream(seed, "held out")
+    kept, held_out = [], []
+    for label in labels.bincount().nonzero().flatten():
+        members = (labels == label).nonzero().flatten()
+        members = members[torch.randperm(len(members), generator=generator)]
+        count = round(fraction * len(members))
+        count = min(max(count, 1), len(members) - 1) if len(members) > 1 else 0
+        held_out.append(members[:count])
+        kept.append(members[count:])
+    return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
+
+
+def check_labels(labels: Tensor, num_classes: int, split: str) -> None:
+    """Refuses labels that no class belongs to; `split` is how the message calls their place."""
+    if len(labels) == 0:
+        raise ValueError(f"{split} holds no images.")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        wrong = low if low < 0 else high
+        raise ValueError(
+            f"{split} holds the label {wrong}, but the {num_classes} classes are numbered 0 to {num_classes - 1}. "
+            "Images without a label (often -1) cannot be used: leave them out."
+        )

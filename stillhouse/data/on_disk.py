@@ -1,0 +1,171 @@
+"""Larger images on disk, decoded batch by batch: RandomResizedCrop and flip, as ImageNet is trained on.
+
+Left out on purpose: stronger augmentation, but in the strong view. Replace `Data.train` with your own `Split` for that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from .. import distributed
+from ..batch import Batch
+from ..rng import stream, stream_seed
+from .dataset import Channels, Drawn, Split
+from .decode import rgb
+from .randaugment import AugmentParams, strengthen
+
+SMALL = 1000  # images; below this, starting workers takes longer than they save
+RESIZE = 0.875  # share of the shorter side that the evaluation crop keeps
+
+
+class Folder(Split):
+    """Images read from disk, by worker processes where there are many.
+
+    Training: a random part of 8 to 100 % of the area (`RandomResizedCrop`) is resized to S x S and mirrored half of the
+    time. Evaluation: the shorter side becomes S / 0.875, the S x S centre is kept. What is drawn for an image depends
+    on (seed, epoch, index of the image) only, so neither the number of workers nor a resume changes a pixel.
+
+    Args:
+        size: S, pixels.
+        workers: Processes that decode. None: 0 below 1,000 images, otherwise one for each CPU up to 8.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        labels: Tensor,
+        *,
+        batch_size: int,
+        seed: int,
+        mean: Channels,
+        std: Channels,
+        size: int,
+        flip: bool = True,
+        drop_last: bool = False,
+        workers: int | None = None,
+        strong_view: bool = False,
+    ):
+        super().__init__(labels, batch_size, seed, drop_last, strong_view)
+        if len(paths) != len(labels):
+            raise ValueError(f"There are {len(paths)} images but {len(labels)} labels.")
+        if workers is not None and workers < 0:
+            raise ValueError(f"The number of workers is {workers}; it must be 0 or more.")
+        self.paths = tuple(paths)
+        self.size = size
+        self.flip = flip
+        self.workers = (0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)) if workers is None else workers
+        self._mean = torch.tensor(mean)[:, None, None]
+        self._std = torch.tensor(std)[:, None, None]
+
+    def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
+        device = torch.device(device)
+        whole = distributed.every(torch.split(torch.arange(len(self)), batch_size or self.batch_size))
+        reader = _Reader(self.paths, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)]))
+        for indices, (images,) in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
+            yield Batch(
+                self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
+            )
+
+    def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
+        flips, crops = self._flips(stream(self.seed, "flips", epoch)), ["crops"]
+        if self.strong_view:
+            generator = stream(self.seed, "strong view", epoch)
+            strong_flips, augment_params = self._flips(generator), AugmentParams.draw(len(self), generator)
+            crops.append("strong view")
+        parts = torch.split(order, self.batch_size)
+        seeds = tuple(stream_seed(self.seed, purpose, epoch) for purpose in crops)
+        reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), seeds)
+        mine = [part[distributed.my_slice(len(part))].tolist() for part in parts]
+        for indices, read in zip(parts, self._load(reader, mine, device), strict=True):
+            own = read.to(device, non_blocking=True).transpose(0, 1)
+            views, strong = distributed.gather(own, len(indices)).transpose(0, 1), None
+            if self.strong_view:
+                pixels = self._mirrored(views[1], strong_flips[indices])
+                strong = self._normalise(strengthen(pixels, augment_params[indices]), device)
+            images = self._normalise(self._mirrored(views[0], flips[indices]), device)
+            yield Drawn(images, self.labels[indices].to(device), indices.to(device), strong=strong)
+
+    def _flips(self, generator: torch.Generator) -> Tensor:
+        """(N,) whether each image is mirrored"""
+        return torch.randint(2, (len(self),), generator=generator, dtype=torch.bool)
+
+    def _mirrored(self, images: Tensor, flips: Tensor) -> Tensor:
+        """(B, 3, S, S) and (B,) which of them -> (B, 3, S, S)"""
+        flips = flips.to(images.device, non_blocking=True)[:, None, None, None]
+        return torch.where(flips, images.flip(3), images) if self.flip else images
+
+    def _load(self, reader: _Reader, batches: list[list[int]], device: torch.device) -> Iterator[Tensor]:
+        """Batches of uint8 images, (V, B, 3, S, S), as often as the reader crops them"""
+        loader = DataLoader(
+            reader,
+            batch_sampler=batches,
+            num_workers=self.workers,
+            collate_fn=_collate,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),  # else the loader would advance the global one
+        )
+        try:
+            for loaded in loader:
+                if isinstance(loaded, str):
+                    raise ValueError(loaded)
+                yield loaded
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if isinstance(error, RuntimeError) and not is_worker_death(error):
+                raise
+            raise ValueError(worker_died(error)) from error
+
+    def _normalise(self, images: Tensor, device: torch.device) -> Tensor:
+        """(B, 3, S, S) uint8 -> float32, channels_last"""
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        pixels = images.to(device, non_blocking=True).float().div_(255).sub_(self._mean).div_(self._std)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def is_worker_death(error: Exception) -> bool:
+    """Whether it is what PyTorch raises for it, wherever the main process happens to be, in `_load` or not."""
+    return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
+
+
+def worker_died(error: Exception) -> str:
+    """A sentence for it"""
+    outputs = str(error).strip() or type(error).__name__
+    return (
+        f"A worker process that reads images died ({outputs.splitlines()[-1]}). Most often memory ran out: "
+        "use fewer --workers; 0 reads in the main process."
+    )
+
+
+@dataclass(frozen=True)
+class _Reader(Dataset[Tensor | str]):
+    """Decodes and crops one image, in a worker: (V, 3, S, S) uint8, or the sentence that says why it cannot."""
+
+    paths: tuple[Path, ...]
+    crop: v2.Transform
+    seeds: tuple[int, ...] = (0,)  # of this epoch, one for each of V crops; without meaning if they are not random
+
+    def __getitem__(self, index: int) -> Tensor | str:
+        try:
+            image = v2.functional.pil_to_tensor(rgb(self.paths[index], str(self.paths[index])))
+        except ValueError as error:
+            return str(error)  # an exception would reach the user wrapped in the worker's stack trace
+        crops = []
+        with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
+            for seed in self.seeds:
+                torch.default_generator.manual_seed(stream_seed(seed, "crop", index))
+                crops.append(self.crop(image))
+        return torch.stack(crops)
+
+
+def _collate(images: list[Tensor | str]) -> Tensor | str:
+    broken = next((image for image in images if isinstance(image, str)), None)
+    if broken is not None:
+        return broken
+    return torch.stack([image for image in images if isinstance(image, Tensor)], dim=1)

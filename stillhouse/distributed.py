@@ -1,0 +1,159 @@
+"""Several processes that train the same students together, started by torchrun; a process by itself is the only rank.
+
+Every rank draws the same batches, and its networks look at a part of each: what they say is gathered, so that the
+methods of every rank see the whole batch. Losses that compare the images of a batch, memories and the layers that
+methods train are then what one process would have, which averaging each rank's own loss does not give. Gradients and
+running statistics of BatchNorms are averaged; so all ranks hold the same numbers after each step, and one of them
+writes them down. What a BatchNorm normalises by is that of its rank's own images, but with --sync_batchnorm.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+class Lost(Exception):  # noqa: N818 (the others are lost)
+    """Another rank is gone."""
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def number() -> int:
+    """What torchrun calls this process; known before the ranks have met."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def is_first() -> bool:
+    """Whether this is the rank that writes and speaks."""
+    return number() == 0
+
+
+def local_rank() -> int:
+    """Which GPU of this machine belongs to this process."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Meets the other ranks, if torchrun started more than one.
+
+    Raises:
+        Lost: If they are not to be met, or one of them goes.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    with _watched():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def on_this_machine() -> int:
+    """How many processes share the memory of this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if world_size() > 1 else 1
+
+
+def my_slice(length: int, of: int | None = None) -> slice:
+    """The part of so many rows that a rank looks at; this one if none is named."""
+    of = rank() if of is None else of
+    return slice(length * of // world_size(), length * (of + 1) // world_size())
+
+
+def every(parts: Sequence[T]) -> Sequence[T]:
+    """Of a list of equal tasks, those of this rank."""
+    return parts[rank() :: world_size()]
+
+
+def gather(part: Tensor, length: int) -> Tensor:
+    """Each rank's share of rows -> (length, ...), the same on all, with a gradient for this rank's share.
+
+    The gradient is multiplied by the number of ranks, for `average` divides by it: the loss is one and the same
+    everywhere, and each rank brings the part of its gradient that its own rows are responsible for.
+    """
+    if world_size() == 1:
+        return part
+    whole: Tensor = _Gathered.apply(part, length)
+    return whole
+
+
+class _Gathered(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, length: int) -> Tensor:
+        ctx.rows = my_slice(length)
+        is_last = part.ndim == 4 and part.is_contiguous(memory_format=torch.channels_last)
+        rows = part.permute(0, 2, 3, 1) if is_last else part
+        sizes = [len(range(length)[my_slice(length, of)]) for of in range(world_size())]
+        mine = rows.new_zeros(max(sizes), *rows.shape[1:])
+        mine[: len(rows)] = rows
+        found = [torch.empty_like(mine) for _ in sizes]
+        with _watched():
+            dist.all_gather(found, mine)
+        whole = torch.cat([one[:size] for one, size in zip(found, sizes, strict=True)])
+        return whole.permute(0, 3, 1, 2) if is_last else whole
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0][ctx.rows] * world_size(), None
+
+
+@torch.no_grad()
+def average(tensors: Iterable[Tensor | None]) -> None:
+    """Replaces each by its mean over the ranks."""
+    if world_size() == 1:
+        return
+    present = [tensor for tensor in tensors if tensor is not None]
+    for dtype in sorted({tensor.dtype for tensor in present}, key=str):
+        some = [tensor for tensor in present if tensor.dtype == dtype]
+        flat = torch.cat([tensor.flatten() for tensor in some])
+        with _watched():
+            dist.all_reduce(flat)
+        flat /= world_size()
+        for tensor, mean in zip(some, torch.split(flat, [tensor.numel() for tensor in some]), strict=True):
+            tensor.data.copy_(mean.view_as(tensor))  # unseen by autograd, which holds running statistics without need
+
+
+def collect(value: T) -> list[T]:
+    """Each rank's value, on all of them."""
+    if world_size() == 1:
+        return [value]
+    found: list[Any] = [None] * world_size()
+    with _watched():
+        dist.all_gather_object(found, value)
+    return found
+
+
+def barrier() -> None:
+    """Waits until all ranks are here."""
+    collect(None)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Says in a sentence what the libraries below say in many."""
+    try:
+        yield
+    except RuntimeError as error:  # DistBackendError, or gloo's own
+        raise Lost(
+            f"another process of this training is gone ({str(error).splitlines()[0][:120]}); all that was saved is "
+            "kept, and the same command goes on from there"
+        ) from error

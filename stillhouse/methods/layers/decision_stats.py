@@ -1,0 +1,57 @@
+"""What was decided per sample and place, counted where it happens: on the device, without waiting for it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...batch import Batch, DataInfo
+
+_NEVER = 255
+
+
+class Decisions(nn.Module):
+    """On or off at each of P places, for every training sample; saved and resumed with the network.
+
+    From `latest` and the labels one can draw afterwards who is on where, and which patterns there are. The other
+    counts begin anew with every epoch.
+    """
+
+    latest: Tensor  # (samples, P) uint8, 255 for a sample that was not yet seen
+    seen: Tensor  # (classes,)
+    on: Tensor  # (classes, P)
+    changed: Tensor  # (P,) decisions unlike the same sample's one before
+    probability: Tensor  # (P,) sums
+
+    def __init__(self, places: Sequence[str], data: DataInfo):
+        super().__init__()
+        self.places, count = list(places), len(places)
+        self.register_buffer("latest", torch.full((len(data.labels), count), _NEVER, dtype=torch.uint8))
+        self.register_buffer("seen", torch.zeros(data.num_classes, dtype=torch.int64))
+        self.register_buffer("on", torch.zeros(data.num_classes, count, dtype=torch.int64))
+        self.register_buffer("changed", torch.zeros(count, dtype=torch.int64))
+        self.register_buffer("probability", torch.zeros(count))
+
+    @torch.no_grad()
+    def record(self, on: Tensor, probability: Tensor, batch: Batch) -> None:
+        """(N, P) zeros and ones, (N, P) how likely a one was"""
+        if batch.epoch % 1 == 0:  # the first step of an epoch
+            for counts in (self.seen, self.on, self.changed, self.probability):
+                counts.zero_()
+        new, old = on.to(torch.uint8), self.latest[batch.indices]
+        self.changed += ((new != old) & (old != _NEVER)).sum(0)
+        self.latest[batch.indices] = new
+        self.seen.index_add_(0, batch.labels, torch.ones_like(batch.labels))
+        self.on.index_add_(0, batch.labels, new.to(self.on.dtype))
+        self.probability += probability.sum(0)
+
+    def read(self) -> dict[str, Tensor]:
+        """By place, the shares of samples that are on, that are expected to be, and that were not so before."""
+        total = self.seen.sum().clamp(min=1)
+        shares = {"on": self.on.sum(0) / total, "likely": self.probability / total, "changed": self.changed / total}
+        return {f"{what}/{place}": share[i] for what, share in shares.items() for i, place in enumerate(self.places)}
+
+    @property
+    def rate_by_class(self) -> Tensor:
+        """(classes, P), the share of a class's samples that are on"""
+        return self.on / self.seen.clamp(min=1)[:, None]

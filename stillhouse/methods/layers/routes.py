@@ -1,0 +1,97 @@
+"""Routes: the way of each sample through blocks of two networks, with a choice between them at every junction."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from ...batch import Batch
+from ...method import Spot
+from ...models.pieces import cut, frozen
+from ...taps import Outputs
+from .adapters import adapter
+
+LOGITS = Spot("logits", "logits")
+
+
+class Routes(nn.Module):
+    """The way of each sample through the blocks of both networks, which learn nothing from it.
+
+    Args:
+        places: Where a route may change between the networks; the last are the logits.
+        fresh: Run the teacher's first block as well, instead of taking what it returned before.
+    """
+
+    def __init__(self, student: Outputs, teacher: Outputs, places: Sequence[Spot], image_size: int, fresh: bool):
+        super().__init__()
+        *junctions, _ = places
+        self.first = None if fresh else places[0]
+        features = [(student[spot.student], teacher[spot.teacher]) for spot in junctions]
+        self.junctions = nn.ModuleList(Junction(s.shape, t.shape) for s, t in features)
+        self.pieces = (  # in a tuple, so that the networks do not become a part of this
+            cut(student.net, [spot.student for spot in junctions], image_size),
+            cut(teacher.net, [spot.teacher for spot in junctions], image_size),
+        )
+        same_shapes = all(s.shape == t.shape for s, t in [*features, (student["embedding"], teacher["embedding"])])
+        self.homogeneous = same_shapes and type(student.net.model) is type(teacher.net.model)
+
+    def forward(self, student: Outputs, teacher: Outputs, gates: Tensor, batch: Batch) -> Tensor:
+        """-> (N, C), the logits at the end of the routes"""
+        s_pieces, t_pieces = self.pieces
+        with frozen(*s_pieces, *t_pieces), precision_of(student):
+            with torch.no_grad():  # nothing that learns comes before the first junction
+                s = s_pieces[0](batch.images)
+                t = teacher[self.first.teacher] if self.first else t_pieces[0](batch.images)
+            *inner, last = gates.T
+            for junction, gate, s_piece, t_piece in zip(self.junctions, inner, s_pieces[1:], t_pieces[1:], strict=True):
+                s, t = junction(s, t, gate)
+                s, t = s_piece(s), t_piece(t)
+            return _blend(s.to(student.logits), t.to(student.logits), last)
+
+
+class Junction(nn.Module):
+    """Where a route may change: either network goes on with its own features or with the other's, adapted."""
+
+    def __init__(self, student: Sequence[int], teacher: Sequence[int]):
+        super().__init__()
+        self.to_teacher = adapter(student, teacher)
+        self.to_student = adapter(teacher, student)
+
+    def forward(self, student: Tensor, teacher: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+        return _blend(student, self.to_student(teacher), gate), _blend(self.to_teacher(student), teacher, gate)
+
+
+def _blend(off: Tensor, on: Tensor, gate: Tensor) -> Tensor:
+    """(N, ...), (N, ...), (N,) -> (N, ...)"""
+    return torch.lerp(off, on.to(off), gate.to(off).reshape(-1, *[1] * (off.ndim - 1)))
+
+
+def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[list[Spot], dict[Spot, int]]:
+    """Each place once, in the order in which both networks run them, the logits last; and the place of each spot.
+
+    What is compared with logits belongs to the place of the logits, wherever it comes from.
+    """
+    s_order, t_order = _order(student), _order(teacher)
+    end = (s_order["logits"], t_order["logits"])
+    where = {spot: end if "logits" in spot else (s_order[spot.student], t_order[spot.teacher]) for spot in spots}
+    where[LOGITS] = end
+    in_order = sorted(where, key=where.__getitem__)
+    places = list(dict.fromkeys(where[spot] for spot in in_order))
+    if any(before[1] > after[1] for before, after in pairwise(places)):
+        names = ", ".join(f"{spot.student} with {spot.teacher}" for spot in in_order)
+        raise ValueError(
+            f"its spots cross ({names}): what comes later in one network must not come earlier in the other"
+        )
+    first = {where[spot]: spot for spot in reversed(in_order)} | {end: LOGITS}
+    return [first[place] for place in places], {spot: places.index(where[spot]) for spot in in_order}
+
+
+def _order(outputs: Outputs) -> dict[str, int]:
+    """By name of a place, when it runs; the same for two names of one place."""
+    paths = {name: outputs.net.anatomy.resolve(name) for name in [*outputs.tapped, "logits"]}
+    return {name: list(paths.values()).index(path) for name, path in paths.items()}
+
+
+def precision_of(outputs: Outputs) -> torch.autocast:
+    return torch.autocast(outputs.logits.device.type, outputs.precision, enabled=outputs.precision is not None)

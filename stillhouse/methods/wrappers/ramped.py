@@ -1,0 +1,28 @@
+"""A weight that rises over the first epochs."""
+
+from torch import Tensor
+
+from ...batch import Batch
+from ...method import Method
+from ...taps import Outputs
+from .wrapper import Wrapper
+
+
+class Ramped(Wrapper):
+    """The warm-up of DKD (Zhao et al., CVPR 2022, arXiv:2203.08679), of ReviewKD and of others, around any method.
+
+    The loss times min(e / epochs, 1) in the e-th epoch, counted from 1 and constant inside an epoch, as in mdistiller.
+
+    Args:
+        base: The method to let in slowly.
+        epochs: When its full weight is reached.
+    """
+
+    def __init__(self, base: Method, epochs: int = 20):
+        super().__init__(base)
+        self.epochs = epochs
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        number = int(batch.epoch) + 1
+        loss: Tensor = self.base(student, teacher, batch)
+        return loss * min(number / self.epochs, 1.0)

@@ -1,0 +1,128 @@
+"""Scale decoupling: any logit method, on the logits of image regions as well as of the whole image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...anatomy import Anatomy
+from ...batch import Batch, DataInfo
+from ...method import LogitMethod, Spot, SpotMethod
+from ...taps import Outputs
+from ..layers.head_checks import needs_pooled_linear_head
+from ..layers.running_means import Means
+from .wrapper import Wrapper
+
+
+class ScaleDecoupled(Wrapper, SpotMethod):
+    """Scale Decoupled Distillation (Wei et al., CVPR 2024, arXiv:2403.13512).
+
+    At scale k the map in front of global pooling is averaged over k x k regions, and the network's own classifier
+    turns each average into logits: at scale 1 into those of the whole image. With the base method's loss D,
+
+        sum over regions r of  weight_r D(student_r, teacher_r)        weight_r = 2 if r is complementary, else 1
+
+    A region is complementary if the teacher sees something else there than in the whole image, else consistent.
+    The defaults are `paper()`; the published numbers were made with `reference()`. The paper lets the loss grow over
+    30 epochs, the code over 20, KD's not at all.
+
+    Args:
+        base: The method that compares logits.
+        scales: 1 and finer ones. The paper has (1, 2) for similar networks, (1, 2, 4) for different ones.
+        complementary: Weight of complementary regions.
+        compare: "classes": the teacher predicts another class (paper). "correctness": it is right in one of the two
+            and wrong in the other (code).
+        pooling: "direct": each scale is pooled from the map. "nested": from the map's averages over 4 x 4 regions, or
+            as many as the finest scale has (code), which differs where they do not divide the map, 7 x 7 for example.
+        reduction: "sum" over regions (paper), their "mean" (code) or "means": of each scale, added up (the paper's
+            equation 6).
+
+    Raises:
+        ValueError: When built for a network that does more between map and logits than average and one linear layer.
+    """
+
+    base: LogitMethod
+    regions: Tensor  # (R, 1), how many share a mean with each of the R regions
+
+    def __init__(
+        self,
+        base: LogitMethod,
+        scales: Sequence[int] = (1, 2, 4),
+        complementary: float = 2.0,
+        compare: Literal["classes", "correctness"] = "classes",
+        pooling: Literal["direct", "nested"] = "direct",
+        reduction: Literal["sum", "mean", "means"] = "sum",
+    ):
+        super().__init__(base)
+        if list(scales[:1]) != [1]:
+            raise ValueError(f"scales begin with 1, the image that regions are compared with, not {list(scales)}")
+        self.scales = scales
+        self.complementary = complementary
+        self.compare = compare
+        self.pooling = pooling
+        count = sum(k * k for k in scales)
+        regions = [{"sum": 1, "mean": count, "means": k * k}[reduction] for k in scales for _ in range(k * k)]
+        self.register_buffer("regions", torch.tensor(regions, dtype=torch.float32)[:, None], persistent=False)
+        self.means = Means(["regions/consistent", "regions/complementary"])
+
+    @property
+    def needs_teacher(self) -> bool:
+        return True  # its regions count, even where the base method goes by labels
+
+    @classmethod
+    def paper(cls, base: LogitMethod, scales: Sequence[int] = (1, 2, 4)) -> Self:
+        return cls(base, scales)
+
+    @classmethod
+    def reference(cls, base: LogitMethod, scales: Sequence[int] = (1, 2, 4)) -> Self:
+        return cls(base, scales, compare="correctness", pooling="nested", reduction="mean")
+
+    def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
+        super().choose_spots(student, teacher)
+        return [Spot("map", "map")]
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        for who, outputs in (("student", student), ("teacher", teacher)):
+            needs_pooled_linear_head(who, outputs, data.image_size)
+        super().build(student, teacher, data)
+
+    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        """Maps in front of global pooling -> (N,)"""
+        s = self.regional_logits(student)
+        with torch.no_grad():
+            t = self.regional_logits(teacher)
+        labels = batch.labels.expand(len(t), -1)
+        losses = self.base.loss(s.flatten(0, 1), t.flatten(0, 1), labels.flatten()).view_as(labels)
+        complementary = self.is_complementary(t, labels).to(losses)
+        share = complementary.mean()
+        self.means.record({"regions/consistent": 1 - share, "regions/complementary": share}, batch)
+        weights = 1 + (self.complementary - 1) * complementary
+        return (weights * losses / self.regions).sum(0)
+
+    def regional_logits(self, outputs: Outputs) -> Tensor:
+        """(R, N, C), the whole image first"""
+        features = outputs["map"]
+        if self.pooling == "nested":
+            features = F.adaptive_avg_pool2d(features, max(4, *self.scales))
+        regions = torch.cat([F.adaptive_avg_pool2d(features, k).flatten(2) for k in self.scales], dim=2)
+        logits: Tensor = outputs.net.head(regions.permute(2, 0, 1))
+        return logits
+
+    def is_complementary(self, teacher: Tensor, labels: Tensor) -> Tensor:
+        """(R, N, C), (R, N) -> (R, N)"""
+        seen = teacher.argmax(2)
+        if self.compare == "correctness":
+            seen = seen == labels
+        return seen != seen[0]
+
+    def observations(self) -> Mapping[str, Tensor]:
+        """Shares of the regions, the whole image counted as one, and what the base method observes."""
+        return {**super().observations(), **self.means.read()}
+
+    def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
+        """The share of each image's regions in which the teacher sees something else than in the whole."""
+        t = self.regional_logits(teacher)
+        complementary = self.is_complementary(t, batch.labels.expand(len(t), -1))
+        return {**super().per_image(student, teacher, batch), "regions/complementary": complementary.to(t).mean(0)}

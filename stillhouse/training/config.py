@@ -1,0 +1,73 @@
+"""How to optimise: everything about a training that is neither a network, nor a method, nor data."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The defaults are the CIFAR-100 protocol of Tian et al. (ICLR 2020), scaled to the number of epochs.
+
+    Args:
+        epochs: Passes over the training set (the last one gives the result).
+        batch_size: Images a step.
+        lr: Learning rate of SGD.
+        momentum: Momentum of SGD.
+        weight_decay: On every parameter, BatchNorm and biases included, as the protocol has it.
+        nesterov: Whether the momentum is Nesterov's.
+        schedule: "steps" multiplies the learning rate by `lr_decay` at each milestone, "cosine" lets it fall to 0.
+        milestones: Epochs after which the learning rate drops; below 1 they are fractions of `epochs`.
+        lr_decay: What the learning rate is multiplied with at a milestone.
+        lr_warmup: Epochs over which the learning rate rises linearly to `lr`.
+        clip_norm: Longest joint gradient of all parameters; 0 for no limit.
+        precision: Number format of the networks; losses are always computed in float32.
+        optimizer: "sgd", or "dot" for its variant with a momentum each for labels and teacher (see `DOT`).
+        dot_delta: How far DOT's two momenta lie from `momentum`.
+    """
+
+    epochs: int = 240
+    batch_size: int = 64
+    lr: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+    schedule: Literal["steps", "cosine"] = "steps"
+    milestones: tuple[float, ...] = (0.625, 0.75, 0.875)
+    lr_decay: float = 0.1
+    lr_warmup: float = 0.0
+    clip_norm: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    optimizer: Literal["sgd", "dot"] = "sgd"
+    dot_delta: float = 0.075
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"--epochs must be at least 1, not {self.epochs}")
+        if self.batch_size < 2:
+            raise ValueError(f"--batch_size must be at least 2 (BatchNorm needs two images), not {self.batch_size}")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"--lr must be positive, not {self.lr}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"--momentum must be at least 0 and below 1, not {self.momentum}")
+        for name in ("weight_decay", "lr_decay", "lr_warmup", "clip_norm"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name} must be 0 or more, not {getattr(self, name)}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("--nesterov needs a --momentum above 0")
+        if self.optimizer == "dot" and not 0 <= self.dot_delta <= min(self.momentum, 0.999 - self.momentum):
+            raise ValueError(f"--dot_delta {self.dot_delta} leads from --momentum {self.momentum} out of [0, 1)")
+        if self.optimizer == "dot" and (self.nesterov or self.clip_norm):
+            raise ValueError("--optimizer dot knows neither --nesterov nor --clip_norm; leave them out")
+
+    def lr_at(self, epoch: float) -> float:
+        """The learning rate after so many epochs (a fraction inside an epoch), counted from 0."""
+        warm = min(1.0, (epoch + 1e-8) / self.lr_warmup) if self.lr_warmup else 1.0
+        if self.schedule == "cosine":
+            return warm * self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
+        drops = [round(m * self.epochs) if m < 1 else int(m) for m in self.milestones]
+        return warm * self.lr * self.lr_decay ** sum(epoch >= drop for drop in drops)
+
+    @property
+    def lr_changes_inside_epochs(self) -> bool:
+        return self.schedule == "cosine" or self.lr_warmup > 0

@@ -1,0 +1,193 @@
+"""How many students share a room: as many as memory allows, which is found out by having each take a step."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from .. import distributed
+from ..batch import Batch, DataInfo
+from ..modes import in_eval_mode
+from ..rng import stream
+from .classroom import Classroom
+from .evaluation import batch_size
+from .loop import Stopped, StopSignals
+from .student import StudentTrainer
+
+SHARE = 0.9  # of the free memory that training may take
+_GB = 1e9
+
+
+def split_by_memory(
+    room: Classroom, data: DataInfo, device: torch.device, budget: float | None = None
+) -> Iterator[Classroom]:
+    """The students of a room in as few rooms as memory allows; to be taught one room after the other.
+
+    Each of several students takes a step that is taken back, on made-up images, while the gradients and momentum of
+    those who were seated before stay where they are: the memory in use at its highest is then that of distillation to
+    come, to within a tenth, for it fragments. It changes nothing but the time, a student being the same in every room.
+    One student is seated whatever it takes.
+
+    Args:
+        room: All students, none of them begun, and their teacher.
+        budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
+            when left out.
+
+    Raises:
+        Stopped: If a signal asked for it meanwhile.
+    """
+    memory = _GPU(device) if device.type == "cuda" else _Resident()
+    plan = _plan(room, data, memory, budget)
+    for part in plan:
+        yield part
+        if part is not plan[-1]:
+            _leave(part)
+            memory.begin()
+
+
+def _plan(room: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None) -> list[Classroom]:
+    """All rooms, measured one after the other."""
+    plan, waiting, batch = [], room.trainers, _made_up(data, memory.device)
+    while waiting:
+        if len(room.trainers) == 1 or not memory.begin():  # there is nothing to decide, or nothing to decide by
+            return [room]
+        limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
+        seats = max(1, _seats(room, waiting, batch, memory, limit))
+        plan.append(room.part(waiting[:seats]))
+        waiting = waiting[seats:]
+        if len(plan) > 1 or waiting:
+            _leave(room)
+    return plan
+
+
+def _leave(room: Classroom) -> None:
+    """Makes room for others."""
+    for trainer in room.trainers:
+        trainer.free_step_memory()
+        trainer.distillation.to("cpu")
+
+
+def _seats(
+    room: Classroom, waiting: Sequence[StudentTrainer], batch: Batch, memory: _GPU | _Resident, limit: float
+) -> int:
+    """How many of those who wait, the first ones, fit into a room."""
+    seats = 0
+    with torch.random.fork_rng(), StopSignals() as stop:
+        for trainer in waiting:
+            fits = _fits(room.part(waiting[: seats + 1]), trainer, batch, memory, limit)
+            if stop.requested:
+                raise Stopped("stopped before the first step; the same command goes on")
+            if not fits:
+                break
+            seats += 1
+    for trainer in waiting:
+        trainer.free_step_memory()
+    return seats
+
+
+def _fits(part: Classroom, trainer: StudentTrainer, batch: Batch, memory: _GPU | _Resident, limit: float) -> bool:
+    """Whether the last of these students can join the others, who have rehearsed already."""
+    part.to(batch.images.device)
+    try:
+        for _ in range(3 if part.replays else 1):  # CUDA graphs: warm-up, capture, replay
+            part.trial_step(batch, trainer)
+        _evaluate(trainer, batch)
+    except RuntimeError as error:
+        full = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+        if not full or distributed.world_size() > 1:  # the others would wait for this one
+            raise
+        return False
+    return all(distributed.collect(memory.peak() <= limit))
+
+
+@torch.no_grad()
+def _evaluate(trainer: StudentTrainer, batch: Batch) -> None:
+    times = batch_size(len(batch.images)) // len(batch.images)
+    model = trainer.model
+    with in_eval_mode(model):
+        model(batch.images.repeat(times, 1, 1, 1))
+
+
+def _made_up(data: DataInfo, device: torch.device) -> Batch:
+    """A batch as large as those to come."""
+    count = min(data.batch_size, len(data.labels))
+    rows = torch.arange(count) * (len(data.labels) // count)
+    images = torch.randn(count, 3, data.image_size, data.image_size, generator=stream(data.seed, "rehearsal"))
+    images = images.to(device, memory_format=torch.channels_last)
+    strong = images if data.strong_view else None
+    return Batch(images, data.labels[rows.to(data.labels.device)].to(device), rows.to(device), strong=strong)
+
+
+class _GPU:
+    """The memory of a GPU that PyTorch has taken for this process."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+
+    def begin(self) -> bool:
+        """Forgets the peak so far; False if there is nothing to be measured."""
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return True
+
+    def used(self) -> int:
+        return torch.cuda.memory_reserved(self.device)
+
+    def peak(self) -> int:
+        return torch.cuda.max_memory_reserved(self.device)
+
+    def free(self) -> int:
+        return torch.cuda.mem_get_info(self.device)[0]
+
+
+class _Resident:
+    """The main memory that this process has in use, as Linux counts it."""
+
+    device = torch.device("cpu")
+    _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
+
+    def begin(self) -> bool:
+        """Forgets the peak so far; False if there is nothing to be measured."""
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+        if trim is not None:
+            trim(0)
+        try:
+            (self._PROCESS / "clear_refs").write_text("5")
+        except OSError:
+            return False
+        return True
+
+    def used(self) -> int:
+        return _bytes(self._PROCESS / "status", "VmRSS:")
+
+    def peak(self) -> int:
+        return _bytes(self._PROCESS / "status", "VmHWM:")
+
+    def free(self) -> int:
+        """Of the machine, or of the container that has least; this process's share of it."""
+        free = [_bytes(Path("/proc/meminfo"), "MemAvailable:"), *self._free_in_groups()]
+        return min(free) // distributed.on_this_machine()
+
+    def _free_in_groups(self) -> Iterator[int]:
+        try:
+            own = (self._PROCESS / "cgroup").read_text().rpartition("0::")[2].strip().lstrip("/")
+        except OSError:
+            return
+        for group in (self._GROUPS / own, *(self._GROUPS / own).parents):
+            try:  # what it may have in use, and has but for copies of files
+                limit, current = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
+                yield limit - current + _number(group / "memory.stat", "inactive_file")
+            except (OSError, ValueError):  # it has no limit
+                continue
+
+
+def _number(file: Path, name: str) -> int:
+    (found,) = (words.split() for words in file.read_text().splitlines() if words.split()[0] == name)
+    return int(found[1])
+
+
+def _bytes(file: Path, name: str) -> int:
+    return _number(file, name) * 1024

@@ -1,0 +1,142 @@
+"""A user's own code: `package.module:name` or `file.py:name`, and the files that it depends on."""
+
+import ast
+import hashlib
+import importlib
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import resolve_name
+from pathlib import Path
+from types import ModuleType
+
+from .spelling import nearest
+
+_INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+_OURS = Path(__file__).resolve().parent
+
+
+def load_object(module: str, attribute: str) -> object:
+    """What `package.module:attribute` or `file.py:attribute` names.
+
+    Raises:
+        ValueError: If the module cannot be imported or has no such attribute.
+    """
+    loaded = _module(module)
+    if not hasattr(loaded, attribute):
+        public = [name for name in vars(loaded) if not name.startswith("_")]
+        raise ValueError(f"{module} has no {attribute!r}.{nearest(attribute, public)}")
+    found: object = getattr(loaded, attribute)
+    return found
+
+
+def _module(name: str) -> ModuleType:
+    """A module or file of somebody else's, which may import others from its own folder and the present one."""
+    if not name:
+        raise ValueError("before a colon comes timm, torchvision, a package.module or a file.py")
+    own = name.endswith(".py")
+    path = Path(name).expanduser()
+    for folder in (path.parent, Path()) if own else (Path(),):
+        if str(folder.resolve()) not in sys.path:
+            sys.path.append(str(folder.resolve()))
+    try:
+        return _file(path) if own else importlib.import_module(name)
+    except ValueError:
+        raise
+    except Exception as error:  # it can fail in any way
+        forms = (
+            "zoo names have no colon; others are timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
+        )
+        hint = f"; {forms}" if isinstance(error, ModuleNotFoundError) and not own else ""
+        raise ValueError(f"{name} cannot be imported: {one_line(error)}{hint}") from error
+
+
+def _file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return _executed(path.resolve(), path.read_bytes())
+
+
+@cache  # it is run again only if it has changed
+def _executed(path: Path, content: bytes) -> ModuleType:
+    loaded = ModuleType(f"stillhouse_user_{path.stem}")
+    loaded.__file__ = str(path)
+    sys.modules[loaded.__name__] = loaded  # where dataclasses look up their annotations
+    exec(compile(content, path, "exec"), vars(loaded))
+    return loaded
+
+
+def one_line(error: BaseException) -> str:
+    """An error of somebody else's code in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f"{frame.filename}, line {frame.lineno}" for frame in frames if not _is_loading(frame.filename)]
+    place = f" ({theirs[-1]})" if theirs and not isinstance(error, SyntaxError | ModuleNotFoundError) else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{place}"
+
+
+def _is_loading(filename: str) -> bool:
+    return filename.startswith("<frozen") or _OURS in Path(filename).parents
+
+
+def source_files(module: str) -> list[Path]:
+    """Return the files behind `package.module` or `file.py`, as `files_behind`, once it can be imported."""
+    _module(module)  # which may refuse it, and makes its folder known
+    return files_behind(module)
+
+
+def files_behind(name: str) -> list[Path]:
+    """The file of `package.module` or `file.py`, then those it imports, directly or not: all that is not installed.
+
+    They are read, not run, and looked for where Python looks for modules (`sys.path`).
+    """
+    own = name.endswith(".py")
+    waiting = [(Path(name).expanduser().resolve(), "")] if own else [*_found(name)]
+    files: list[Path] = []
+    while waiting:
+        path, package = waiting.pop(0)
+        if path in files or _is_installed(path):
+            continue
+        files.append(path)
+        for imported in _imports(path, package):
+            waiting += _found(imported)
+    return files
+
+
+def _imports(path: Path, package: str) -> Iterator[str]:
+    """Names of modules, and of what might be one, that a file imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            base = resolve_name("." * node.level + (node.module or ""), package or None) if node.level else node.module
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _found(name: str) -> Iterator[tuple[Path, str]]:
+    """The files of a module and of the packages around it, and the package that each belongs to."""
+    parts = name.split(".")
+    places: list[str] | None = sys.path
+    for count in range(1, len(parts) + 1):
+        full = ".".join(parts[:count])
+        spec: ModuleSpec | None = PathFinder.find_spec(full, places) if places is not None else None
+        if spec is None:
+            return
+        places = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+        if spec.origin and spec.origin.endswith(".py"):
+            path = Path(spec.origin).resolve()
+            if _is_installed(path):
+                return
+            yield path, full if places is not None else full.rpartition(".")[0]
+
+
+def _is_installed(path: Path) -> bool:
+    return not _INSTALLED.isdisjoint(path.parents) or _OURS in path.parents or "site-packages" in path.parts
+
+
+def hash_of_file(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()

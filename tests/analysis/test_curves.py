@@ -1,0 +1,69 @@
+"""Curves over the epochs: the right numbers, interrupted between phases, with names that do not overlap."""
+
+import numpy as np
+import pytest
+
+from stillhouse.analysis.curves import apart, observations, training
+from stillhouse.training.run_folder import Row
+
+
+def _row(epoch: int, phase: str = "distillation", **numbers: float) -> Row:
+    return {"epoch": epoch, "phase": phase, "top1": 10.0 * epoch, "agreement": 11.0 * epoch} | numbers
+
+
+ROWS = [
+    _row(1, "AB warm-up", AB=4.0),
+    _row(2, "AB warm-up", AB=3.0),
+    _row(3, AB=0.0, CE=2.0, SpotAdaptive=300.0),
+    _row(4, AB=0.0, CE=1.0, SpotAdaptive=200.0),
+]
+
+
+def test_training_shows_accuracies_and_terms() -> None:
+    figure = training(ROWS, ["AB", "CE", "SpotAdaptive"], 97.0, "Training", "")
+    accuracies, losses = figure.axes
+    lines = [np.asarray(line.get_xydata()).tolist() for line in accuracies.lines]
+    assert lines[0][0][1] == 97
+    assert lines[1:] == [[[1, 11], [2, 22]], [[3, 33], [4, 44]], [[1, 10], [2, 20]], [[3, 30], [4, 40]]]
+    assert [text.get_text() for text in accuracies.texts] == ["AB warm-up", "student", "agreement", "teacher"]
+    assert losses.get_yscale() == "log"  # 1 to 300
+    assert [np.asarray(line.get_ydata()).tolist() for line in losses.lines] == [[4, 3], [0, 0], [2, 1], [300, 200]]
+    assert [text.get_text() for text in losses.texts] == ["AB warm-up", "AB", "CE", "SpotAdaptive"]
+
+
+@pytest.mark.parametrize("terms", [[1.0, 2.0], [-1.0, 300.0]])
+def test_terms_that_are_near_each_other_or_negative_are_not_on_a_logarithmic_scale(terms: list[float]) -> None:
+    rows = [_row(1, CE=terms[0], KD=terms[1])]
+    assert training(rows, ["CE", "KD"], 97.0, "Training", "").axes[1].get_yscale() == "linear"
+
+
+def test_groups_have_a_panel_each_and_names_a_colour() -> None:
+    names = ["M.attention_s1/t1", "M.attention_s1/t2", "M.attention_s2/t1", "M.attention_s2/t2", "M.temperature"]
+    rows = [_row(1, "warm-up") | dict.fromkeys(names, 0.0)]
+    rows += [_row(epoch) | {name: 0.1 * i * epoch for i, name in enumerate(names)} for epoch in (2, 3)]
+    groups = {"attention_s1": names[:2], "attention_s2": names[2:4], "temperature": names[4:]}
+    figure = observations(rows, groups, "Title", "")
+    first, second, alone = figure.axes
+    assert [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes] == [
+        "attention s1",
+        "attention s2",
+        "temperature",
+    ]
+    assert np.asarray(second.lines[1].get_xydata()) == pytest.approx(np.array([[2, 0.6], [3, 0.9]]))
+    assert [line.get_color() for line in first.lines] == [line.get_color() for line in second.lines]
+    assert first.get_ylim() == second.get_ylim() != alone.get_ylim()  # names that differ in a number only
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["t1", "t2"], ["t1", "t2"], []]
+
+
+def test_shares_have_no_axis_beyond_1() -> None:
+    rows = [_row(epoch) | {"M.on/a": 1.0, "M.on/b": 0.9} for epoch in (1, 2)]
+    low, high = observations(rows, {"on": ["M.on/a", "M.on/b"]}, "Title", "").axes[0].get_ylim()
+    assert 0.8 < low < 0.9
+    assert high <= 1.02
+
+
+def test_names_are_moved_apart_no_more_than_needed() -> None:
+    assert apart([0.1, 0.5, 0.9], 0.1) == [0.1, 0.5, 0.9]
+    assert apart([0.5, 0.5, 0.9], 0.1) == pytest.approx([0.5, 0.6, 0.9])
+    assert apart([0.95, 0.97, 1.0], 0.1) == pytest.approx([0.8, 0.9, 1.0])
+    assert apart([], 0.1) == []

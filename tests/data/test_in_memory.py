@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision.transforms.v2 as v2
+from PIL import Image
+
+from stillhouse.batch import Batch
+from stillhouse.data import InMemory
+
+MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
+
+
+def split(
+    count: int = 23, size: int = 8, *, batch_size: int = 5, seed: int = 0, flip: bool = True, drop_last: bool = False
+) -> InMemory:
+    images = torch.randint(256, (count, size, size, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    return InMemory(
+        images,
+        torch.arange(count) % 3,
+        batch_size=batch_size,
+        seed=seed,
+        mean=MEAN,
+        std=STD,
+        flip=flip,
+        drop_last=drop_last,
+    )
+
+
+def same(one: Batch, other: Batch) -> bool:
+    assert one.views is not None
+    assert other.views is not None
+    pairs = ((one.images, other.images), (one.labels, other.labels), (one.indices, other.indices))
+    equal = all(torch.equal(a, b) for a, b in (*pairs, (one.views, other.views)))
+    return equal and (one.epoch, one.step, one.seed) == (other.epoch, other.step, other.seed)
+
+
+@pytest.mark.parametrize("size", [28, 32])
+def test_every_view_is_torchvisions(size: int) -> None:
+    data = split(count=2, size=size)
+    assert data.num_views == 162
+    finish = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(MEAN), list(STD))])
+    for index in range(2):
+        ours = data.view(torch.full((162,), index), torch.arange(162))
+        padded = v2.Pad(4)(Image.fromarray(data.images[index].numpy()))
+        for view in range(162):
+            flipped, offset = divmod(view, 81)
+            top, left = divmod(offset, 9)
+            crop = v2.functional.crop(padded, top, left, size, size)
+            theirs = finish(v2.functional.horizontal_flip(crop) if flipped else crop)
+            torch.testing.assert_close(ours[view], theirs, rtol=0, atol=1e-6)
+
+
+def test_padding_grows_with_the_image() -> None:
+    assert split(size=64).padding == 8
+    assert split(size=64).num_views == 17 * 17 * 2
+
+
+def test_batches_are_channels_last_float() -> None:
+    data = split(size=32)
+    for batch in (next(data.epoch(0, "cpu")), next(data.batches("cpu"))):
+        assert batch.images.dtype == torch.float32
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_evaluation_is_every_image_in_order_unaugmented() -> None:
+    data = split()
+    batches = list(data.batches("cpu", batch_size=10))
+    assert [len(b.images) for b in batches] == [10, 10, 3]
+    assert torch.equal(torch.cat([b.indices for b in batches]), torch.arange(23))
+    assert torch.equal(torch.cat([b.labels for b in batches]), data.labels)
+    centre = torch.full((23,), 4 * 9 + 4)  # not shifted, not flipped
+    assert torch.equal(torch.cat([b.images for b in batches]), data.view(torch.arange(23), centre))
+
+
+def test_an_epoch_is_every_image_once_with_its_label_and_its_view() -> None:
+    data = split()
+    batches = list(data.epoch(4, "cpu"))
+    assert [len(b.images) for b in batches] == [5, 5, 5, 5, 3]
+    assert torch.equal(torch.cat([b.indices for b in batches]).sort().values, torch.arange(23))
+    for batch in batches:
+        assert batch.views is not None
+        assert torch.equal(batch.labels, data.labels[batch.indices])
+        assert torch.equal(batch.images, data.view(batch.indices, batch.views))
+
+
+def test_same_seed_same_batches_other_seed_or_epoch_others() -> None:
+    first = list(split().epoch(1, "cpu"))
+    assert all(same(a, b) for a, b in zip(first, split().epoch(1, "cpu"), strict=True))
+    for other in (split(seed=1).epoch(1, "cpu"), split().epoch(2, "cpu")):
+        others = list(other)
+        assert not torch.equal(torch.cat([b.indices for b in first]), torch.cat([b.indices for b in others]))
+        views = [torch.cat([b.views for b in run if b.views is not None]) for run in (first, others)]
+        assert not torch.equal(views[0], views[1])
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, 5])
+def test_resuming_yields_exactly_the_remaining_batches(start: int) -> None:
+    whole = list(split().epoch(2, "cpu", phase_start=1))
+    torch.rand(7)  # the global state plays no part
+    rest = list(split().epoch(2, "cpu", start_step=start, phase_start=1))
+    assert len(rest) == 5 - start
+    assert all(same(a, b) for a, b in zip(whole[start:], rest, strict=True))
+
+
+def test_global_random_state_is_left_alone() -> None:
+    before = torch.random.get_rng_state()
+    list(split().epoch(0, "cpu"))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_without_flips_no_view_is_mirrored() -> None:
+    data = split(count=200, flip=False, batch_size=200)
+    assert data.num_views == 81
+    batch = next(data.epoch(0, "cpu"))
+    assert batch.views is not None
+    assert int(batch.views.max()) < 81
+    flipping = split(count=200, batch_size=200)
+    assert torch.equal(batch.images, flipping.view(batch.indices, batch.views))
+
+
+def test_views_are_uniform() -> None:
+    data = split(count=162 * 50, size=8, batch_size=162 * 50)
+    batch = next(data.epoch(0, "cpu"))
+    assert batch.views is not None
+    counts = batch.views.bincount(minlength=162).double()
+    chi2 = float(((counts - 50).square() / 50).sum())
+    assert 161 - 4 * 18 < chi2 < 161 + 4 * 18  # 4 standard deviations of chi-squared with 161 degrees of freedom
+
+
+def test_the_images_are_stored_once_and_unpadded() -> None:
+    images = torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
+    data = InMemory(images, torch.zeros(4, dtype=torch.int64), batch_size=2, seed=0, mean=MEAN, std=STD)
+    list(data.epoch(0, "cpu"))
+    assert data.to("cpu").images.data_ptr() == images.data_ptr()
+
+
+def test_wrong_images_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be \(N, S, S, 3\) uint8, not \(4, 3, 8, 8\) torch.float32"):
+        InMemory(torch.zeros(4, 3, 8, 8), torch.zeros(4), batch_size=2, seed=0, mean=MEAN, std=STD)
+    with pytest.raises(ValueError, match="4 images but 3 labels"):
+        InMemory(torch.zeros(4, 8, 8, 3, dtype=torch.uint8), torch.zeros(3), batch_size=2, seed=0, mean=MEAN, std=STD)

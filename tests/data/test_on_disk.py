@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision.transforms.v2 as v2
+from PIL import Image
+
+from stillhouse.batch import Batch
+from stillhouse.data import Folder, on_disk
+
+from .pictures import picture, png
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """Eleven images of different sizes and shapes"""
+    found = []
+    for number in range(11):
+        found.append(tmp_path / f"{number}.png")
+        picture(number, 30 + number, 50 - 2 * number).save(found[-1])
+    return found
+
+
+def split(paths: list[Path], *, workers: int = 0, seed: int = 0, flip: bool = True) -> Folder:
+    labels = torch.arange(len(paths)) % 2
+    return Folder(paths, labels, batch_size=3, seed=seed, mean=MEAN, std=STD, size=16, flip=flip, workers=workers)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    pairs = ((one.images, other.images), (one.labels, other.labels), (one.indices, other.indices))
+    return all(torch.equal(a, b) for a, b in pairs) and (one.epoch, one.step) == (other.epoch, other.step)
+
+
+def test_evaluation_is_torchvisions_resize_and_centre_crop(paths: list[Path]) -> None:
+    batches = list(split(paths).batches("cpu", batch_size=4))
+    assert [len(b.images) for b in batches] == [4, 4, 3]
+    assert torch.equal(torch.cat([b.indices for b in batches]), torch.arange(11))
+    images = torch.cat([b.images for b in batches])
+    prepare = v2.Compose(
+        [
+            *(v2.ToImage(), v2.Resize(18), v2.CenterCrop(16)),  # 16 / 0.875 = 18.3
+            *(v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(MEAN), list(STD))),
+        ]
+    )
+    for path, image in zip(paths, images, strict=True):
+        torch.testing.assert_close(image, torch.as_tensor(prepare(Image.open(path))), rtol=0, atol=1e-6)
+    assert batches[0].images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_epoch_is_every_image_once(paths: list[Path]) -> None:
+    data = split(paths)
+    batches = list(data.epoch(0, "cpu"))
+    assert [len(b.images) for b in batches] == [3, 3, 3, 2]
+    assert torch.cat([b.indices for b in batches]).sort().values.tolist() == list(range(11))
+    assert all(torch.equal(b.labels, data.labels[b.indices]) for b in batches)
+    assert data.num_views is None
+    assert batches[0].views is None
+
+
+def test_training_images_are_torchvisions_random_crops(tmp_path: Path) -> None:
+    """Of an image whose red and green rise with column and row, the crop's corners tell where it was cut."""
+    ramp = torch.arange(200, dtype=torch.uint8)
+    pixels = torch.stack([ramp.expand(200, 200), ramp[:, None].expand(200, 200), torch.zeros(200, 200).byte()])
+    v2.functional.to_pil_image(pixels).save(tmp_path / "ramp.png")
+    data = Folder(
+        [tmp_path / "ramp.png"] * 300,
+        torch.zeros(300, dtype=torch.int64),
+        batch_size=300,
+        seed=0,
+        mean=(0, 0, 0),
+        std=(1 / 255, 1 / 255, 1 / 255),
+        size=16,
+    )
+    images = next(data.epoch(0, "cpu")).images
+    width = (images[:, 0, :, -1] - images[:, 0, :, 0]).mean(1) * 16 / 15
+    height = (images[:, 1, -1] - images[:, 1, 0]).mean(1) * 16 / 15
+    share = (width * height).abs() / 200**2
+    assert float(share.min()) > 0.06  # scale=(0.08, 1), with the tolerance of measuring
+    assert float(share.max()) < 1.02
+    assert float(share.mean()) == pytest.approx(0.5, abs=0.06)
+    assert 0.4 < float((width < 0).float().mean()) < 0.6  # mirrored
+    ratio = (width.abs() / height).log()
+    assert float(ratio.abs().max()) < 0.4  # ratio=(3/4, 4/3)
+
+
+def test_flips_can_be_switched_off(paths: list[Path]) -> None:
+    plain = torch.cat([b.images for b in split(paths, flip=False).epoch(0, "cpu")])
+    flipping = torch.cat([b.images for b in split(paths).epoch(0, "cpu")])
+    changed = (plain != flipping).flatten(1).any(1)
+    assert 0 < int(changed.sum()) < 11
+    assert torch.equal(flipping[changed], plain[changed].flip(3))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_changes_nothing(paths: list[Path], workers: int) -> None:
+    alone, helped = split(paths), split(paths, workers=workers)
+    assert all(same(a, b) for a, b in zip(alone.epoch(1, "cpu"), helped.epoch(1, "cpu"), strict=True))
+    assert all(same(a, b) for a, b in zip(alone.batches("cpu"), helped.batches("cpu"), strict=True))
+
+
+def test_seed_and_epoch_decide(paths: list[Path]) -> None:
+    first = list(split(paths).epoch(1, "cpu"))
+    assert all(same(a, b) for a, b in zip(first, split(paths).epoch(1, "cpu"), strict=True))
+    for other in (split(paths, seed=1).epoch(1, "cpu"), split(paths).epoch(2, "cpu")):
+        assert not torch.equal(torch.cat([b.images for b in first]), torch.cat([b.images for b in other]))
+
+
+@pytest.mark.parametrize("start", [1, 3, 4])
+def test_resuming_yields_exactly_the_remaining_batches(paths: list[Path], start: int) -> None:
+    whole = list(split(paths).epoch(2, "cpu"))
+    rest = list(split(paths).epoch(2, "cpu", start_step=start))
+    assert len(rest) == 4 - start
+    assert all(same(a, b) for a, b in zip(whole[start:], rest, strict=True))
+
+
+def test_global_random_state_is_left_alone(paths: list[Path]) -> None:
+    before = torch.random.get_rng_state()
+    list(split(paths).epoch(0, "cpu"))
+    list(split(paths).batches("cpu"))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_damaged_image_is_named(paths: list[Path], workers: int) -> None:
+    paths[4].write_bytes(png(picture(0, 32))[:200])
+    with pytest.raises(ValueError, match=r"^\S*/4.png cannot be read as an image .* Replace it or delete it.$"):
+        list(split(paths, workers=workers).epoch(0, "cpu"))
+    with pytest.raises(ValueError, match=r"^\S*/4.png cannot be read"):
+        list(split(paths, workers=workers).batches("cpu"))
+
+
+def test_a_dead_worker_is_explained(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_disk, "rgb", lambda path, name: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(ValueError, match=r"A worker process that reads images died .* use fewer --workers"):
+        list(split(paths, workers=1).epoch(0, "cpu"))
+
+
+def test_small_sets_are_read_without_workers(paths: list[Path]) -> None:
+    def workers(count: int) -> int:
+        many = (paths * 100)[:count]
+        labels = torch.zeros(count)
+        return Folder(many, labels, batch_size=3, seed=0, mean=MEAN, std=STD, size=16).workers
+
+    assert workers(999) == 0
+    assert 1 <= workers(1000) <= 8
+
+
+def test_wrong_arguments_are_refused(paths: list[Path]) -> None:
+    with pytest.raises(ValueError, match="number of workers is -1"):
+        split(paths, workers=-1)
+    with pytest.raises(ValueError, match="11 images but 2 labels"):
+        Folder(paths, torch.zeros(2), batch_size=3, seed=0, mean=MEAN, std=STD, size=16)

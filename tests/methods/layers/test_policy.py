@@ -1,0 +1,52 @@
+"""The policy against its equation, written sample by sample."""
+
+import math
+
+import torch
+
+from stillhouse.batch import Batch
+from stillhouse.methods.layers.policy import Policy
+from stillhouse.taps import Outputs, Tapped
+from tests.quick import QuickNet
+
+
+def outputs(width: int, seed: int) -> Outputs:
+    generator = torch.Generator().manual_seed(seed)
+    embedding = torch.randn(6, width, generator=generator, dtype=torch.float64, requires_grad=True)
+    return Outputs(torch.zeros(6, 4), {"embedding": embedding}, Tapped(QuickNet()))
+
+
+def batch(step: int = 0) -> Batch:
+    return Batch(torch.zeros(6, 3, 4, 4), torch.zeros(6).long(), torch.arange(6), step=step)
+
+
+def test_decides_for_the_larger_noisy_score_and_passes_the_softened_gradient() -> None:
+    student, teacher = outputs(3, 1), outputs(5, 2)
+    policy = Policy(student, teacher, 2, temperature=5.0, prior=0.3).double()
+    gates, likely = policy(student, teacher, batch())
+    noise = policy.noise(torch.zeros(6, 2, 2, dtype=torch.float64), batch())
+    for n in range(6):
+        seen = torch.cat([teacher["embedding"][n], student["embedding"][n]])
+        for place in range(2):
+            weight, bias = (
+                policy.linear.weight[2 * place : 2 * place + 2],
+                policy.linear.bias[2 * place : 2 * place + 2],
+            )
+            to_teacher, to_student = (weight @ seen + bias).tolist()
+            expected = math.exp(to_teacher) / (math.exp(to_teacher) + math.exp(to_student))
+            assert math.isclose(likely[n, place].item(), expected, rel_tol=1e-12)
+            wins = to_teacher + noise[n, place, 0].item() > to_student + noise[n, place, 1].item()
+            assert gates[n, place].item() == wins
+    gates.sum().backward()
+    assert policy.linear.weight.grad is not None
+    assert policy.linear.weight.grad.abs().sum() > 0
+    assert student["embedding"].grad is None  # what it reads does not learn from it
+
+
+def test_the_prior_speaks_for_the_teacher_and_draws_belong_to_the_step() -> None:
+    student, teacher = outputs(3, 1), outputs(5, 2)
+    sure = Policy(student, teacher, 2, temperature=5.0, prior=50.0).double()
+    assert sure(student, teacher, batch())[0].tolist() == [[1.0, 1.0]] * 6
+    zeros = torch.zeros(6, 2, 2)
+    assert torch.equal(sure.noise(zeros, batch(3)), sure.noise(zeros, batch(3)))
+    assert not torch.equal(sure.noise(zeros, batch(3)), sure.noise(zeros, batch(4)))

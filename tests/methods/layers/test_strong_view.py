@@ -1,0 +1,23 @@
+import pytest
+import torch
+
+from stillhouse.methods.layers.strong_view import strong_outputs
+from stillhouse.taps import Outputs, Tapped
+from tests.tiny import tiny
+
+
+def _said(strong: bool) -> Outputs:
+    net = Tapped(tiny())
+    second = Outputs(torch.ones(2, 5), {}, net) if strong else None
+    return Outputs(torch.zeros(2, 5), {}, net, strong=second)
+
+
+def test_both_networks_are_read() -> None:
+    student, teacher = _said(True), _said(True)
+    assert strong_outputs(student, teacher) == (student.strong, teacher.strong)
+
+
+@pytest.mark.parametrize(("student", "teacher", "who"), [(False, True, "student"), (True, False, "teacher")])
+def test_who_saw_one_view_only_is_named(student: bool, teacher: bool, who: str) -> None:
+    with pytest.raises(ValueError, match=rf"the {who} was not asked about the strong view; .*see\(batch\)"):
+        strong_outputs(_said(student), _said(teacher))

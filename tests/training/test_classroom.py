@@ -1,0 +1,140 @@
+"""The laws of a room: who else is in it changes nothing, and the teacher stays as it is."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse.checkpoints import fingerprint
+from stillhouse.distillation import Distillation
+from stillhouse.method import Method
+from stillhouse.methods import AT, CE, KD, SP, FitNet
+from stillhouse.rng import seeded
+from stillhouse.taps import Tapped
+from stillhouse.training.classroom import Classroom
+from stillhouse.training.config import TrainConfig
+from stillhouse.training.loop import fit
+from stillhouse.training.run_folder import Run
+from stillhouse.training.student import StudentTrainer
+from tests.quick import QuickNet, quick_data
+
+RECIPE = TrainConfig(epochs=3, batch_size=8, lr=0.05)
+
+
+def teacher_net() -> Tapped:
+    with seeded(0, "teacher"):
+        return Tapped(QuickNet(width=8))
+
+
+def trainer(
+    methods: Sequence[Method],
+    teacher: Tapped | None,
+    folder: Path,
+    name: str,
+    dropout: float = 0.0,
+    recipe: TrainConfig = RECIPE,
+) -> StudentTrainer:
+    with seeded(0, "student"):
+        student = QuickNet(dropout=dropout)
+    run = Run(folder, name, {"name": name}, {})
+    return StudentTrainer(Distillation(student, teacher, methods, quick_data().info), recipe, run, name=name)
+
+
+def weights(one: StudentTrainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in one.model.state_dict().items()}
+
+
+def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
+    assert left.keys() == right.keys()
+    for name in left:
+        assert torch.equal(left[name], right[name]), name
+
+
+def test_a_student_in_a_room_of_three_equals_the_same_student_alone(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    alone = trainer([CE(), KD()], teacher, tmp_path / "alone", "kd", dropout=0.5)
+    fit(Classroom(teacher, [alone]), quick_data(), "cpu")
+
+    teacher = teacher_net()
+    others = [
+        trainer([CE(), AT(), FitNet(at="stage1")], teacher, tmp_path / "room", "at", dropout=0.2),
+        trainer([CE(), KD()], teacher, tmp_path / "room", "kd", dropout=0.5),
+        trainer([CE()], None, tmp_path / "room", "ce"),
+    ]
+    fit(Classroom(teacher, others), quick_data(), "cpu")
+    assert_same(weights(alone), weights(others[1]))
+    kept = (alone.run.folder / "student.safetensors").read_bytes()
+    assert kept == (others[1].run.folder / "student.safetensors").read_bytes()
+    with pytest.raises(AssertionError):
+        assert_same(weights(others[0]), weights(others[1]))
+
+
+def test_same_seed_same_student_other_seed_another(tmp_path: Path) -> None:
+    def trained(folder: str, seed: int) -> StudentTrainer:
+        teacher = teacher_net()
+        one = trainer([CE(), KD()], teacher, tmp_path / folder, "kd", dropout=0.5)
+        fit(Classroom(teacher, [one]), quick_data(seed=seed), "cpu")
+        return one
+
+    first, second, other = trained("a", 0), trained("b", 0), trained("c", 1)
+    assert_same(weights(first), weights(second))
+    assert [{**row, "seconds": 0} for row in first.rows] == [{**row, "seconds": 0} for row in second.rows]
+    assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
+
+
+def test_the_global_random_state_of_the_caller_is_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    fit(Classroom(None, [trainer([CE()], None, tmp_path, "ce", dropout=0.5)]), quick_data(), "cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+class BatchStatistics(CE):
+    """Listens to a teacher whose BatchNorms normalise with the batch's statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.teacher_statistics = "batch"
+        self.outputs: list[torch.Tensor] = []
+
+    def loss(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        self.outputs.append(teacher)
+        return super().loss(student, teacher, labels)
+
+
+def test_a_teacher_with_batch_statistics_is_a_copy_and_the_teacher_stays_bit_unchanged(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    before = fingerprint(teacher)
+    method = BatchStatistics()
+    others = [trainer([method], teacher, tmp_path, "batch"), trainer([CE(), KD(), SP()], teacher, tmp_path, "eval")]
+    data = quick_data()
+    fit(Classroom(teacher, others), data, "cpu")
+    assert fingerprint(teacher) == before
+
+    batch = next(data.train.epoch(0, "cpu"))
+    in_train_mode = copy.deepcopy(teacher.model).train()
+    torch.testing.assert_close(method.outputs[0], in_train_mode(batch.images))
+    assert not torch.allclose(method.outputs[0], teacher.model.eval()(batch.images))
+
+
+def test_students_that_are_ahead_wait_for_the_others(tmp_path: Path) -> None:
+    whole = trainer([CE(), KD()], teacher := teacher_net(), tmp_path / "whole", "kd")
+    fit(Classroom(teacher, [whole]), quick_data(), "cpu")
+
+    teacher = teacher_net()
+    room = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, "kd"), trainer([CE()], None, tmp_path, "ce")])
+    room.to(torch.device("cpu"))
+    first, second = room.trainers
+    for step, batch in enumerate(quick_data().train.epoch(0, "cpu")):  # only one of them gets this far
+        room.train_step(batch, [first])
+        if step == 2:
+            break
+    assert room.position == (0, 0)
+    assert room.trainers_at(0, 0) == [second]
+    assert room.trainers_at(0, 3) == [first]
+    fit(room, quick_data(), "cpu")
+    assert_same(weights(whole), weights(first))
+    assert room.position is None

@@ -1,0 +1,172 @@
+"""What people see: the right numbers in plain lines, and a live picture on a terminal."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from stillhouse.analysis.tables import Line, comparison
+from stillhouse.training import progress as module
+from stillhouse.training.classroom import Classroom
+from stillhouse.training.loss_meter import LossMeter
+from stillhouse.training.progress import Display, duration
+from stillhouse.training.run_folder import Run
+from stillhouse.training.student import StudentTrainer
+
+
+class Clock:
+    """A clock that somebody sets."""
+
+    now = 1000.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@dataclass
+class Student:
+    """As much of a lesson as can be seen."""
+
+    name: str
+    losses: dict[str, float]
+    epochs: int = 4
+    epoch: int = 0
+    step: int = 0
+    run: Run = field(default_factory=lambda: Run(Path("runs"), "digits", {}, {}))
+
+    @property
+    def meter(self) -> LossMeter:
+        meter = LossMeter()
+        meter.means = lambda: self.losses  # type: ignore[method-assign] # a stand-in for the test
+        return meter
+
+
+@dataclass
+class Room:
+    trainers: list[Student]
+    epochs: int = 4
+    cache: None = None
+
+
+def room(*trainers: Student) -> Classroom:
+    return cast(Classroom, Room(list(trainers)))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def row(epoch: int, **more: Any) -> dict[str, Any]:
+    measured = {"top1": 71.5, "top5": 99.0, "test_loss": 0.9, "seconds": 20.0}
+    return {"epoch": epoch, "phase": "distillation", "lr": 0.05, "loss": 2.5, "CE": 2.0, "KD": 0.5, **measured, **more}
+
+
+def test_an_epoch_is_a_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    student = Student("resnet8 CE+KD", {})
+    with Display() as display:
+        display.epoch(room(student, Student("resnet8 by itself", {})), 0, 10)
+        clock.now += 20
+        student.epoch = 1
+        display.row(cast(StudentTrainer, student), row(1, agreement=88.25, **{"CTKD.temperature": 4.0}))
+    expected = "resnet8 CE+KD      epoch 1/4  CE 2.000  KD 0.5000  top-1 71.50 %  agrees 88.25 %  20.0 s  1:00 left\n"
+    assert capsys.readouterr().out == expected
+
+
+def test_a_warm_up_is_called_by_its_name(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    student = Student("s", {})
+    with Display() as display:
+        display.epoch(room(student), 1, 10)
+        clock.now += 30
+        display.row(cast(StudentTrainer, student), row(2, phase="FT warm-up"))
+    assert capsys.readouterr().out.startswith("s  (FT warm-up)  epoch 2/4  CE ")
+
+
+def test_time_left_counts_only_what_this_process_did(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    student = Student("s", {}, epoch=2)
+    with Display() as display:
+        display.epoch(room(student), 2, 10, start=5)  # goes on in the middle of the third of four epochs
+        clock.now += 50  # for half an epoch: 100 s an epoch
+        display.row(cast(StudentTrainer, student), row(3))
+    assert capsys.readouterr().out.endswith("1:40 left\n")
+
+
+def test_a_resumed_run_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    student = Student("resnet8", {}, epoch=2, step=7)
+    Display().resumed(cast(StudentTrainer, student))
+    student.step = 0
+    Display().resumed(cast(StudentTrainer, student))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"resnet8: goes on at epoch 3 of 4, step 8 ({student.run.folder})"
+    assert second == f"resnet8: goes on at epoch 3 of 4 ({student.run.folder})"
+
+
+def test_steps_are_silent_without_a_terminal_unless_an_epoch_is_long(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = Student("s", {"CE": 2.25}, step=30)
+    with Display() as display:
+        display.epoch(room(student), 0, 100)
+        clock.now += 200
+        display.step(room(student), 20)
+        assert capsys.readouterr().out == ""
+        clock.now += 200
+        display.step(room(student), 40)
+        assert capsys.readouterr().out == "epoch 1/4  40/100  0.1 step/s  1:00:00 left  s: CE 2.250\n"
+
+
+def test_a_terminal_shows_every_student(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terms = {"CE": 2.25, "KD": 0.5, "AT": 1234.5, "FitNet": 0.012}
+    students = Student("resnet8 by itself", {"CE": 2.0}, step=5), Student("resnet8 CE+KD+AT+FitNet", terms, step=5)
+    with Display() as display:
+        display.epoch(room(*students), 1, 10)
+        clock.now += 5
+        display.step(room(*students), 5)
+        shown = capsys.readouterr().out
+        assert "epoch 2/4" in shown
+        assert "5/10" in shown
+        assert "1.0 step/s" in shown
+        assert "0:25 left" in shown  # 2.5 epochs of 10 s
+        assert all(student.name in shown for student in students)
+        assert all(word in shown for word in ("CE 2.000", "CE 2.250", "KD 0.5000", "AT 1234 ", "0.01200"))
+        assert display.console.width == 60
+        display.row(cast(StudentTrainer, students[0]), row(2))
+    assert "epoch 2/4" in capsys.readouterr().out
+
+
+def test_quiet_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    student = Student("s", {"CE": 2.25}, step=1)
+    with Display(quiet=True) as display:
+        display.say("hello")
+        display.epoch(room(student), 0, 10)
+        clock.now += 400
+        display.step(room(student), 1)
+        display.row(cast(StudentTrainer, student), row(1))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    display, long = Display(), "a folder/" * 40
+    display.say("SpotAdaptive([KD, AT]) :smile: [bold]")
+    display.say(long)
+    display.console.print(comparison([Line("my[red]net.py:Net " + "x" * 60, 1_000_000, 10, 50.0, 50.0, 50.0)], "t"))
+    first, second, *table = capsys.readouterr().out.splitlines()
+    assert first == "SpotAdaptive([KD, AT]) :smile: [bold]"
+    assert second == long  # a file or a pipe gets whole lines
+    assert any("my[red]net.py:Net " + "x" * 60 in line and "1,000,000" in line for line in table)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(-3, "0:00"), (0.4, "0:00"), (59.6, "1:00"), (125, "2:05"), (3723, "1:02:03")]
+)
+def test_durations(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
