@@ -93,9 +93,7 @@ def _teach(folder: Path, methods: Methods, batch_size: int, bare: bool = True) -
 
 
 @pytest.mark.parametrize("methods", [relational, routed])
-@pytest.mark.parametrize(
-    ("count", "batch_size"), [(2, 8), (2, 7), (3, 8)]
-)  # the last batch of 40 has 8 or 5 images
+@pytest.mark.parametrize(("count", "batch_size"), [(2, 8), (2, 7), (3, 8)])  # the last batch of 40 has 8 or 5 images
 def test_ranks_learn_what_one_process_learns(tmp_path: Path, methods: Methods, count: int, batch_size: int) -> None:
     alone = trained(tmp_path / "alone", methods, quick_data(batch_size))
     assert together(count, _teach, tmp_path, methods, batch_size) == [0] * count
