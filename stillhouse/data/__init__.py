@@ -7,8 +7,9 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from . import cifar, image_folder, parquet
+from . import cifar, image_folder, own, parquet
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .cifar import cifar10 as cifar10, cifar100 as cifar100
 from .dataset import Data as Data, Split as Split
@@ -17,6 +18,7 @@ from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
 from .in_memory import InMemory as InMemory
 from .on_disk import Folder as Folder
+from .options import DEFAULTS, LoadOptions as LoadOptions
 
 DATASETS: dict[str, Callable[[Path], Arrays]] = {
     "digits": digits,
@@ -25,69 +27,27 @@ DATASETS: dict[str, Callable[[Path], Arrays]] = {
     "cifar100": cifar100,
 }
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stillhouse"
 
-
-def load(
-    data: str | Path,
-    *,
-    batch_size: int = 64,
-    seed: int = 0,
-    image_size: int | None = None,
-    validation: float = 0.0,
-    split_seed: int = 0,
-    flip: bool | None = None,
-    drop_last: bool = False,
-    workers: int | None = None,
-    strong_view: bool = False,
-    download_to: str | Path = CACHE,
-) -> Data:
-    """The data set called `data`, or the one in the folder `data`.
+def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> Data:
+    """Load the data set called `data`, the one in the folder `data`, or what your own function `data` returns.
 
     A folder may hold CIFAR's Python archives, Hugging Face parquet files (train-*.parquet, test-*.parquet) or images in
     class folders (train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg: then 20 % of each class are held out as the
     test set). Square images of one size up to 64 pixels are held in memory, others are read from disk batch by batch.
 
     Args:
-        data: A name in `DATASETS`, or a path. A name wins over a folder of that name; write ./digits for the folder.
-        seed: Of the run: the order of the images and what augmentation draws.
-        image_size: Pixels. None: as the images are in memory, 224 for images on disk.
-        validation: Fraction of each training class to take out of the training set as `Data.validation`.
-        split_seed: Which images those are. Not the run's seed, or a teacher trained with another seed would have been
-            trained on the validation images of its students.
-        flip: Whether training mirrors images. None: as suits the data set (everything but digits).
-        drop_last: Leave out the last training batch of an epoch if it is not full.
-        workers: Processes that decode images from disk. None: 0 below 1,000 images, else one a CPU, at most 8.
-        strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
-        download_to: Where downloads are kept, and what was decoded of folders with many small images.
+        data: A name in `DATASETS`, a path, or `file.py:function` or `package.module:function` (see `own.load`). A name
+            wins over a folder of that name; write ./digits for the folder.
+        options: All there is to choose; single ones can be given as keywords, `load("cifar100", batch_size=128)`.
+
+    Raises:
+        ValueError: If there is no such data set, or it cannot be read; the sentence says why.
     """
-    if not 0 <= validation < 1:
-        raise ValueError(f"validation is {validation}; it is the fraction to hold out, at least 0 and below 1.")
-    source = _decoded(str(data), at_home(Path(download_to)), image_size)
-    if isinstance(source, Arrays):
-        return from_arrays(
-            source,
-            batch_size=batch_size,
-            seed=seed,
-            image_size=image_size,
-            validation=validation,
-            split_seed=split_seed,
-            flip=flip,
-            drop_last=drop_last,
-            strong_view=strong_view,
-        )
-    return image_folder.from_files(
-        source,
-        batch_size=batch_size,
-        seed=seed,
-        image_size=image_size,
-        validation=validation,
-        split_seed=split_seed,
-        flip=flip,
-        drop_last=drop_last,
-        workers=workers,
-        strong_view=strong_view,
-    )
+    options = options.but(**changes)
+    if own.is_own(str(data)):
+        return own.load(str(data), options)
+    source = _decoded(str(data), at_home(Path(options.download_to)), options.image_size)
+    return from_arrays(source, options) if isinstance(source, Arrays) else image_folder.from_files(source, options)
 
 
 def at_home(folder: Path) -> Path:

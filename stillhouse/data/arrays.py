@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from ..batch import DataInfo
-from .dataset import Channels, Data, check_labels, stratified
+from .dataset import Channels, Data, check_labels, data_info, held_out_in_words, stratified
 from .in_memory import InMemory
+from .options import DEFAULTS, LoadOptions
 
 MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
 
@@ -32,55 +33,38 @@ class Arrays:
     flip: bool = True  # whether a mirrored image still belongs to its class
 
 
-def from_arrays(
-    arrays: Arrays,
-    *,
-    batch_size: int,
-    seed: int,
-    image_size: int | None = None,
-    validation: float = 0.0,
-    split_seed: int = 0,
-    flip: bool | None = None,
-    drop_last: bool = False,
-    strong_view: bool = False,
-) -> Data:
-    """Checks, resizes and splits decoded images; arguments as in `load`."""
+def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any) -> Data:
+    """Check, resize and split decoded images.
+
+    Args:
+        options: As for `load`; single ones can be given as keywords, `from_arrays(arrays, batch_size=16)`.
+
+    Raises:
+        ValueError: If images and labels do not make a data set.
+    """
+    options = options.but(**changes)
     check_labels(arrays.train_labels, len(arrays.classes), f"The training split of {arrays.name}")
     check_labels(arrays.test_labels, len(arrays.classes), f"The test split of {arrays.name}")
-    arrays = _resized(arrays, image_size)
+    arrays = _resized(arrays, options.image_size)
     if arrays.mean is not None and arrays.std is not None:
         mean, std = arrays.mean, arrays.std
     else:  # over the whole training set, so that they do not depend on whether a validation split is taken out
         mean, std = channel_statistics(arrays.train_images)
+    options = options.but(flip=arrays.flip if options.flip is None else options.flip)
+    once = options.but(strong_view=False)
 
-    def split(images: Tensor, labels: Tensor, strong_view: bool = False) -> InMemory:
-        return InMemory(
-            images,
-            labels,
-            batch_size=batch_size,
-            seed=seed,
-            mean=mean,
-            std=std,
-            flip=arrays.flip if flip is None else flip,
-            drop_last=drop_last,
-            strong_view=strong_view,
-        )
-
-    images, labels, source = arrays.train_images, arrays.train_labels, arrays.source
-    held_out = None
-    if validation:
-        kept, taken = stratified(labels, validation, split_seed)
-        held_out = split(images[taken], labels[taken])
+    images, labels, source, held_out = arrays.train_images, arrays.train_labels, arrays.source, None
+    if options.validation:
+        kept, taken = stratified(labels, options.validation, options.split_seed)
+        held_out = InMemory(images[taken], labels[taken], once, mean=mean, std=std)
         images, labels = images[kept], labels[kept]
-        source += (
-            f"; {100 * validation:g} % of each training class held out for validation with split seed {split_seed}"
-        )
+        source += held_out_in_words(options)
     return Data(
         name=arrays.name,
-        train=split(images, labels, strong_view),
-        test=split(arrays.test_images, arrays.test_labels),
+        train=InMemory(images, labels, options, mean=mean, std=std),
+        test=InMemory(arrays.test_images, arrays.test_labels, once, mean=mean, std=std),
         validation=held_out,
-        info=DataInfo(len(arrays.classes), images.shape[1], labels, batch_size, seed, strong_view),
+        info=data_info(len(arrays.classes), images.shape[1], labels, options),
         classes=arrays.classes,
         mean=mean,
         std=std,

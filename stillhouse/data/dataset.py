@@ -12,6 +12,7 @@ from torch import Tensor
 from .. import distributed
 from ..batch import Batch, DataInfo
 from ..rng import stream
+from .options import LoadOptions
 
 Channels = tuple[float, float, float]
 
@@ -24,29 +25,25 @@ class Split(ABC):
 
     Args:
         labels: (N,) int64, on the CPU.
-        seed: Of the run.
-        drop_last: Leave out the last batch of an epoch if it is not full. A last batch of exactly one image is always
-            left out in training, because BatchNorm cannot normalise one image (unless batch_size itself is 1); with
-            several ranks so is one of less than two images for each.
-        strong_view: Whether training batches show each image a second time, strongly augmented (see `strengthen`),
-            from draws of its own: the first view is the same with and without.
+        options: `batch_size`, `seed`, `drop_last` and `strong_view` are read here. A last batch of exactly one image is
+            always left out in training, because BatchNorm cannot normalise one image (unless batch_size itself is 1);
+            with several ranks so is one of less than two images for each. The strong view (see `strengthen`) has draws
+            of its own: the first view is the same with and without.
     """
 
     num_views: int | None = None  # how many different images augmentation can make of one image; None: unbounded
 
-    def __init__(self, labels: Tensor, batch_size: int, seed: int, drop_last: bool = False, strong_view: bool = False):
-        if batch_size < 1:
-            raise ValueError(f"The batch size is {batch_size}; it must be 1 or more.")
-        if distributed.world_size() > 1 and batch_size < 2 * distributed.world_size():
+    def __init__(self, labels: Tensor, options: LoadOptions):
+        if distributed.world_size() > 1 and options.batch_size < 2 * distributed.world_size():
             raise ValueError(
-                f"A batch of {batch_size} images is shared by {distributed.world_size()} processes, and each needs two "
-                "for its BatchNorms: choose a larger --batch_size, which is that of all processes together."
+                f"A batch of {options.batch_size} images is shared by {distributed.world_size()} processes, and each "
+                "needs two for its BatchNorms: choose a larger --batch_size, which is that of all processes together."
             )
         self.labels = labels
-        self.batch_size = batch_size
-        self.seed = seed
-        self.drop_last = drop_last
-        self.strong_view = strong_view
+        self.batch_size = options.batch_size
+        self.seed = options.seed
+        self.drop_last = options.drop_last
+        self.strong_view = options.strong_view
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -139,6 +136,17 @@ class Data:
             f"classes, {'unbounded' if views is None else views} views an image"
             f"{' and a strong one' if self.train.strong_view else ''}, from {self.source}"
         )
+
+
+def data_info(num_classes: int, image_size: int, labels: Tensor, options: LoadOptions) -> DataInfo:
+    """Return what methods may know of a training set with these labels, (N,)."""
+    return DataInfo(num_classes, image_size, labels, options.batch_size, options.seed, options.strong_view)
+
+
+def held_out_in_words(options: LoadOptions) -> str:
+    """Return the clause of `Data.source` about validation images."""
+    share = f"{100 * options.validation:g} % of each training class"
+    return f"; {share} held out for validation with split seed {options.split_seed}"
 
 
 def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:

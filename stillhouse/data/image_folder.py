@@ -13,17 +13,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..batch import DataInfo
 from .arrays import MAX_SIZE, Arrays
-from .dataset import Data, stratified
+from .dataset import Data, data_info, held_out_in_words, stratified
 from .decode import DAMAGED, rgb
 from .on_disk import Folder
+from .options import DEFAULTS, LoadOptions
 
 TEST_NAMES = ("val", "valid", "validation", "test")
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 TEST_FRACTION = 0.2  # of each class, where the folder has no test set
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-DEFAULT_SIZE = 224
 
 
 @dataclass(frozen=True)
@@ -107,57 +106,26 @@ def decoded(files: Files, size: int) -> Arrays:
     )
 
 
-def from_files(
-    files: Files,
-    *,
-    batch_size: int,
-    seed: int,
-    image_size: int | None = None,
-    validation: float = 0.0,
-    split_seed: int = 0,
-    flip: bool | None = None,
-    drop_last: bool = False,
-    workers: int | None = None,
-    strong_view: bool = False,
-) -> Data:
-    """Images that stay on disk, 224x224 unless told, normalised as ImageNet because most teachers were trained so.
+def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
+    """Split images that stay on disk, 224x224 unless told, normalised as ImageNet: most teachers were trained so."""
+    once = options.but(strong_view=False)
 
-    Arguments as in `load`.
-    """
-    size = DEFAULT_SIZE if image_size is None else image_size
-    if size < 8:
-        raise ValueError(f"image_size is {size}; it must be 8 pixels or more.")
+    def split(paths: Sequence[Path], labels: Tensor, options: LoadOptions) -> Folder:
+        return Folder(paths, labels, options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
-    def split(paths: Sequence[Path], labels: Tensor, strong_view: bool = False) -> Folder:
-        return Folder(
-            paths,
-            labels,
-            batch_size=batch_size,
-            seed=seed,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
-            size=size,
-            flip=flip is not False,
-            drop_last=drop_last,
-            workers=workers,
-            strong_view=strong_view,
-        )
-
-    paths, labels, source = files.train, files.train_labels, files.source
-    held_out = None
-    if validation:
-        kept, taken = stratified(labels, validation, split_seed)
-        held_out = split([paths[i] for i in taken.tolist()], labels[taken])
+    paths, labels, source, held_out = files.train, files.train_labels, files.source, None
+    if options.validation:
+        kept, taken = stratified(labels, options.validation, options.split_seed)
+        held_out = split([paths[i] for i in taken.tolist()], labels[taken], once)
         paths, labels = tuple(paths[i] for i in kept.tolist()), labels[kept]
-        source += (
-            f"; {100 * validation:g} % of each training class held out for validation with split seed {split_seed}"
-        )
+        source += held_out_in_words(options)
+    train = split(paths, labels, options)
     return Data(
         name=files.root.name,
-        train=split(paths, labels, strong_view),
-        test=split(files.test, files.test_labels),
+        train=train,
+        test=split(files.test, files.test_labels, once),
         validation=held_out,
-        info=DataInfo(len(files.classes), size, labels, batch_size, seed, strong_view),
+        info=data_info(len(files.classes), train.size, labels, options),
         classes=files.classes,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,

@@ -16,6 +16,7 @@ from .. import distributed
 from ..batch import Batch
 from ..rng import stream
 from .dataset import Channels, Drawn, Split
+from .options import DEFAULTS, LoadOptions
 from .randaugment import AugmentParams, strengthen
 
 MANY = 1024  # images; so many at once are made strong in half the time that single batches take
@@ -33,25 +34,21 @@ class InMemory(Split):
 
     Args:
         images: (N, S, S, 3) uint8. Moved to the device at first use and kept there.
+        options: Beside what `Split` reads, `flip`: half the views are mirrored unless it is False.
         padding: Pixels on each side. None: 4 up to 32 pixels, an eighth of the size above.
-        flip: Whether half the views are mirrored. Not for images whose mirror image means something else, as digits.
     """
 
     def __init__(
         self,
         images: Tensor,
         labels: Tensor,
+        options: LoadOptions = DEFAULTS,
         *,
-        batch_size: int,
-        seed: int,
         mean: Channels,
         std: Channels,
         padding: int | None = None,
-        flip: bool = True,
-        drop_last: bool = False,
-        strong_view: bool = False,
     ):
-        super().__init__(labels, batch_size, seed, drop_last, strong_view)
+        super().__init__(labels, options)
         count, size = images.shape[:2]
         if images.dtype != torch.uint8 or images.shape != (count, size, size, 3):
             raise ValueError(f"Images must be (N, S, S, 3) uint8, not {tuple(images.shape)} {images.dtype}.")
@@ -59,9 +56,9 @@ class InMemory(Split):
             raise ValueError(f"There are {count} images but {len(labels)} labels.")
         self.images = images
         self.padding = (4 if size <= 32 else size // 8) if padding is None else padding
-        self.flip = flip
+        self.flip = options.flip is not False
         self._crops = (2 * self.padding + 1) ** 2
-        self.num_views = self._crops * (2 if flip else 1)
+        self.num_views = self._crops * (2 if self.flip else 1)
         self._labels = labels
         # Repeated over a row of pixels, so that the last dimension is long enough to vectorise.
         self._scale = torch.tensor([1 / (255 * s) for s in std]).repeat(size)  # (S * 3,)

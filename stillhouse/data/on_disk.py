@@ -20,8 +20,10 @@ from ..batch import Batch
 from ..rng import stream, stream_seed
 from .dataset import Channels, Drawn, Split
 from .decode import rgb
+from .options import DEFAULTS, LoadOptions
 from .randaugment import AugmentParams, strengthen
 
+DEFAULT_SIZE = 224  # pixels
 SMALL = 1000  # images; below this, starting workers takes longer than they save
 RESIZE = 0.875  # share of the shorter side that the evaluation crop keeps
 
@@ -34,34 +36,26 @@ class Folder(Split):
     on (seed, epoch, index of the image) only, so neither the number of workers nor a resume changes a pixel.
 
     Args:
-        size: S, pixels.
-        workers: Processes that decode. None: 0 below 1,000 images, otherwise one for each CPU up to 8.
+        options: Beside what `Split` reads, `image_size` (S, 224 if None), `flip` and `workers`.
     """
 
     def __init__(
         self,
         paths: Sequence[Path],
         labels: Tensor,
+        options: LoadOptions = DEFAULTS,
         *,
-        batch_size: int,
-        seed: int,
         mean: Channels,
         std: Channels,
-        size: int,
-        flip: bool = True,
-        drop_last: bool = False,
-        workers: int | None = None,
-        strong_view: bool = False,
     ):
-        super().__init__(labels, batch_size, seed, drop_last, strong_view)
+        super().__init__(labels, options)
         if len(paths) != len(labels):
             raise ValueError(f"There are {len(paths)} images but {len(labels)} labels.")
-        if workers is not None and workers < 0:
-            raise ValueError(f"The number of workers is {workers}; it must be 0 or more.")
         self.paths = tuple(paths)
-        self.size = size
-        self.flip = flip
-        self.workers = (0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)) if workers is None else workers
+        self.size = DEFAULT_SIZE if options.image_size is None else options.image_size
+        self.flip = options.flip is not False
+        few = 0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)
+        self.workers = few if options.workers is None else options.workers
         self._mean = torch.tensor(mean)[:, None, None]
         self._std = torch.tensor(std)[:, None, None]
 

@@ -44,11 +44,6 @@ def test_a_start_beyond_the_epoch_is_refused_at_once() -> None:
         split().epoch(0, "cpu", start_step=6)
 
 
-def test_batch_size_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="batch size is 0; it must be 1 or more"):
-        split(batch_size=0)
-
-
 def test_stratified_is_a_seeded_partition_with_the_share_of_each_class() -> None:
     labels = torch.tensor([0] * 40 + [1] * 10 + [2] * 3 + [3])[torch.randperm(54)]
     kept, held_out = stratified(labels, 0.2, seed=7)

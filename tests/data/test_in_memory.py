@@ -6,7 +6,7 @@ import torchvision.transforms.v2 as v2
 from PIL import Image
 
 from stillhouse.batch import Batch
-from stillhouse.data import InMemory
+from stillhouse.data import InMemory, LoadOptions
 
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
 
@@ -15,16 +15,8 @@ def split(
     count: int = 23, size: int = 8, *, batch_size: int = 5, seed: int = 0, flip: bool = True, drop_last: bool = False
 ) -> InMemory:
     images = torch.randint(256, (count, size, size, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    return InMemory(
-        images,
-        torch.arange(count) % 3,
-        batch_size=batch_size,
-        seed=seed,
-        mean=MEAN,
-        std=STD,
-        flip=flip,
-        drop_last=drop_last,
-    )
+    options = LoadOptions(batch_size=batch_size, seed=seed, flip=flip, drop_last=drop_last)
+    return InMemory(images, torch.arange(count) % 3, options, mean=MEAN, std=STD)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -130,13 +122,13 @@ def test_views_are_uniform() -> None:
 
 def test_the_images_are_stored_once_and_unpadded() -> None:
     images = torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
-    data = InMemory(images, torch.zeros(4, dtype=torch.int64), batch_size=2, seed=0, mean=MEAN, std=STD)
+    data = InMemory(images, torch.zeros(4, dtype=torch.int64), mean=MEAN, std=STD)
     list(data.epoch(0, "cpu"))
     assert data.to("cpu").images.data_ptr() == images.data_ptr()
 
 
 def test_wrong_images_are_refused() -> None:
     with pytest.raises(ValueError, match=r"must be \(N, S, S, 3\) uint8, not \(4, 3, 8, 8\) torch.float32"):
-        InMemory(torch.zeros(4, 3, 8, 8), torch.zeros(4), batch_size=2, seed=0, mean=MEAN, std=STD)
+        InMemory(torch.zeros(4, 3, 8, 8), torch.zeros(4), mean=MEAN, std=STD)
     with pytest.raises(ValueError, match="4 images but 3 labels"):
-        InMemory(torch.zeros(4, 8, 8, 3, dtype=torch.uint8), torch.zeros(3), batch_size=2, seed=0, mean=MEAN, std=STD)
+        InMemory(torch.zeros(4, 8, 8, 3, dtype=torch.uint8), torch.zeros(3), mean=MEAN, std=STD)

@@ -34,12 +34,6 @@ def test_files_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "data.zip")
 
 
-@pytest.mark.parametrize("fraction", [-0.1, 1.0, 10.0])
-def test_wrong_validation_fractions_are_refused(fraction: float) -> None:
-    with pytest.raises(ValueError, match=f"validation is {fraction}; it is the fraction to hold out"):
-        load("digits", validation=fraction)
-
-
 def test_options_reach_the_splits() -> None:
     data = load("digits", batch_size=100, seed=3, drop_last=True, flip=True, image_size=16, validation=0.1)
     assert data.train.steps == len(data.train) // 100

