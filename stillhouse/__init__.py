@@ -27,8 +27,8 @@ else:  # PyTorch takes seconds to import: a name brings its module when it is as
             *("FeatureMethod", "Group", "LogitMethod", "Method", "Phase", "RelationalMethod"),
             *("Spot", "SpotMethod", "Warmup"),
         ),
-        "outputs": ("Batch", "DataInfo", "Outputs"),
-        "taps": ("Tapped",),
+        "batch": ("Batch", "DataInfo"),
+        "taps": ("Outputs", "Tapped"),
     }
     _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
     __all__ = sorted(_HOME)

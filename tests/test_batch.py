@@ -24,7 +24,7 @@ def test_rows_of_a_batch(keep: torch.Tensor) -> None:
     batch = replace(tiny_batch(), views=torch.arange(10, 16), epoch=2.5, step=7, seed=3)
     batch = replace(batch, strong=-batch.images, active=torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0]))
     kept = batch.rows(keep)
-    for name in ("images", "labels", "indices", "views", "strong", "on"):
+    for name in ("images", "labels", "indices", "views", "strong", "active"):
         assert torch.equal(getattr(kept, name), getattr(batch, name)[keep])
     assert (kept.epoch, kept.step, kept.seed) == (2.5, 7, 3)
 

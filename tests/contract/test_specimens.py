@@ -11,12 +11,12 @@ def test_pairs_differ_in_stages_channels_sizes_and_kind() -> None:
     assert stages == [(3, 3), (3, 3), (4, 3), (3, 4), (4, 3), (3, 4)]
     shapes = [(_last(pair.student()), _last(pair.teacher())) for pair in PAIRS]
     assert shapes == [
-        ((12, 4, 4), (24, 4, 4)),
+        ((16, 4, 4), (24, 4, 4)),
         ((24, 4, 4), (24, 4, 4)),
         ((32, 2, 2), (24, 4, 4)),
-        ((12, 4, 4), (32, 2, 2)),
+        ((16, 4, 4), (32, 2, 2)),
         ((17, 16), (24, 4, 4)),
-        ((12, 4, 4), (17, 16)),
+        ((16, 4, 4), (17, 16)),
     ]
 
 
