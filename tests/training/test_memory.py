@@ -54,8 +54,8 @@ class Peaks:
 
 def seated(room: Classroom, *peaks: float, budget: float | None = None) -> list[list[str]]:
     """The names in each room, given the memory in use."""
-    memory = Peaks(*peaks)
-    with patch.object(memory, "_Resident", lambda: memory):
+    peaked = Peaks(*peaks)
+    with patch.object(memory, "_Resident", lambda: peaked):
         parts = list(split_by_memory(room, quick_data().info, CPU, budget))
     return [[one.name for one in part.trainers] for part in parts]
 
@@ -135,8 +135,8 @@ def test_students_are_the_same_in_every_seating(tmp_path: Path) -> None:
         if not peaks:
             fit(room, data, "cpu")
         else:
-            memory = Peaks(*peaks)
-            with patch.object(memory, "_Resident", lambda: memory):
+            peaked = Peaks(*peaks)
+            with patch.object(memory, "_Resident", lambda: peaked):
                 for part in split_by_memory(room, data.info, CPU, budget=3):
                     fit(part, data, "cpu")
         return [(one.run.folder / "student.safetensors").read_bytes() for one in trainers]
@@ -171,9 +171,9 @@ def test_what_is_rehearsed_is_a_batch_of_distillation_itself_and_an_evaluation(t
 
 def test_graphs_are_captured_before_memory_is_looked_at(room: Classroom) -> None:
     room.replays = True
-    with patch.object(StudentTrainer, "rehearse") as rehearse, patch("torch.compiler.cudagraph_mark_step_begin"):
+    with patch.object(StudentTrainer, "trial_step") as trial_step, patch("torch.compiler.cudagraph_mark_step_begin"):
         seated(room.part(room.trainers[:2]), 1, 2)
-    assert rehearse.call_count == 6
+    assert trial_step.call_count == 6
 
 
 def is_at_rest(one: StudentTrainer) -> bool:
@@ -181,8 +181,8 @@ def is_at_rest(one: StudentTrainer) -> bool:
 
 
 def test_who_leaves_a_room_leaves_its_memory(room: Classroom) -> None:
-    memory = Peaks(1, 4, 1, 2, 3)
-    with patch.object(memory, "_Resident", lambda: memory):
+    peaked = Peaks(1, 4, 1, 2, 3)
+    with patch.object(memory, "_Resident", lambda: peaked):
         parts = split_by_memory(room, quick_data().info, CPU, 3)
         first = next(parts)
         (one,) = first.trainers
