@@ -2,6 +2,6 @@
 
 import torch
 
-from tests.world import world as world
+from tests.helpers.commands import world as world
 
 torch.set_num_threads(1)

@@ -33,7 +33,7 @@ from safetensors.torch import load_file
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import load_state
 from stillhouse.training.optimizer import Optimizer
-from tests.quick import quick_net_file
+from tests.helpers.networks import quick_net_file
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets", "stillhouse.data.on_disk"])

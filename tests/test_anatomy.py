@@ -10,8 +10,7 @@ from stillhouse.anatomy import Anatomy
 from stillhouse.models import zoo
 from stillhouse.rng import seeded
 from stillhouse.taps import Tapped
-
-from .tiny import TinyNet, tiny
+from tests.helpers.networks import TinyNet, tiny
 
 Build = Callable[[], nn.Module]
 

@@ -5,8 +5,8 @@ import torch
 
 from stillhouse.batch import Batch
 from stillhouse.taps import Outputs, Tapped
-
-from .tiny import tiny, tiny_batch
+from tests.helpers.batches import tiny_batch
+from tests.helpers.networks import tiny
 
 MASK = torch.tensor([True, False, False, True, True, False])
 INDICES = torch.tensor([4, 0, 3])

@@ -25,7 +25,7 @@ from stillhouse.checkpoints import (
     write_atomically,
 )
 from stillhouse.models import zoo
-from tests.quick import QuickNet
+from tests.helpers.networks import QuickNet
 
 Weights = dict[str, Tensor]
 

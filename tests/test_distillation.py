@@ -13,8 +13,8 @@ from stillhouse.methods import AT, CE, KD, SP, FitNet
 from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
-
-from .tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 class _Spy(Method):

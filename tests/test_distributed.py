@@ -28,7 +28,8 @@ from stillhouse.training.evaluation import evaluate
 from stillhouse.training.optimizer import Optimizer
 from stillhouse.training.run_folder import Run, read_result
 from stillhouse.training.student import StudentTrainer
-from tests.quick import QuickNet, quick_data, quick_net_file
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet, quick_net_file
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets"])

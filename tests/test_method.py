@@ -21,8 +21,8 @@ from stillhouse.method import (
 )
 from stillhouse.methods import CE
 from stillhouse.taps import Outputs
-
-from .tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 TWO = Anatomy(stages=("a", "b"), preacts=("a:in", "b:in"))
 THREE = Anatomy(stages=("a", "b", "c"), preacts=("a:in", "b:in", "c:in"))

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.taps import Outputs, Tapped, probe
-
-from .tiny import TinyNet, tiny, tiny_batch
+from tests.helpers.batches import tiny_batch
+from tests.helpers.networks import TinyNet, tiny
 
 IMAGES = tiny_batch().images
 

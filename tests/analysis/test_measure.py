@@ -15,7 +15,8 @@ from stillhouse.methods.wrappers import Ramped, ScaleDecoupled, SpotAdaptive
 from stillhouse.rng import seeded
 from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.evaluation import evaluate
-from tests.quick import QuickNet, quick_data
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet
 
 CPU = torch.device("cpu")
 

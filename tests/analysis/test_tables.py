@@ -1,20 +1,9 @@
 """Tables: every number in full, whatever the width."""
 
-import io
-
 import pytest
-from rich.console import Console
-from rich.table import Table
 
 from stillhouse.analysis.tables import Line, comparison, listing, magnitude, percent
-
-
-def printed(table: Table, width: int = 160) -> list[str]:
-    console = Console(file=io.StringIO(), width=width, markup=False)
-    console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    return [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
-
+from tests.helpers.commands import printed
 
 TEACHER = Line("resnet32 (teacher)", 466_906, 69_100_000, 99.126)
 STUDENT = Line("resnet8 CE+KD", 78_042, 12_500_000, 97.5, 98.25, 96.0)

@@ -16,8 +16,8 @@ from stillhouse.methods.parse import parse
 from stillhouse.models.spec import NetworkSource
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.teacher import Teacher
-from tests.quick import quick_data
-from tests.world import write_pictures
+from tests.helpers.data import quick_data
+from tests.helpers.pictures import write_pictures
 
 CPU = torch.device("cpu")
 DATA = quick_data()
@@ -27,7 +27,7 @@ RECIPE = TrainConfig(epochs=2, batch_size=8)
 @pytest.fixture
 def source(tmp_path: Path) -> NetworkSource:
     (tmp_path / "nets.py").write_text(
-        "from tests.quick import QuickNet\n\n\ndef small(num_classes):\n    return QuickNet(num_classes)\n"
+        "from tests.helpers.networks import QuickNet\n\n\ndef small(num_classes):\n    return QuickNet(num_classes)\n"
     )
     return NetworkSource(f"{tmp_path}/nets.py:small")
 

@@ -9,7 +9,7 @@ import pytest
 
 from stillhouse.__main__ import main
 from stillhouse.cli import cache
-from tests.world import World
+from tests.helpers.commands import World
 
 Capture = pytest.CaptureFixture[str]
 KD = ("--methods", "CE,KD", "--baseline", "false")

@@ -16,7 +16,8 @@ from stillhouse.__main__ import main
 from stillhouse.checkpoints import save_state
 from stillhouse.training.progress import Display
 from stillhouse.training.run_folder import Run
-from tests.world import World, contents, write_pictures
+from tests.helpers.commands import World, contents
+from tests.helpers.pictures import write_pictures
 
 Capture = pytest.CaptureFixture[str]
 

@@ -19,9 +19,10 @@ from stillhouse.methods.wrappers import SpotAdaptive
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
 from stillhouse.training.student import StudentTrainer
-from tests.analysis.test_tables import printed
-from tests.quick import quick_data, quick_net_file
-from tests.training.test_classroom import assert_same, teacher_net, trainer
+from tests.helpers.commands import printed
+from tests.helpers.data import quick_data
+from tests.helpers.networks import quick_net_file
+from tests.helpers.training import assert_same, teacher_net, trainer
 
 
 def _methods() -> list[Method]:

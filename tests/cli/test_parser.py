@@ -11,7 +11,7 @@ from stillhouse.__main__ import main
 from stillhouse.cli import parser
 from stillhouse.cli.commands import DistillOptions
 from stillhouse.cli.parser import run
-from tests.world import World, contents
+from tests.helpers.commands import World, contents
 
 Capture = pytest.CaptureFixture[str]
 

@@ -21,7 +21,7 @@ from stillhouse.cli.recipes import find, published
 from stillhouse.methods.parse import MethodSpec, parse
 from stillhouse.models import zoo
 from stillhouse.training.config import TrainConfig
-from tests.quick import quick_net_file
+from tests.helpers.networks import quick_net_file
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in recipes.FOLDER.glob("*.yaml") if path.name != "protocols.yaml")

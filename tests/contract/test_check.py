@@ -15,7 +15,7 @@ from stillhouse.contract import LAWS, Subject
 from stillhouse.contract.check import check, tried
 from stillhouse.methods.parse import parse
 from stillhouse.training.progress import Display
-from tests.world import World
+from tests.helpers.commands import World
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]

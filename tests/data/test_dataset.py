@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stillhouse.data.dataset import check_labels, stratified
-from tests.data.test_in_memory import split
+from tests.helpers.data import split
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from stillhouse.data.decode import rgb
-
-from .pictures import picture, png
+from tests.helpers.pictures import picture, png
 
 
 def pixels(image: Image.Image) -> np.ndarray:

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from stillhouse.data import Data, InMemory, decoded_cache, load
-
-from .pictures import picture, png, write_classes, write_parquet
+from tests.helpers.pictures import picture, png, write_classes, write_parquet
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,7 @@ import pytest
 
 from stillhouse.data import Folder, InMemory, load
 from stillhouse.data.image_folder import IMAGENET_MEAN, IMAGENET_STD
-
-from .pictures import picture, write_classes
+from tests.helpers.pictures import picture, write_classes
 
 
 @pytest.mark.parametrize("test", ["val", "valid", "validation", "test"])

@@ -6,17 +6,8 @@ import torchvision.transforms.v2 as v2
 from PIL import Image
 
 from stillhouse.batch import Batch
-from stillhouse.data import InMemory, LoadOptions
-
-MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
-
-
-def split(
-    count: int = 23, size: int = 8, *, batch_size: int = 5, seed: int = 0, flip: bool = True, drop_last: bool = False
-) -> InMemory:
-    images = torch.randint(256, (count, size, size, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    options = LoadOptions(batch_size=batch_size, seed=seed, flip=flip, drop_last=drop_last)
-    return InMemory(images, torch.arange(count) % 3, options, mean=MEAN, std=STD)
+from stillhouse.data import InMemory
+from tests.helpers.data import MEAN, STD, split
 
 
 def same(one: Batch, other: Batch) -> bool:

@@ -11,8 +11,7 @@ from PIL import Image
 
 from stillhouse.batch import Batch
 from stillhouse.data import Folder, LoadOptions, on_disk
-
-from .pictures import picture, png
+from tests.helpers.pictures import picture, png
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -9,7 +9,7 @@ import pytest
 
 from stillhouse.__main__ import main
 from stillhouse.data import load
-from tests.quick import quick_net_file
+from tests.helpers.networks import quick_net_file
 
 ARRAYS = """
 import torch

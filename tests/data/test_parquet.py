@@ -10,8 +10,7 @@ import pytest
 
 from stillhouse.data import InMemory, load, parquet
 from stillhouse.data.cifar100_names import CIFAR100_NAMES
-
-from .pictures import picture, png, write_parquet
+from tests.helpers.pictures import picture, png, write_parquet
 
 NOTE = json.dumps({"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}})
 

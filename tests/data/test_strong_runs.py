@@ -22,8 +22,9 @@ from stillhouse.training.config import TrainConfig
 from stillhouse.training.loop import fit
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from tests.quick import QuickNet, quick_data, quick_net_file
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet, quick_net_file, tiny
 
 
 def two_views() -> Data:

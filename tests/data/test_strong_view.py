@@ -13,8 +13,7 @@ from stillhouse.batch import Batch
 from stillhouse.data import Folder, InMemory, LoadOptions, Split, in_memory, load
 from stillhouse.data.randaugment import AugmentParams, strengthen
 from stillhouse.rng import stream
-
-from .pictures import picture, write_classes
+from tests.helpers.pictures import picture, write_classes
 
 MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 1.0)  # powers of two: normalisation is exact, and can be undone
 Make = Callable[..., Split]

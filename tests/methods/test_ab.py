@@ -10,8 +10,8 @@ from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
-from tests.made_up import DATA, empty_batch, outputs
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import DATA, TINY_DATA, empty_batch, outputs, tiny_batch
+from tests.helpers.networks import tiny
 
 
 def _transfer(method: AB, student: list[Tensor], teacher: list[Tensor]) -> Tensor:

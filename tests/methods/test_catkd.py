@@ -13,7 +13,8 @@ from stillhouse.methods import CATKD
 from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 def _said(features: Tensor, weight: Tensor, bias: float = 0.0) -> Outputs:

@@ -8,7 +8,7 @@ from stillhouse.method import Spot
 from stillhouse.methods import CC
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_vector, teacher_vector
-from tests.made_up import DATA, check_rows, empty_batch, outputs
+from tests.helpers.batches import DATA, assert_mask_works, empty_batch, outputs
 
 
 def _kernel(embeddings: Tensor, gamma: float, order: int) -> list[list[float]]:
@@ -77,4 +77,4 @@ def test_a_batch_of_one_gives_no_nan(correlation: str) -> None:
 @pytest.mark.parametrize("correlation", ["gaussian", "consecutive"])
 def test_samples_that_are_off_do_not_count(correlation: str) -> None:
     method = CC(correlation=correlation)  # type: ignore[arg-type] # one of the literals
-    check_rows(method.loss, u((6, 8), 1), u((6, 8), 2))
+    assert_mask_works(method.loss, u((6, 8), 1), u((6, 8), 2))

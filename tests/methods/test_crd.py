@@ -15,8 +15,8 @@ from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_vector, teacher_vector
 from tests.golden.patterns import pattern
-from tests.made_up import outputs
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, outputs, tiny_batch
+from tests.helpers.networks import tiny
 
 SPOT = Spot("embedding", "embedding")
 

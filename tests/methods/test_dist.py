@@ -11,7 +11,8 @@ from stillhouse.methods import CE, DIST
 from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.golden.softmax import softmax
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 LOGITS = Spot("logits", "logits")
 

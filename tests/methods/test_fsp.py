@@ -9,8 +9,8 @@ from stillhouse.methods import CE, FSP
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
-from tests.made_up import empty_batch, outputs
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, empty_batch, outputs, tiny_batch
+from tests.helpers.networks import tiny
 
 
 def _built(maps: int) -> FSP:

@@ -11,8 +11,8 @@ from stillhouse.models import zoo
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
-from tests.made_up import DATA, empty_batch, outputs
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import DATA, TINY_DATA, empty_batch, outputs, tiny_batch
+from tests.helpers.networks import tiny
 
 LAST = Spot("last_stage", "last_stage")
 

@@ -8,7 +8,7 @@ from stillhouse.method import Spot
 from stillhouse.methods import HKD
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_maps, teacher_maps
-from tests.made_up import DATA, check_rows, empty_batch, outputs
+from tests.helpers.batches import DATA, assert_mask_works, empty_batch, outputs
 
 _STAGES = [Spot(f"stage{i}", f"stage{i}") for i in (1, 2, 3)]
 
@@ -72,4 +72,4 @@ def test_zero_on_identical_features_and_finite_on_dead_ones() -> None:
 
 
 def test_samples_that_are_off_do_not_count() -> None:
-    check_rows(HKD().loss, u((6, 8), 1), u((6, 5), 2))
+    assert_mask_works(HKD().loss, u((6, 8), 1), u((6, 5), 2))

@@ -7,7 +7,7 @@ from stillhouse.method import Spot
 from stillhouse.methods import IRG
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_maps, student_vector, teacher_maps, teacher_vector
-from tests.made_up import empty_batch, outputs
+from tests.helpers.batches import empty_batch, outputs
 
 NET = Anatomy(stages=("a", "b", "c"), stem="s", head="fc")
 

@@ -9,8 +9,8 @@ from stillhouse.method import Spot
 from stillhouse.methods import KDSVD
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
-from tests.made_up import empty_batch, outputs
-from tests.tiny import TINY_DATA, tiny
+from tests.helpers.batches import TINY_DATA, empty_batch, outputs
+from tests.helpers.networks import tiny
 
 
 def _loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:

@@ -10,7 +10,8 @@ from stillhouse.methods.wrappers import StrongView
 from stillhouse.taps import Outputs, Tapped
 from tests.golden import waves
 from tests.golden.softmax import kl, softmax
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 Rows = list[list[float]]
 

@@ -15,7 +15,8 @@ from stillhouse.methods import CE, KD, OFAKD
 from stillhouse.taps import Tapped
 from tests.golden.softmax import softmax
 from tests.golden.waves import LABELS, student_waves, teacher_waves
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 DATA = DataInfo(5, 32, TINY_DATA.labels, batch_size=6)
 

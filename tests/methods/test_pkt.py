@@ -7,7 +7,7 @@ from torch import Tensor
 from stillhouse.methods import PKT
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_vector, teacher_vector
-from tests.made_up import check_rows
+from tests.helpers.batches import assert_mask_works
 
 
 def _neighbours(features: Tensor) -> list[list[float]]:
@@ -47,4 +47,4 @@ def test_a_dead_sample_has_a_finite_gradient() -> None:
 
 
 def test_samples_that_are_off_do_not_count() -> None:
-    check_rows(PKT().loss, u((6, 8), 1), u((6, 5), 2))
+    assert_mask_works(PKT().loss, u((6, 8), 1), u((6, 5), 2))

@@ -9,7 +9,7 @@ from stillhouse.methods import RKD
 from stillhouse.methods.rkd import relations
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_vector, teacher_vector
-from tests.made_up import check_rows
+from tests.helpers.batches import assert_mask_works
 
 
 def _huber(difference: float) -> float:
@@ -89,4 +89,4 @@ def test_coinciding_samples_and_single_ones_give_no_nan() -> None:
 
 
 def test_samples_that_are_off_do_not_count() -> None:
-    check_rows(RKD().loss, u((6, 8), 1), u((6, 5), 2))
+    assert_mask_works(RKD().loss, u((6, 8), 1), u((6, 5), 2))

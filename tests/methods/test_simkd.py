@@ -12,9 +12,8 @@ from stillhouse.taps import Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
 from tests.golden.closed_form import u
-from tests.made_up import DATA
-from tests.tiny import TINY_DATA, tiny, tiny_batch
-from tests.token_net import TokenNet
+from tests.helpers.batches import DATA, TINY_DATA, tiny_batch
+from tests.helpers.networks import TokenNet, tiny
 
 
 def test_each_sample_is_charged_its_mean_squared_error() -> None:

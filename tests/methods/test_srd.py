@@ -10,7 +10,8 @@ from stillhouse.distillation import Distillation
 from stillhouse.methods import SRD
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 def _normalised(rows: list[list[float]]) -> list[list[float]]:

@@ -8,9 +8,8 @@ from stillhouse.methods import SRRL
 from stillhouse.models import zoo
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
-from tests.made_up import DATA
-from tests.tiny import TINY_DATA, tiny, tiny_batch
-from tests.token_net import TokenNet
+from tests.helpers.batches import DATA, TINY_DATA, tiny_batch
+from tests.helpers.networks import TokenNet, tiny
 
 
 def test_features_and_logits_are_compared_behind_the_connector() -> None:

@@ -10,8 +10,8 @@ from stillhouse.method import Spot
 from stillhouse.methods import VID
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
-from tests.made_up import DATA, empty_batch, outputs
-from tests.tiny import TINY_DATA, tiny
+from tests.helpers.batches import DATA, TINY_DATA, empty_batch, outputs
+from tests.helpers.networks import tiny
 
 
 def _built(method: VID, **shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> VID:

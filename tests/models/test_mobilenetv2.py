@@ -3,7 +3,7 @@ import torch
 
 from stillhouse.models.mobilenetv2 import MobileNetV2
 from tests.golden.closed_form import u
-from tests.models.landmarks import anatomy_of, head_of, places, read
+from tests.helpers.landmarks import anatomy_of, head_of, places, read
 
 
 def test_stages_have_no_activation() -> None:

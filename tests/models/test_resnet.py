@@ -6,7 +6,7 @@ from torch import nn
 
 from stillhouse.models.resnet import ResNet
 from tests.golden.closed_form import u
-from tests.models.landmarks import anatomy_of, places, read
+from tests.helpers.landmarks import anatomy_of, places, read
 
 
 def test_stages_are_activated_preacts() -> None:

@@ -2,7 +2,7 @@ import torch
 
 from stillhouse.models.resnet50 import ResNet50
 from tests.golden.closed_form import u
-from tests.models.landmarks import anatomy_of, places, read
+from tests.helpers.landmarks import anatomy_of, places, read
 
 
 def test_stages_are_activated_preacts() -> None:

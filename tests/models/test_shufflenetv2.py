@@ -3,7 +3,7 @@ from torch import Tensor
 
 from stillhouse.models.shufflenetv2 import ShuffleV2, _BasicUnit, _DownUnit
 from tests.golden.closed_form import fill, u
-from tests.models.landmarks import anatomy_of, places, read
+from tests.helpers.landmarks import anatomy_of, places, read
 
 
 def interleave(left: Tensor, right: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 from stillhouse.models import zoo
 from stillhouse.models.shufflenetv2_preact import PreactShuffleV2, _BasicUnit, _DownUnit
 from tests.golden.closed_form import fill, u
-from tests.models.landmarks import anatomy_of, places, read
+from tests.helpers.landmarks import anatomy_of, places, read
 
 WIDTHS = (48, 96, 192, 1024)
 

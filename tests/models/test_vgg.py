@@ -3,7 +3,7 @@ import torch
 
 from stillhouse.models.vgg import VGG
 from tests.golden.closed_form import u
-from tests.models.landmarks import anatomy_of, places, read
+from tests.helpers.landmarks import anatomy_of, places, read
 
 
 @pytest.mark.parametrize(("image_size", "last"), [(32, 4), (63, 7), (64, 4), (80, 5), (128, 8)])

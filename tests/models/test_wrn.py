@@ -5,7 +5,7 @@ from torch import nn
 from stillhouse.models import zoo
 from stillhouse.models.wrn import WRN
 from tests.golden.closed_form import u
-from tests.models.landmarks import anatomy_of, places, read
+from tests.helpers.landmarks import anatomy_of, places, read
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 
 from stillhouse.models import MODELS, zoo
 from tests.golden.closed_form import fill, u
-from tests.models.landmarks import anatomy_of, head_of, places, read
+from tests.helpers.landmarks import anatomy_of, head_of, places, read
 
 
 class Golden(TypedDict):

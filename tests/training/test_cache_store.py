@@ -19,8 +19,9 @@ from stillhouse.taps import Tapped
 from stillhouse.training.cache_store import CacheStore, CacheUnavailable, open_cache
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.teacher_cache import TeacherCache
-from tests.quick import QuickNet, quick_data
-from tests.training.test_classroom import BatchStatistics, teacher_net, trainer
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet
+from tests.helpers.training import BatchStatistics, teacher_net, trainer
 
 LOGITS = {"logits": "KD"}
 

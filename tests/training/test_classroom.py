@@ -1,55 +1,18 @@
 """The laws of a room: who else is in it changes nothing, and the teacher stays as it is."""
 
 import copy
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from stillhouse.checkpoints import fingerprint
-from stillhouse.distillation import Distillation
-from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD, SP, FitNet
-from stillhouse.rng import seeded
-from stillhouse.taps import Tapped
 from stillhouse.training.classroom import Classroom
-from stillhouse.training.config import TrainConfig
 from stillhouse.training.loop import fit
-from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from tests.quick import QuickNet, quick_data
-
-RECIPE = TrainConfig(epochs=3, batch_size=8, lr=0.05)
-
-
-def teacher_net() -> Tapped:
-    with seeded(0, "teacher"):
-        return Tapped(QuickNet(width=8))
-
-
-def trainer(
-    methods: Sequence[Method],
-    teacher: Tapped | None,
-    folder: Path,
-    name: str,
-    dropout: float = 0.0,
-    recipe: TrainConfig = RECIPE,
-) -> StudentTrainer:
-    with seeded(0, "student"):
-        student = QuickNet(dropout=dropout)
-    run = Run(folder, name, {"name": name}, {})
-    return StudentTrainer(Distillation(student, teacher, methods, quick_data().info), recipe, run, name=name)
-
-
-def weights(one: StudentTrainer) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in one.model.state_dict().items()}
-
-
-def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
-    assert left.keys() == right.keys()
-    for name in left:
-        assert torch.equal(left[name], right[name]), name
+from tests.helpers.data import quick_data
+from tests.helpers.training import BatchStatistics, assert_same, teacher_net, trainer, weights
 
 
 def test_a_student_in_a_room_of_three_equals_the_same_student_alone(tmp_path: Path) -> None:
@@ -90,19 +53,6 @@ def test_the_global_random_state_of_the_caller_is_left_alone(tmp_path: Path) -> 
     torch.manual_seed(3)
     fit(Classroom(None, [trainer([CE()], None, tmp_path, "ce", dropout=0.5)]), quick_data(), "cpu")
     assert torch.equal(torch.rand(3), expected)
-
-
-class BatchStatistics(CE):
-    """Listens to a teacher whose BatchNorms normalise with the batch's statistics."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.teacher_statistics = "batch"
-        self.outputs: list[torch.Tensor] = []
-
-    def loss(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        self.outputs.append(teacher)
-        return super().loss(student, teacher, labels)
 
 
 def test_a_teacher_with_batch_statistics_is_a_copy_and_the_teacher_stays_bit_unchanged(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from stillhouse.taps import Tapped
 from stillhouse.training import compile
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
-from tests.quick import quick_data
-from tests.training.test_classroom import teacher_net, trainer, weights
+from tests.helpers.data import quick_data
+from tests.helpers.training import teacher_net, trainer, weights
 
 
 def test_a_compiled_room_trains_the_same_students_up_to_rounding(tmp_path: Path) -> None:

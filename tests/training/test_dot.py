@@ -10,7 +10,8 @@ from stillhouse.taps import Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.dot import DOT
 from stillhouse.training.optimizer import Optimizer
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 def _p(*values: float) -> nn.Parameter:

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.training.evaluation import Scores, batch_size, evaluate, size_of
-from tests.quick import QuickNet, quick_data
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet
 
 CPU = torch.device("cpu")
 

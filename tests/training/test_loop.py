@@ -14,9 +14,9 @@ from stillhouse.training import loop
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.evaluation import evaluate
-from tests.quick import quick_data
+from tests.helpers.data import quick_data
+from tests.helpers.training import assert_same, teacher_net, trainer, weights
 from tests.soak import Fault, Soak, in_a_process, in_memory, on_disk, outcome
-from tests.training.test_classroom import assert_same, teacher_net, trainer, weights
 
 
 @pytest.mark.timeout(600)

@@ -24,8 +24,8 @@ from stillhouse.training.loop import Stopped, fit
 from stillhouse.training.memory import split_by_memory
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from tests.quick import quick_data
-from tests.training.test_classroom import teacher_net, trainer
+from tests.helpers.data import quick_data
+from tests.helpers.training import teacher_net, trainer
 
 CPU = torch.device("cpu")
 GB = 1e9

@@ -13,7 +13,7 @@ import yaml
 
 from stillhouse.checkpoints import about_weights, read_weights
 from stillhouse.training.run_folder import Run, read_result
-from tests.quick import QuickNet
+from tests.helpers.networks import QuickNet
 
 
 def new(root: Path, **identity: object) -> Run:

@@ -9,8 +9,8 @@ from torch import nn
 from stillhouse.methods import CE, KD
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
-from tests.quick import quick_data
-from tests.training.test_classroom import teacher_net, trainer
+from tests.helpers.data import quick_data
+from tests.helpers.training import teacher_net, trainer
 
 
 def test_check_names_the_term_that_is_not_finite(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from stillhouse.models.create import network
 from stillhouse.models.spec import NetworkSource
 from stillhouse.training.progress import Display
 from stillhouse.training.teacher import examine, trained
-from tests.world import World
+from tests.helpers.commands import World
 
 CPU = torch.device("cpu")
 

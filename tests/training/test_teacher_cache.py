@@ -29,11 +29,12 @@ from stillhouse.training.loop import Stopped, fit
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 from stillhouse.training.teacher_cache import Numbers, Table, TeacherCache
-from tests.quick import QuickNet, quick_data
-from tests.training.test_classroom import teacher_net, trainer
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet
+from tests.helpers.training import teacher_net, trainer
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.test_classroom", "stillhouse.training.cache_store"])
+FORKS.set_forkserver_preload(["tests.helpers.training", "stillhouse.training.cache_store"])
 BATCH = 12  # 40 images: three batches, and four images more
 RECIPE = TrainConfig(epochs=3, batch_size=BATCH, lr=0.05)
 READERS = {"logits": "KD", "embedding": "CRD"}

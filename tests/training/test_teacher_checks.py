@@ -10,7 +10,8 @@ from stillhouse.checkpoints import fingerprint
 from stillhouse.data import Data
 from stillhouse.training.evaluation import Scores
 from stillhouse.training.teacher_checks import check_classes, check_teacher, normalisation_note
-from tests.quick import QuickNet, quick_data
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet
 
 DATA = quick_data()
 LABELS = torch.arange(400) % 4

@@ -6,7 +6,7 @@ from stillhouse.anatomy import Anatomy
 from stillhouse.methods.layers.backbone_modules import feature_modules
 from stillhouse.models import zoo
 from stillhouse.taps import Tapped
-from tests.tiny import tiny
+from tests.helpers.networks import tiny
 
 
 def _paths(net: Tapped, image_size: int = 16) -> list[str]:

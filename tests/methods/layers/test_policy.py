@@ -7,7 +7,7 @@ import torch
 from stillhouse.batch import Batch
 from stillhouse.methods.layers.policy import Policy
 from stillhouse.taps import Outputs, Tapped
-from tests.quick import QuickNet
+from tests.helpers.networks import QuickNet
 
 
 def outputs(width: int, seed: int) -> Outputs:

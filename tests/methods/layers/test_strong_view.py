@@ -3,7 +3,7 @@ import torch
 
 from stillhouse.methods.layers.strong_view import strong_outputs
 from stillhouse.taps import Outputs, Tapped
-from tests.tiny import tiny
+from tests.helpers.networks import tiny
 
 
 def _said(strong: bool) -> Outputs:

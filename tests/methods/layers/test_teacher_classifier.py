@@ -11,7 +11,7 @@ from stillhouse.methods.layers.teacher_classifier import ReusedClassifier, froze
 from stillhouse.methods.simkd import Projector
 from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped, probe
-from tests.tiny import tiny
+from tests.helpers.networks import tiny
 
 
 def _said(network: nn.Module, *places: str) -> Outputs:

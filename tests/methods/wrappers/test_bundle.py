@@ -6,7 +6,8 @@ from stillhouse.distillation import Distillation
 from stillhouse.methods import AT, CE, KD
 from stillhouse.methods.wrappers import SpotAdaptive
 from stillhouse.taps import Tapped
-from tests.quick import QuickNet, quick_data
+from tests.helpers.data import quick_data
+from tests.helpers.networks import QuickNet
 
 
 def test_terms_keep_their_names_spots_and_parameters() -> None:

@@ -15,7 +15,8 @@ from stillhouse.taps import Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
 from tests.golden.waves import LABELS, student_waves, teacher_waves
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 FIRST = 1 + 20 / (1 + exp(-1))  # the temperature to begin with
 

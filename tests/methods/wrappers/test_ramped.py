@@ -7,7 +7,8 @@ from stillhouse.distillation import Distillation
 from stillhouse.methods import AT, KD
 from stillhouse.methods.wrappers import Ramped
 from stillhouse.taps import Tapped
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from stillhouse.methods.wrappers import CTKD, ScaleDecoupled, Standardized
 from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
-from tests.tiny import tiny
+from tests.helpers.networks import tiny
 
 
 class _Head(nn.Module):

@@ -10,7 +10,8 @@ from stillhouse.taps import Tapped
 from tests.golden.features import gradient_norm
 from tests.golden.softmax import kl, softmax
 from tests.golden.waves import LABELS, student_waves, teacher_waves
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 @pytest.mark.parametrize("unbiased", [False, True])

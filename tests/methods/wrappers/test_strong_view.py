@@ -7,7 +7,8 @@ from stillhouse.distillation import Distillation
 from stillhouse.methods import AT, CE
 from stillhouse.methods.wrappers import StrongView
 from stillhouse.taps import Tapped
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 def _two_views() -> Batch:

@@ -11,7 +11,8 @@ from stillhouse.method import Group, Method, Spot, Warmup
 from stillhouse.methods import CE, KD
 from stillhouse.methods.wrappers import Ramped, StrongView
 from stillhouse.taps import Outputs, Tapped
-from tests.tiny import TINY_DATA, tiny, tiny_batch
+from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.networks import tiny
 
 
 class _Demanding(Method):

@@ -1,16 +1,17 @@
-"""A small world for the commands: pictures on disk, networks and methods of a user's own, a trained teacher."""
+"""What the tests of commands need: pictures on disk, a user's networks and method, a trained teacher, output."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from rich.console import Console
+from rich.table import Table
 
 from stillhouse.__main__ import main
-from tests.quick import quick_net_file
+from tests.helpers.networks import quick_net_file
+from tests.helpers.pictures import write_pictures
 
-CLASSES = ("ant", "bee", "cat")
 METHOD = """
 from torch import Tensor
 from stillhouse import LogitMethod
@@ -22,19 +23,6 @@ class MyKD(LogitMethod):
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         return (student - teacher).square().mean(1)
 """
-
-
-def write_pictures(root: Path, classes: tuple[str, ...] = CLASSES, train: int = 16, size: int = 16) -> Path:
-    """train/CLASS/0.png and val/CLASS/0.png: noise, each class with a colour of its own."""
-    noise = np.random.default_rng(0)
-    for split, count in (("train", train), ("val", train // 2)):
-        for label, name in enumerate(classes):
-            (root / split / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = noise.integers(0, 60, (size, size, 3), dtype=np.uint8)
-                pixels[..., label % 3] += 120
-                Image.fromarray(pixels).save(root / split / name / f"{number}.png")
-    return root
 
 
 @dataclass(frozen=True)
@@ -74,6 +62,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file below a folder, with the time of its last change."""
+    """Return every file below a folder with its time of last change and its bytes."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def printed(table: Table, width: int = 160) -> list[str]:
+    """Return the lines of a table as a terminal of this width shows them."""
+    console = Console(file=io.StringIO(), width=width, markup=False)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Tiny image files for the tests: noise that depends on a number, so that no two are alike."""
+"""Tiny image files: noise that depends on a number, so that no two are alike."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+
+CLASSES = ("ant", "bee", "cat")
 
 
 def picture(number: int, width: int = 8, height: int | None = None) -> Image.Image:
@@ -26,7 +28,7 @@ def png(image: Image.Image) -> bytes:
 def write_classes(
     root: Path, classes: Sequence[str], per_class: int, width: int = 8, height: int | None = None
 ) -> None:
-    """root/CLASS/0.png, ..."""
+    """Write root/CLASS/0.png, ..."""
     for label, name in enumerate(classes):
         (root / name).mkdir(parents=True)
         for number in range(per_class):
@@ -40,9 +42,22 @@ def write_parquet(
     note: str = "",
     label_column: str = "label",
 ) -> None:
-    """As the `datasets` library writes them: {bytes, path} and a number; `note` is its JSON about the features."""
+    """Write images as the `datasets` library does: {bytes, path} and a number; `note` is its JSON of features."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"bytes": image, "path": f"{number}.png"} for number, image in enumerate(images)]
     image_type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     table = pa.table({"img": pa.array(rows, image_type), label_column: pa.array(labels, pa.int64())})
     pq.write_table(table.replace_schema_metadata({"huggingface": note} if note else None), path, row_group_size=3)
+
+
+def write_pictures(root: Path, classes: tuple[str, ...] = CLASSES, train: int = 16, size: int = 16) -> Path:
+    """Write train/CLASS/0.png and val/CLASS/0.png, each class with a colour of its own, and return the folder."""
+    noise = np.random.default_rng(0)
+    for split, count in (("train", train), ("val", train // 2)):
+        for label, name in enumerate(classes):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = noise.integers(0, 60, (size, size, 3), dtype=np.uint8)
+                pixels[..., label % 3] += 120
+                Image.fromarray(pixels).save(root / split / name / f"{number}.png")
+    return root

@@ -1,0 +1,1 @@
+"""Small networks, data, trainings and files that several tests use; a test file imports from nowhere else."""
