@@ -1,4 +1,4 @@
-"""stillhouse distils image classifiers: a trained teacher, a small student, and every method compared fairly."""
+"""Distils image classifiers: a trained teacher, a small student, and every method compared fairly."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .anatomy import Anatomy as Anatomy
     from .batch import Batch as Batch, DataInfo as DataInfo
+    from .data import load as load
     from .distillation import Distillation as Distillation
     from .method import (
         FeatureMethod as FeatureMethod,
@@ -18,17 +19,36 @@ if TYPE_CHECKING:
         SpotMethod as SpotMethod,
         Warmup as Warmup,
     )
+    from .models import zoo as zoo
+    from .models.create import network as network
     from .taps import Outputs as Outputs, Tapped as Tapped
-else:  # PyTorch takes seconds to import: a name brings its module when it is asked for, and `stillhouse --help` is fast
+    from .training.classroom import Classroom as Classroom
+    from .training.config import TrainConfig as TrainConfig
+    from .training.evaluation import evaluate as evaluate
+    from .training.loop import fit as fit
+    from .training.progress import Display as Display
+    from .training.run_folder import Run as Run
+    from .training.student import StudentTrainer as StudentTrainer
+else:  # importing PyTorch takes seconds, so a name loads its module when it is first used: `stillhouse --help` is fast
     _PUBLIC = {
         "anatomy": ("Anatomy",),
+        "batch": ("Batch", "DataInfo"),
+        "data": ("load",),
         "distillation": ("Distillation",),
         "method": (
             *("FeatureMethod", "Group", "LogitMethod", "Method", "Phase", "RelationalMethod"),
             *("Spot", "SpotMethod", "Warmup"),
         ),
-        "batch": ("Batch", "DataInfo"),
+        "models": ("zoo",),
+        "models.create": ("network",),
         "taps": ("Outputs", "Tapped"),
+        "training.classroom": ("Classroom",),
+        "training.config": ("TrainConfig",),
+        "training.evaluation": ("evaluate",),
+        "training.loop": ("fit",),
+        "training.progress": ("Display",),
+        "training.run_folder": ("Run",),
+        "training.student": ("StudentTrainer",),
     }
     _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
     __all__ = sorted(_HOME)

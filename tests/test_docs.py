@@ -80,6 +80,21 @@ def test_the_guide_begins_small_and_shows_the_example() -> None:
     assert len(example.splitlines()) <= 36
 
 
+def test_the_readmes_example_has_two_imports_and_gives_the_same_number_each_time(
+    easy_digits: Path, capsys: Capture
+) -> None:
+    (example,) = [block for kind, block in BLOCKS.findall((ROOT / "README.md").read_text()) if kind == "python"]
+    assert [line.partition(" ")[0] for line in example.splitlines()[:3]] == ["from", "from", ""]
+    (easy_digits / "example.py").write_text(example)
+    numbers = []
+    for _ in range(2):
+        torch.rand(1)  # the caller's random numbers play no part
+        runpy.run_path("example.py")
+        numbers.append(float(capsys.readouterr().out))
+    assert numbers[0] == numbers[1]
+    assert 0 <= numbers[0] <= 100
+
+
 def test_the_quickstart_runs(easy_digits: Path, capsys: Capture) -> None:
     runpy.run_path(str(ROOT / "examples" / "quickstart.py"))
     last = capsys.readouterr().out.splitlines()[-4:]

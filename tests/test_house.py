@@ -1,71 +1,226 @@
-"""House rules: what keeps the code readable, checked so that nobody has to remember."""
+"""House rules: what keeps the code readable, checked so that nobody has to remember.
+
+The sets of names are files that do not keep a rule yet; they only ever shrink.
+"""
 
 import ast
 import re
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted((ROOT / "stillhouse").rglob("*.py"))
-NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
+PACKAGE = ROOT / "stillhouse"
+SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text()) for name, path in SOURCES.items()}
+Rule = Callable[[str], object]  # the offences of a file
 
 
-def without_docstrings(tree: ast.Module) -> ast.Module:
+def length(name: str) -> list[int]:
+    lines = len(SOURCES[name].read_text().splitlines())
+    return [lines] if lines > 250 else []
+
+
+def long_functions(name: str) -> list[str]:
+    functions = (node for node in ast.walk(TREES[name]) if isinstance(node, ast.FunctionDef))
+    return [one.name for one in functions if (one.end_lineno or 0) - one.lineno + 1 > 60]
+
+
+def length_of_a_method(name: str) -> list[int]:
+    if not re.match(r"methods/(wrappers/)?(?!parse\.py)\w+\.py", name):
+        return []
+    tree = ast.parse(SOURCES[name].read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return tree
+    lines = len(ast.unparse(tree).splitlines())
+    return [lines] if lines > 100 else []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
-def test_files_and_functions_stay_short(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= 300
-    tree = ast.parse(text)
-    if path.parent.name in ("methods", "wrappers"):
-        assert len(ast.unparse(without_docstrings(tree)).splitlines()) <= 145
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 85, node.name
+def questions(name: str) -> list[str]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = (ast.get_docstring(node) or "" for node in ast.walk(TREES[name]) if isinstance(node, kinds))
+    return [text.partition("\n")[0] for text in docstrings if re.match(r"(What|Whether|How|Where)\b", text)]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
-def test_nothing_is_tied_to_a_device_or_prints(path: Path) -> None:
-    text = path.read_text()
-    for forbidden in (r"\.cuda\(", r"(?<!\.)\bprint\(", r"if .*method(_name)? == [\"']"):
-        assert not re.search(forbidden, text), forbidden
+def shall(name: str) -> list[str]:
+    return re.findall(r".*\bshall\b.*", SOURCES[name].read_text(), re.IGNORECASE)
 
 
-@pytest.mark.parametrize("folder", ["methods", "wrappers"])
-def test_methods_wait_for_no_device_in_a_step(folder: str) -> None:
-    for path in sorted((ROOT / "stillhouse" / folder).glob("*.py")):
-        assert ".item()" not in path.read_text(), path.name
+def ties(name: str) -> list[str]:
+    """Devices, prints, cases for single methods, and methods that wait for a device in a step."""
+    forbidden = [r"\.cuda\(", r"(?<!\.)\bprint\(", r"if .*method(_name)? == [\"']"]
+    forbidden += [r"\.item\(\)"] if name.startswith("methods/") else []
+    return [found for pattern in forbidden for found in re.findall(pattern, SOURCES[name].read_text())]
+
+
+RULES: dict[Rule, set[str]] = {
+    length: {"anatomy.py", "cli/commands.py", "method.py"},
+    long_functions: {"training/loop.py"},
+    length_of_a_method: {"methods/wrappers/spot_adaptive.py"},
+    questions: {
+        "analysis/curves.py",
+        "analysis/figures.py",
+        "analysis/measure.py",
+        "analysis/metrics.py",
+        "analysis/plots.py",
+        "anatomy.py",
+        "batch.py",
+        "checkpoints.py",
+        "cli/build.py",
+        "cli/commands.py",
+        "cli/inspect.py",
+        "cli/list.py",
+        "cli/parser.py",
+        "cli/recipes.py",
+        "contract/check.py",
+        "contract/laws.py",
+        "contract/trial.py",
+        "data/__init__.py",
+        "data/arrays.py",
+        "data/cifar.py",
+        "data/dataset.py",
+        "data/decoded_cache.py",
+        "data/on_disk.py",
+        "data/options.py",
+        "data/randaugment.py",
+        "distillation.py",
+        "distributed.py",
+        "method.py",
+        "methods/ab.py",
+        "methods/ft.py",
+        "methods/layers/adapters.py",
+        "methods/layers/affinity.py",
+        "methods/layers/channel_products.py",
+        "methods/layers/connectors.py",
+        "methods/layers/decision_stats.py",
+        "methods/layers/head_checks.py",
+        "methods/layers/logits.py",
+        "methods/layers/memory.py",
+        "methods/layers/pooling.py",
+        "methods/layers/routes.py",
+        "methods/layers/strong_view.py",
+        "methods/semckd.py",
+        "methods/wrappers/bundle.py",
+        "methods/wrappers/spot_adaptive.py",
+        "methods/wrappers/wrapper.py",
+        "models/create.py",
+        "models/pieces.py",
+        "models/spec.py",
+        "spelling.py",
+        "taps.py",
+        "training/cache_store.py",
+        "training/compile.py",
+        "training/config.py",
+        "training/evaluation.py",
+        "training/loop.py",
+        "training/memory.py",
+        "training/optimizer.py",
+        "training/progress.py",
+        "training/run_folder.py",
+        "training/student.py",
+        "training/teacher.py",
+        "training/teacher_cache.py",
+        "training/teacher_checks.py",
+        "user_code.py",
+    },
+    shall: {
+        "cli/build.py",
+        "cli/commands.py",
+        "cli/parser.py",
+        "distillation.py",
+        "methods/ab.py",
+        "methods/cc.py",
+        "methods/pkt.py",
+        "methods/rld.py",
+        "methods/sp.py",
+        "methods/srrl.py",
+        "methods/vid.py",
+        "methods/wrappers/spot_adaptive.py",
+        "training/classroom.py",
+        "training/run_folder.py",
+        "training/student.py",
+    },
+    ties: set(),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule.__name__ for rule in RULES])
+def test_every_file_keeps_the_house_rules(rule: Rule) -> None:
+    offences = {name: rule(name) for name in SOURCES}
+    allowed = RULES[rule]
+    assert {name: found for name, found in offences.items() if found and name not in allowed} == {}
+
+
+def test_folders_stay_small() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 14
+    folders = {path.parent for path in SOURCES.values()} - {PACKAGE / "methods"}
+    assert {folder.name: n for folder in folders if (n := len(list(folder.glob("*.py")))) > 20} == {}
 
 
 def test_every_source_file_has_a_test_file() -> None:
+    exempt = {"__init__.py", "__main__.py", "cifar100_names.py"}  # the last is a list of words
     missing = []
-    for path in SOURCES:
-        relative = path.relative_to(ROOT / "stillhouse")
-        if path.name not in ("__init__.py", "__main__.py", "cifar100_names.py"):  # the last is a list of words
-            mirror = ROOT / "tests" / relative.parent / f"test_{path.name}"
-            missing += [] if mirror.is_file() else [str(relative)]
-    assert missing == []
+    for name, path in SOURCES.items():
+        mirror = ROOT / "tests" / Path(name).parent / f"test_{path.name}"
+        missing += [name] if path.name not in exempt and not mirror.is_file() else []
+    assert set(missing) <= {"models/spec.py", "training/optimizer.py"}
 
 
-def test_the_readme_names_every_top_level_file() -> None:
+def imports(name: str) -> Iterator[str]:
+    """Yield the files of this package that a file imports, those for type checkers and inside functions included."""
+    package = Path("stillhouse", name).parent.parts
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module.split(".") if node.module else [])][1:]
+            for alias in node.names:
+                for parts in ([*base, alias.name], base):
+                    found = ["/".join(parts) + ".py", "/".join([*parts, "__init__.py"])]
+                    hit = [one.removeprefix("/") for one in found if one.removeprefix("/") in SOURCES]
+                    if hit:
+                        yield hit[0]
+                        break
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """Return every set of two files or more that all lead to each other."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            new = graph[todo.pop()] - seen
+            seen |= new
+            todo += new
+        reach[start] = seen
+    groups = ({other for other in reach[one] if one in reach[other]} | {one} for one in graph)
+    return {frozenset(group) for group in groups if len(group) > 1}
+
+
+CIRCLES = {frozenset({"cli/build.py", "training/teacher.py"})}  # present ones; there should be none
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert circles(graph) == {frozenset({"b", "c"})}
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    graph = {name: set(imports(name)) for name in SOURCES if name not in ("__init__.py", "__main__.py")}
+    known = {one for targets in graph.values() for one in targets}
+    assert "taps.py" in known
+    assert "methods/__init__.py" in known
+    graph |= {name: set() for name in known - graph.keys()}
+    assert circles(graph) <= CIRCLES
+
+
+def test_the_readme_names_what_is_at_the_top_and_nothing_that_is_not() -> None:
     readme = (ROOT / "README.md").read_text()
     assert len(readme.splitlines()) < 200
     tree = readme[readme.index("## Where things are") :]
-    for path in sorted((ROOT / "stillhouse").iterdir()):
+    for path in sorted(PACKAGE.iterdir()):
         if not path.name.startswith("__"):
             assert path.name in tree, path.name
-
-
-def test_the_readme_example_runs(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.S)
-    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert 0 <= float(done.stdout) <= 100
+    for name in re.findall(r"\b\w+\.py\b", tree):
+        assert list(ROOT.rglob(name)), name

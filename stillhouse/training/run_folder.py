@@ -59,10 +59,12 @@ class Run:
         config: What `config.yaml` shall hold.
     """
 
-    def __init__(self, root: Path, slug: str, identity: Mapping[str, object], config: Mapping[str, object]):
+    def __init__(
+        self, root: str | Path, slug: str, identity: Mapping[str, object], config: Mapping[str, object] | None = None
+    ):
         digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
-        self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
-        self.config = dict(config)
+        self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
+        self.config = dict(config or {})
         self._lock: int | None = None
         self._board: SummaryWriter | None = None
 
