@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..method import Method
-from . import learning, losses, running
+from . import capturing, learning, losses, running
 from .specimens import PAIRS
 from .trial import Broken, Subject
 
@@ -55,6 +55,7 @@ LAWS = (
     Law("two images are enough for a batch", running.runs_on_two_images),
     Law("networks in bfloat16 leave it finite", running.runs_in_bfloat16),
     Law("on a GPU it works, and does not wait", running.runs_on_a_gpu),
+    Law("its steps can be captured in a CUDA graph", capturing.can_be_captured),
     Law("it returns a loss for each image, or one for all", losses.is_by_sample_or_one),
     Law("it leaves alone what the networks said", losses.leaves_what_it_reads),
     Law("a student that says nothing but zeros leaves it finite", losses.survives_zeros),

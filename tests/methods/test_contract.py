@@ -21,6 +21,11 @@ REFUSED = {  # the pairs that a method says it is not for; all others it teaches
 REMARKS = {  # what is known and right
     "its docstring names the paper": {"CE", "StrongView"},
     "the order of a batch does not matter": {"CRD", "SemCKD", "SpotAdaptive"},
+    "its steps can be captured in a CUDA graph": {
+        "KDSVD",  # a singular value decomposition waits for the device
+        *{"CRD", "SpotAdaptive"},  # they draw in the step
+        *{"CTKD", "DSPP", "HKD", "Ramped", "ScaleDecoupled", "SemCKD"},  # they read the epoch
+    },
     "a student equal to its teacher costs nothing": {
         *{"CE", "NKD", "OFAKD", "RLD", "TTM", "WTTM"},  # labels, or a teacher changed before it is compared
         *{"CC", "CRD", "DSPP", "FitNet", "FT", "OFD", "ReviewKD", "SimKD", "SRD", "SRRL", "VID"},  # connectors

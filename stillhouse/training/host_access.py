@@ -1,0 +1,152 @@
+"""A training step that asks the host nothing: what would stop a CUDA graph from being captured is found on any device.
+
+A graph replays kernels with the addresses and numbers of the step that was captured. So a step must not read a number
+back, not make tensors whose shape depends on their values, not copy from or to the host, and not draw from generators
+of its own; and it must not read numbers that change from step to step, which would be constants of the graph.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_TO_HOST = {"tolist", "numpy", "cpu", "__array__", "__dlpack__"}
+_FROM_HOST = {"tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "new_tensor"}
+_FACTORIES = {"zeros", "ones", "full", "empty", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm"}
+_WAITING = {"_linalg_svd", "_linalg_eigh", "linalg_eig", "linalg_lstsq", "_linalg_check_errors"}
+_INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index", "_unsafe_index_put"}
+
+
+class NotCapturable(Exception):  # noqa: N818 (such a step is right, and runs eagerly)
+    """A step cannot be captured; the sentence says why."""
+
+
+@contextmanager
+def host_access() -> Iterator[list[str]]:
+    """Yield a list that fills with what the code inside asks the host: "it reads a number back (at.py, line 7)"."""
+    found: list[str] = []
+    with _Operations(found) as operations, _Calls(found, operations):
+        yield found
+
+
+def what_python_holds(net: nn.Module) -> dict[str, object]:
+    """Return what a replay would not change: which tensors a network and its parts have, and their other attributes."""
+    return {
+        f"{path}.{name}".lstrip("."): _comparable(value)
+        for path, module in net.named_modules()
+        for name, value in {**vars(module), **module._buffers, **module._parameters}.items()
+        if name not in ("_buffers", "_parameters", "_modules")
+    }
+
+
+def _comparable(value: object) -> object:
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    if isinstance(value, (list, tuple, dict, set)):
+        return id(value), len(value)
+    return id(value), value.data_ptr() if isinstance(value, Tensor) else 0
+
+
+class Withheld:
+    """A number that changes from step to step, and that a captured step must not read.
+
+    Args:
+        name: What it is called in the sentence with which it refuses.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+def _refuse(self: Withheld, *_: object) -> Any:
+    raise NotCapturable(_placed(f"it reads {self.name}, which would be a constant of the graph"))
+
+
+for _operator in (
+    *("__index__", "__int__", "__float__", "__bool__", "__format__", "__str__", "__neg__", "__abs__", "__round__"),
+    *("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__", "__hash__", "__mod__", "__rmod__", "__pow__"),
+    *("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__"),
+    *("__floordiv__", "__rfloordiv__", "__divmod__", "__floor__", "__ceil__", "__trunc__", "__rpow__"),
+):
+    setattr(Withheld, _operator, _refuse)
+
+
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorch
+    """Look at every operation, those of the backward pass included."""
+
+    def __init__(self, found: list[str]):
+        super().__init__()  # type: ignore[no-untyped-call] # in PyTorch
+        self.found = found
+        self.is_constant_welcome = False  # a[i] = 1.0 fills where a is
+        self.is_checking = False  # on a CPU only, as `one_hot` does
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        what = self._asks(func, func.overloadpacket.__name__, args, kwargs or {})
+        if what:
+            _note(self.found, what)
+        return func(*args, **(kwargs or {}))
+
+    def _asks(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        if name == "_local_scalar_dense":
+            return None if self.is_checking else "it reads a number back"
+        if name == "lift_fresh":
+            return None if self.is_constant_welcome else "it copies numbers from the host"
+        if name in _INDEXING:
+            masks = [index for index in args[1] if index is not None and index.dtype in (torch.bool, torch.uint8)]
+            return "it picks elements by a mask, as many as there may be" if masks else None
+        if name in _WAITING:
+            return f"{name.strip('_')} waits for the device"
+        if kwargs.get("generator") is not None:
+            return "it draws random numbers inside the step"
+        if torch.Tag.data_dependent_output in func.tags or torch.Tag.dynamic_output_shape in func.tags:
+            return f"what {name.strip('_')} returns depends on values"
+        return None
+
+
+class _Calls(TorchFunctionMode):
+    """Look at calls that leave no trace among the operations as long as all tensors are on the CPU."""
+
+    def __init__(self, found: list[str], operations: _Operations):
+        super().__init__()
+        self.found, self.operations = found, operations
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if name in _TO_HOST or (name == "to" and "cpu" in args[1:]):
+            _note(self.found, "it copies to the host")
+        elif name in _FACTORIES and "device" not in kwargs and kwargs.get("out") is None:
+            _note(self.found, f"torch.{name} without device=... makes a tensor on the host")
+        self.operations.is_constant_welcome = name == "__setitem__" and isinstance(args[2], (int, float))
+        self.operations.is_checking = name == "one_hot" and (args[1:] or (kwargs.get("num_classes", -1),))[0] > 0
+        try:
+            return func(*args, **kwargs)
+        finally:
+            self.operations.is_constant_welcome = self.operations.is_checking = False
+
+
+def _note(found: list[str], what: str) -> None:
+    if (placed := _placed(what)) not in found:
+        found.append(placed)
+
+
+def _placed(what: str) -> str:
+    """Return what was found with the line of code that did it, the innermost one that is not PyTorch's."""
+    own, torch_itself = Path(__file__), Path(torch.__file__).parent
+    frame = sys._getframe(1)
+    while frame.f_back and (
+        Path(frame.f_code.co_filename) == own or torch_itself in Path(frame.f_code.co_filename).parents
+    ):
+        frame = frame.f_back
+    return f"{what} ({Path(frame.f_code.co_filename).name}, line {frame.f_lineno})"
