@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stillhouse import data
 from stillhouse.__main__ import main
-from stillhouse.cli import build
+from stillhouse.cli import config
 from stillhouse.data import Arrays
 from stillhouse.models import MODELS
 
@@ -38,7 +38,7 @@ def easy_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Arrays("digits", "no digits", *coloured(160), *coloured(60), tuple("0123456789"), flip=False)
 
     monkeypatch.setitem(data.DATASETS, "digits", easy)
-    monkeypatch.setitem(build.EPOCHS, "digits", 10)
+    monkeypatch.setitem(config.EPOCHS, "digits", 10)
     for large in ("resnet20", "resnet32"):
         monkeypatch.setitem(MODELS, large, MODELS["resnet8"])
     monkeypatch.chdir(tmp_path)

@@ -1,79 +1,100 @@
-"""`stillhouse cache`: a teacher cache that is filled at once, before anybody learns from it."""
+"""`stillhouse cache`: a teacher's outputs for all views of all images, computed before anybody learns from them."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ..anatomy import Anatomy
-from ..data import Data
 from ..models.spec import NetworkSource
-from ..training.cache_store import CacheUnavailable, open_cache
+from ..training.cache_store import CacheStore, CacheUnavailable, open_cache
 from ..training.classroom import Classroom
-from ..training.compile import compile_room, keep_large_blocks
 from ..training.config import TrainConfig
 from ..training.progress import Display, duration
-from ..training.teacher import examine
-from .build import Setting
-from .commands import DistillOptions, teacher_for
+from ..training.teacher import examine, find_trained
+from ..training.teacher_cache import TeacherCache
+from .config import CompileOptions, DataOptions, DeviceOptions, PrecisionOptions, SplitOptions
+from .train import speed_up
 
 _PLAIN_EVERY = 60.0  # seconds between two lines where there is no terminal
 
 
 @dataclass(frozen=True)
 class FillOptions:
-    """Whose answers to write down.
+    """Teacher whose outputs to cache.
 
     Args:
         teacher: The folder of a finished run, or a network as for `stillhouse distill`.
         teacher_weights: A file with the teacher's trained weights, or `pretrained` for timm's or torchvision's own.
-        teacher_anatomy: Where the teacher's landmarks are, if they are to be other than found.
-        embedding: Also what its classifier reads, for methods such as CRD.
+        teacher_anatomy: Override the detected layer names of the teacher.
+        embedding: Cache the input of its classifier as well, for methods such as CRD.
+        folder: Folder of the runs that will use the cache.
+        batch_size: Batch size of the runs that will use the cache.
+        cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
+            if that is less.
     """
 
     teacher: str
     teacher_weights: str | None = None
     teacher_anatomy: Anatomy | None = None
     embedding: bool = False
+    folder: Path = Path("runs")
+    batch_size: int = TrainConfig.batch_size
+    cache_budget: float | None = None
 
 
-def fill(options: FillOptions, setting: Setting, recipe: TrainConfig, data: Data, display: Display) -> None:
-    """Write down what a trained teacher says about every view of every image, for later `distill`s with the same
-    --folder, --batch_size and --device."""
-    device, shelf = setting.torch_device(), setting.shelf
-    if shelf is None:
-        raise ValueError("--teacher_cache off keeps nothing; leave that out")
-    asked = DistillOptions(
-        teacher=options.teacher, teacher_weights=options.teacher_weights, teacher_anatomy=options.teacher_anatomy
-    )
-    source = NetworkSource(options.teacher, options.teacher_weights)
-    teacher = teacher_for(asked, source, setting, recipe, data, display, may_train=False)
-    examine(teacher, setting, data, display)
-    readers = {"logits": "every method"} | ({"embedding": "--embedding"} if options.embedding else {})
+@dataclass(frozen=True)
+class Fill:
+    """Cache a teacher's outputs for every view of every image, for later `distill`s with the same --folder,
+    --batch_size and --device."""
+
+    cache: FillOptions
+    data: DataOptions
+    split: SplitOptions
+    device: DeviceOptions
+    compilation: CompileOptions
+    precision: PrecisionOptions
+
+
+def fill(command: Fill, display: Display) -> None:
+    asked, device = command.cache, command.device.torch_device()
+    data = command.data.load(display, batch_size=asked.batch_size, validation=command.split.validation)
+    source = NetworkSource(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)
+    teacher = find_trained(source, data, device)
+    if teacher is None:
+        raise ValueError(
+            f"{source.name} is a network without weights; give its --teacher_weights, or the folder of a run"
+        )
+    examine(teacher, command.precision.dtype, device, data, display)
+    readers = {"logits": "every method"} | ({"embedding": "--embedding"} if asked.embedding else {})
     teacher.net.tap(readers)
     room = Classroom(teacher.net, [])
-    keep_large_blocks()
-    note = compile_room(room, device.type) if setting.compile else None
-    if note:
-        display.say(f"note: {note}")
+    speed_up(room, command.compilation.compile, device.type, display)
     room.to(device)
+    store = CacheStore(asked.folder / "teacher_cache", "on", asked.cache_budget)
     try:
-        cache = open_cache(replace(shelf, use="on"), teacher.net, readers, data, epochs=1)
+        cache = open_cache(store, teacher.net, readers, data, epochs=1)
     except CacheUnavailable as why:
-        raise ValueError(f"the answers of {teacher.short} cannot be kept: {why}") from None
-    display.say(f"teacher {teacher.short}: {cache.count:,} answers, {cache.folder}")
+        raise ValueError(f"the outputs of {teacher.short} cannot be cached: {why}") from None
+    display.say(f"teacher {teacher.short}: {cache.count:,} outputs, {cache.folder}")
+    _fill(cache, display)
+    display.say(f"complete: {cache.count:,} outputs")
+
+
+def _fill(cache: TeacherCache, display: Display) -> None:
+    """Write what is missing, with a bar on a terminal and a line now and then elsewhere."""
     began = last = time.perf_counter()
     first = None
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=display.console, transient=True, disable=not display.console.is_terminal) as bar:
-        task = bar.add_task("answers", total=cache.count)
+        task = bar.add_task("outputs", total=cache.count)
         for done in cache.fill():
             bar.update(task, completed=done)
             now, first = time.perf_counter(), done if first is None else first
             if now - last > _PLAIN_EVERY and not display.console.is_terminal:
                 last = now
                 left = (cache.count - done) * (now - began) / max(done - first, 1)
-                display.say(f"{done:,} of {cache.count:,} answers  {duration(left)} left")
-    display.say(f"complete: {cache.count:,} answers")
+                display.say(f"{done:,} of {cache.count:,} outputs  {duration(left)} left")

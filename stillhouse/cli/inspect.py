@@ -7,7 +7,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from rich.table import Table as Printed
@@ -17,42 +16,40 @@ from ..analysis.metrics import accuracy_by_class, calibration_error, divergence,
 from ..analysis.tables import listing
 from ..checkpoints import load_weights, write_atomically
 from ..data import Data
-from ..models.spec import NetworkSource
-from ..training.config import TrainConfig
 from ..training.progress import Display
 from ..training.run_folder import read_result, read_rows
 from ..training.student import StudentTrainer
-from ..training.teacher import teach_in
-from .build import Setting, trainer_taught
-from .commands import DistillOptions, teacher_for
+from ..training.teacher import Teacher, find_trained, trained
+from .arguments import parse
+from .build import trainer_alone, trainer_taught
+from .config import DeviceOptions
+from .distill import Distill
 
 _LISTED = 20  # rows on the terminal, at most
 
 
 @dataclass(frozen=True)
 class InspectOptions:
-    """What to look at.
+    """Finished distillation to inspect.
 
     Args:
         run: The folder of a finished distillation.
-        teacher: Where its teacher is now, if it is no longer where the run found it.
-        data: Where its data set is now, if that was moved.
-        images: How many test images, drawn by lot, the networks' features are compared on.
-        device: Where to compute; auto takes the GPU if there is one.
+        teacher: The teacher's folder, file or name, if it is no longer where the run found it.
+        data: The data set's folder, if it was moved.
+        images: Number of test images, sampled at random, on which the networks' features are compared.
     """
 
     run: str
     teacher: str | None = None
     data: str | None = None
     images: int = 1000
-    device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @property
     def folder(self) -> Path:
         return Path(self.run).expanduser()
 
     def config(self) -> Path:
-        """The configuration of the run.
+        """Return the file with the configuration of the run.
 
         Raises:
             ValueError: If it is no finished distillation.
@@ -68,34 +65,39 @@ class InspectOptions:
         return path
 
     def instead(self) -> dict[str, object]:
-        """What counts in place of the run's configuration."""
-        moved: dict[str, object] = {"folder": self.folder.absolute().parent, "device": self.device}
+        """Return the options that replace those of the run's configuration."""
+        moved: dict[str, object] = {"folder": self.folder.absolute().parent}
         if self.teacher is not None:
             moved |= {"teacher": self.teacher, "teacher_weights": None}
         return moved if self.data is None else {**moved, "data": self.data}
 
 
-def inspect(
-    options: InspectOptions,
-    distilled: DistillOptions,
-    setting: Setting,
-    recipe: TrainConfig,
-    data: Data,
-    display: Display,
-) -> None:
+@dataclass(frozen=True)
+class Inspect:
     """Draw and list what a finished distillation learned, into RUN/inspection."""
-    source = NetworkSource(distilled.student, distilled.student_weights, distilled.student_anatomy)
-    teacher = teacher_for(distilled, source, setting, recipe, data, display, may_train=False)
-    teach_in(teacher, setting)
-    trainer = trainer_taught(source, teacher, distilled.method_specs(), data, recipe, setting, {})
-    if options.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
-        display.say(f"note: {options.run} was made with another teacher, data or configuration than is found now")
-    for note in restore(trainer, options.folder):
+
+    inspection: InspectOptions
+    device: DeviceOptions
+
+
+def inspect(command: Inspect, display: Display) -> None:
+    asked, device = command.inspection, command.device.torch_device()
+    instead = asked.instead() | {"device": command.device.device}
+    distilled = parse("distill", Distill, ["--config", str(asked.config())], instead=instead)
+    specs = distilled.distillation.method_specs()
+    data = distilled.run.load(display, any(method.build().needs_strong_view for method in specs))
+    teacher = _teacher(distilled, data, device)
+    teacher.net.precision = distilled.precision.dtype
+    source = distilled.distillation.student_source()
+    trainer = trainer_taught(source, teacher, specs, data, distilled.run, {})
+    if asked.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
+        display.say(f"note: {asked.run} was made with another teacher, data or configuration than is found now")
+    for note in restore(trainer, asked.folder):
         display.say(f"note: {note}")
-    findings = look(trainer.distillation, trainer.model, teacher.net, data, setting.torch_device(), options.images)
+    findings = look(trainer.distillation, trainer.model, teacher.net, data, device, asked.images)
 
     summary, by_class = summarised(findings), by_classes(findings, data.classes)
-    target = options.folder / "inspection"
+    target = asked.folder / "inspection"
     target.mkdir(exist_ok=True)
     for name, table in (("summary", summary), ("classes", by_class)):
         write_atomically(target / f"{name}.csv", table.csv().encode())
@@ -103,11 +105,23 @@ def inspect(
     from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
 
     methods = dict(trainer.distillation.named_methods())
-    names = save(figures(findings, read_rows(options.folder), methods, data.classes, named), target)
+    names = save(figures(findings, read_rows(asked.folder), methods, data.classes, named), target)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
     display.console.print(summary.printed(3))
     display.console.print(by_class.printed(5))
     display.say(f"in {target}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
+
+
+def _teacher(distilled: Distill, data: Data, device: torch.device) -> Teacher:
+    """Find the teacher of a finished distillation, also one that was trained for it."""
+    source, options = distilled.distillation.teacher_source(), distilled.run
+    found = find_trained(source, data, device, options.output.seed)
+    if found is not None:
+        return found
+    run = trainer_alone(source, data, options).run
+    if not run.is_done:
+        raise ValueError(f"the teacher {source.name} is not in {options.output.folder} any more; give its --teacher")
+    return trained(str(run.folder), data, source.anatomy, device)
 
 
 def restore(trainer: StudentTrainer, folder: Path) -> list[str]:

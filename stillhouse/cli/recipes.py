@@ -1,4 +1,4 @@
-"""Published settings: complete runs by name, as cifar100/dkd/resnet32x4-resnet8x4. The numbers are in recipes/."""
+"""Recipes: published settings by name, as cifar100/dkd/resnet32x4-resnet8x4; their numbers are in recipes/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = _INSTALLED if _INSTALLED.is_dir() else _CHECKED_OUT
 
 
 @dataclass(frozen=True)
-class Published:
+class Recipe:
     """A run of `stillhouse distill` with its authors' settings.
 
     Args:
@@ -45,8 +45,8 @@ class Published:
         return [name for name in expected if name in settings and _plain(settings[name]) != _plain(expected[name])]
 
 
-def find(name: str) -> Published:
-    """The run of that name.
+def find(name: str) -> Recipe:
+    """Return the recipe of that name.
 
     Raises:
         ValueError: If there is none; the sentence names the nearest ones.
@@ -60,10 +60,10 @@ def find(name: str) -> Published:
 
 
 @cache
-def published() -> Mapping[str, Published]:
-    """Every run, by name."""
+def published() -> Mapping[str, Recipe]:
+    """Return every recipe, by name."""
     protocols = _read(FOLDER / "protocols.yaml")
-    found: dict[str, Published] = {}
+    found: dict[str, Recipe] = {}
     for path in sorted(FOLDER.glob("*.yaml")):
         if path.name != "protocols.yaml":
             for run in _runs(_read(path), protocols):
@@ -72,7 +72,7 @@ def published() -> Mapping[str, Published]:
     return found
 
 
-def _runs(file: Mapping[str, Any], protocols: Mapping[str, Any]) -> Iterator[Published]:
+def _runs(file: Mapping[str, Any], protocols: Mapping[str, Any]) -> Iterator[Recipe]:
     for block in file["runs"]:
         protocol = protocols[block.get("protocol", block["recipe"].partition("/")[0])]
         for pair, top1 in block["top1"].items():
@@ -88,7 +88,7 @@ def _runs(file: Mapping[str, Any], protocols: Mapping[str, Any]) -> Iterator[Pub
             }
             if not isinstance(top1, dict):
                 top1 = {} if top1 is None else {block.get("measured", file["measured"]): top1}
-            yield Published(f"{block['recipe']}/{pair}", options, block.get("source", file["source"]), top1)
+            yield Recipe(f"{block['recipe']}/{pair}", options, block.get("source", file["source"]), top1)
 
 
 def _plain(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,10 @@ import torch
 from ..analysis.metrics import divergence
 from ..anatomy import Anatomy
 from ..checkpoints import about_weights, fingerprint, load_weights
-from ..cli.build import Setting
 from ..data import Data, Split
+from ..models import MODELS
 from ..models.create import is_ours, network
-from ..models.spec import NetworkSource
+from ..models.spec import PRETRAINED, NetworkSource
 from ..taps import Tapped
 from .evaluation import Scores, evaluate
 from .progress import Display
@@ -68,28 +69,62 @@ def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device
     return Teacher(source.tapped(model.to(device).eval(), data), name, known)
 
 
-def teach_in(teacher: Teacher, setting: Setting) -> None:
-    """From now on it computes in the precision that was asked for."""
-    wanted = setting.teacher_precision
-    teacher.net.precision = None if wanted == "float32" else getattr(torch, wanted)
+def find_trained(
+    source: NetworkSource, data: Data, device: torch.device, seed: int = 0, option: str = "--teacher_weights"
+) -> Teacher | None:
+    """Find a trained network: that of a run, of a safetensors file, or one by name with its weights.
+
+    Args:
+        seed: Of what the weights leave out.
+        option: The option that gives the weights, for messages.
+
+    Returns:
+        None for a network by name that has no weights.
+
+    Raises:
+        ValueError: If there is nothing of that name, or its weights are given twice.
+    """
+    if _is_place(source.name):
+        if source.weights:
+            raise ValueError(f"{source.name} already has weights; leave out {option}")
+        return trained(source.name, data, source.anatomy, device)
+    if not source.weights:
+        return None
+    model = source.build(data, seed).to(device).eval()
+    known = {} if source.weights == PRETRAINED else about_weights(Path(source.weights).expanduser())
+    return Teacher(source.tapped(model, data), source.name, known)
 
 
-def examine(teacher: Teacher, setting: Setting, data: Data, display: Display) -> Scores:
-    """What a teacher says about the held-out images, in the precision it is to teach in.
+def _is_place(name: str) -> bool:
+    """Tell the place of a trained network from the name of one; names of the zoo win over folders."""
+    place = Path(name).expanduser()
+    if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
+        raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")
+    return place.exists() and ":" not in name and name not in MODELS
+
+
+def examine(
+    teacher: Teacher, precision: torch.dtype | None, device: torch.device, data: Data, display: Display
+) -> Scores:
+    """Measure a teacher on the held-out images, in the precision that it teaches in from now on.
+
+    Args:
+        precision: To autocast to; None for float32.
 
     Raises:
         ValueError: If it is no teacher for these data.
     """
-    held_out, device = data.validation or data.test, setting.torch_device()
+    held_out = data.validation or data.test
     scores = teacher.scores(held_out, device)
     check_teacher(teacher.name, scores, data, teacher.about)
-    if setting.teacher_precision == "float32":
+    teacher.net.precision = precision
+    if precision is None:
         return scores
-    teach_in(teacher, setting)
+    name = str(precision).removeprefix("torch.")
     rough = teacher.scores(held_out, device)
-    check_teacher(f"{teacher.name} in {setting.teacher_precision}", rough, data, teacher.about)
+    check_teacher(f"{teacher.name} in {name}", rough, data, teacher.about)
     display.say(
-        f"teacher in {setting.teacher_precision}: {rough.top1:.2f} % top-1, {scores.top1:.2f} % in float32; its "
+        f"teacher in {name}: {rough.top1:.2f} % top-1, {scores.top1:.2f} % in float32; its "
         f"probabilities differ by a KL divergence of {divergence(rough, scores):.1e}, and "
         f"{rough.agreement(scores):.2f} % of its guesses are the same"
     )

@@ -16,7 +16,8 @@ KD = ("--methods", "CE,KD", "--baseline", "false")
 
 
 def words(world: World, folder: Path, *more: str) -> list[str]:
-    return ["cache", "--teacher", str(world.teacher), *world.small(folder), *more]
+    data = f"--data {world.pictures} --batch_size 16 --device cpu --folder {folder}"
+    return ["cache", "--teacher", str(world.teacher), *data.split(), *more]
 
 
 def student(folder: Path) -> tuple[bytes, dict[str, object]]:
@@ -26,7 +27,7 @@ def student(folder: Path) -> tuple[bytes, dict[str, object]]:
 
 def test_what_was_filled_is_read_and_changes_nothing(world: World, tmp_path: Path, capsys: Capture) -> None:
     assert main(words(world, tmp_path / "cached")) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "complete: 7,776 answers"
+    assert capsys.readouterr().out.splitlines()[-1] == "complete: 7,776 outputs"
     assert main(world.distill(tmp_path / "cached", *KD)) == 0  # auto: it is there, so it is used
     assert "teacher cache: 100.0 % of 96 answers were read" in capsys.readouterr().out
     assert main(world.distill(tmp_path / "plain", *KD, "--teacher_cache", "off")) == 0
@@ -59,7 +60,7 @@ def test_it_goes_on_where_it_was_left(world: World, tmp_path: Path, capsys: Capt
     with patch("os.pwrite", counting), patch.object(cache, "_PLAIN_EVERY", 0.0):
         assert main(words(world, tmp_path, "--embedding", "true")) == 0
     assert len(counted) == 2 * 7776 // 16 - 100  # a write for each batch and table
-    assert " of 7,776 answers  0:0" in capsys.readouterr().out
+    assert " of 7,776 outputs  0:0" in capsys.readouterr().out
     (folder,) = (tmp_path / "teacher_cache").iterdir()
     assert sorted(path.name for path in folder.iterdir()) == ["head_in.rows", "header.json", "logits.rows"]
 
@@ -67,14 +68,19 @@ def test_it_goes_on_where_it_was_left(world: World, tmp_path: Path, capsys: Capt
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--teacher_cache", "off"], "--teacher_cache off keeps nothing; leave that out"),
         (
             ["--cache_budget", "0.0001"],
-            "the answers of my_nets.py:wide cannot be kept: its answers may take 0.000124 GB, and 0.0001 GB are "
+            "the outputs of my_nets.py:wide cannot be cached: its answers may take 0.000124 GB, and 0.0001 GB are "
             "allowed (--cache_budget)",
         ),
-        (["--batch_size", "49"], "the answers of my_nets.py:wide cannot be kept: there are fewer images than a batch"),
-        (["--teacher", "resnet8"], "the teacher resnet8 is not in "),
+        (
+            ["--batch_size", "49"],
+            "the outputs of my_nets.py:wide cannot be cached: there are fewer images",
+        ),
+        (
+            ["--teacher", "resnet8"],
+            "resnet8 is a network without weights; give its --teacher_weights",
+        ),
     ],
 )
 def test_what_cannot_be_kept_is_said(

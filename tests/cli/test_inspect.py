@@ -92,7 +92,7 @@ def test_misspelt_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_moved_counts_instead_of_the_configuration(tmp_path: Path) -> None:
-    here = {"folder": tmp_path, "device": "auto"}
+    here = {"folder": tmp_path}
     assert InspectOptions(str(tmp_path / "run")).instead() == here
     moved = InspectOptions(str(tmp_path / "run"), teacher="there/teacher", data="there/pets").instead()
     assert moved == {**here, "teacher": "there/teacher", "teacher_weights": None, "data": "there/pets"}

@@ -9,8 +9,10 @@ import torch
 
 from stillhouse.__main__ import main
 from stillhouse.cli import parser
-from stillhouse.cli.commands import DistillOptions
+from stillhouse.cli.arguments import parse
+from stillhouse.cli.distill import Distill
 from stillhouse.cli.parser import run
+from stillhouse.cli.train import Train
 from tests.helpers.commands import World, contents
 
 Capture = pytest.CaptureFixture[str]
@@ -22,7 +24,7 @@ SENTENCES = {
     "train --epoch=3": "stillhouse train has no option --epoch. Did you mean epochs",
     "train --methods CE": "stillhouse train has no option --methods.",
     "distill -x": "stillhouse distill has no option -x. See stillhouse distill --help",
-    "distill --methods CE KD": "'KD' belongs to no option; put values with blanks into quotes. See stillhouse distill",
+    "distill --methods CE KD": "unexpected argument 'KD'; quote values that contain spaces. See stillhouse distill",
     "train --epochs": "--epochs needs a value. See stillhouse train --help",
     "distill --methods": "--methods needs a value. See stillhouse distill --help",
     "evaluate": "the following arguments are required: model. See stillhouse evaluate --help",
@@ -119,12 +121,12 @@ def test_an_empty_list_of_methods_is_refused(capsys: Capture) -> None:
 
 @pytest.mark.parametrize("typed", [["--milestones", "1,2"], ["--milestones=1,2"], ["--milestones", "[1, 2]"]])
 def test_milestones_need_no_brackets(typed: list[str]) -> None:
-    assert parser._parse("train", typed)["milestones"] == (1.0, 2.0)
+    assert parse("train", Train, typed).run.config.milestones == (1.0, 2.0)
 
 
 def test_methods_may_be_added_one_by_one_and_in_brackets() -> None:
     for typed in (["--methods", "[CE, KD]"], ["--methods", "CE, KD"], ["--methods", "CE", "--methods+=KD"]):
-        options = parser._take(DistillOptions, parser._parse("distill", typed))
+        options = parse("distill", Distill, typed).distillation
         assert [method.name for method in options.method_specs()] == ["CE", "KD"]
 
 
@@ -143,7 +145,7 @@ def test_help_shows_every_option_with_its_meaning(capsys: Capture) -> None:
         assert shown.startswith(f"usage: stillhouse {command} ")
         assert option in shown
         if command == "distill":
-            assert "Who teaches whom, and how" in shown
+            assert "Teacher, student and methods" in shown
             assert "default: CE(weight=0.1), KD(weight=0.9)" in shown
 
 

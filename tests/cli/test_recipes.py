@@ -1,4 +1,4 @@
-"""Published settings: every one of them can be run, and they are what was published."""
+"""Recipes: every one of them can be run, and they are what was published."""
 
 import dataclasses
 import re
@@ -14,9 +14,8 @@ import yaml
 
 from stillhouse.__main__ import main
 from stillhouse.cli import recipes
-from stillhouse.cli.build import Setting
-from stillhouse.cli.commands import DistillOptions
-from stillhouse.cli.parser import _parse
+from stillhouse.cli.arguments import named_values, option_groups, parse as parse_options
+from stillhouse.cli.distill import Distill
 from stillhouse.cli.recipes import find, published
 from stillhouse.methods.parse import MethodSpec, parse
 from stillhouse.models import zoo
@@ -86,7 +85,7 @@ def test_no_name_is_there_twice() -> None:
 
 
 def test_every_recipe_gives_options_that_the_command_takes() -> None:
-    fields = {field.name for cls in (DistillOptions, Setting, TrainConfig) for field in dataclasses.fields(cls)}
+    fields = {field.name for cls in option_groups(Distill) for field in dataclasses.fields(cls)}
     training = {field.name for field in dataclasses.fields(TrainConfig)}
     for name, run in published().items():
         assert set(run.options) <= fields, name
@@ -231,8 +230,8 @@ def test_trainings_are_as_published(name: str, expected: dict[str, object]) -> N
 )
 def test_learning_rates_drop_when_they_should(name: str, before: int, after: int) -> None:
     training = {field.name for field in dataclasses.fields(TrainConfig)}
-    recipe = TrainConfig(**{key: value for key, value in options_of(name).items() if key in training})
-    assert recipe.lr_at(after) == pytest.approx(recipe.lr_decay * recipe.lr_at(before))
+    config = TrainConfig(**{key: value for key, value in options_of(name).items() if key in training})
+    assert config.lr_at(after) == pytest.approx(config.lr_decay * config.lr_at(before))
 
 
 @pytest.mark.parametrize(
@@ -264,14 +263,18 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
 
 def test_what_is_typed_wins_on_either_side_of_the_recipe(tmp_path: Path) -> None:
     name = "cifar100/mlkd/vgg13-MobileNetV2"
-    assert _parse("distill", ["--recipe", name])["milestones"] == (150, 180, 210)
+
+    def values(arguments: list[str]) -> dict[str, Any]:
+        return named_values(parse_options("distill", Distill, arguments))
+
+    assert values(["--recipe", name])["milestones"] == (150, 180, 210)
     (tmp_path / "mine.yaml").write_text(f"recipe: {name}\nbatch_size: 32\n")
     typed = ["--epochs", "3", f"--recipe={name}", "--milestones", "1,2"]
     for arguments in (typed, ["--config", str(tmp_path / "mine.yaml"), *typed[:2], *typed[3:]]):
-        values = _parse("distill", arguments)
-        assert (values["epochs"], values["milestones"]) == (3, (1, 2))
-        assert (values["lr"], values["teacher"], values["recipe"]) == (0.0025, "vgg13", name)
-    assert values["batch_size"] == 32
+        found = values(arguments)
+        assert (found["epochs"], found["milestones"]) == (3, (1, 2))
+        assert (found["lr"], found["teacher"], found["recipe"]) == (0.0025, "vgg13", name)
+    assert found["batch_size"] == 32
 
 
 def test_a_run_that_is_the_published_one_is_known_from_others() -> None:

@@ -1,6 +1,5 @@
 """Where trained networks come from, and whether they can teach."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import torch
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.checkpoints import about_weights, save_weights
-from stillhouse.cli.build import Setting, about
+from stillhouse.cli.build import about
 from stillhouse.data import load
 from stillhouse.models.create import network
 from stillhouse.models.spec import NetworkSource
@@ -45,9 +44,9 @@ def test_a_file_alone_is_trained_unless_it_names_code(world: World, tmp_path: Pa
 def test_a_teacher_is_examined_in_the_precision_it_teaches_in(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     data, display = load(world.pictures, batch_size=16), Display()
     teacher = trained(str(world.teacher), data, None, CPU)
-    exact = examine(teacher, setting := Setting(device="cpu"), data, display)
+    exact = examine(teacher, None, CPU, data, display)
     assert capsys.readouterr().out == ""
-    rough = examine(teacher, replace(setting, teacher_precision="bfloat16"), data, display)
+    rough = examine(teacher, torch.bfloat16, CPU, data, display)
     assert "teacher in bfloat16" in capsys.readouterr().out
     assert teacher.net.precision == torch.bfloat16
     assert torch.equal(teacher.scores(data.test, CPU).logits, rough.logits)

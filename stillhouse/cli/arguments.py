@@ -1,0 +1,179 @@
+"""From the words of a command line to a command's options, and from whatever is wrong with them to one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from ..anatomy import Anatomy
+from ..spelling import misfit, nearest
+from .recipes import find
+
+T = TypeVar("T")
+_FORMER = {  # options that config.yaml of an older version has and the command never read
+    "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
+}
+
+
+def option_groups(command: type[Any]) -> Iterator[type[Any]]:
+    """Yield the groups of options that a command, or a group of groups, is made of."""
+    parts = [part for part in typing.get_type_hints(command).values() if dataclasses.is_dataclass(part)]
+    parts = [part for part in parts if part is not Anatomy]  # a value, not a group
+    if not parts:
+        yield command
+    for part in parts:
+        assert isinstance(part, type)
+        yield from option_groups(part)
+
+
+def build(command: type[T], values: Mapping[str, Any]) -> T:
+    """Build a command from the values of its options by name; an option that is None keeps its default."""
+    parts = typing.get_type_hints(command)
+    groups = list(option_groups(command))
+    if groups != [command]:
+        return command(**{name: build(part, values) for name, part in parts.items()})
+    return command(**{name: values[name] for name in parts if values.get(name) is not None})
+
+
+def group_of(command: object, group: type[T]) -> T:
+    """Return the options of one group of a command."""
+    if isinstance(command, group):
+        return command
+    for name, part in typing.get_type_hints(type(command)).items():
+        if group in option_groups(part):
+            return group_of(getattr(command, name), group)
+    raise TypeError(f"{type(command).__name__} has no {group.__name__}")
+
+
+def named_values(command: object) -> dict[str, object]:
+    """Return the values of all options of a command by name, as its config.yaml has them."""
+    if list(option_groups(type(command))) == [type(command)]:
+        return {name: getattr(command, name) for name in typing.get_type_hints(type(command))}
+    found: dict[str, object] = {}
+    for name in typing.get_type_hints(type(command)):
+        found |= named_values(getattr(command, name))
+    return found
+
+
+def parse(
+    name: str,
+    command: type[T],
+    arguments: Sequence[str],
+    positional: Mapping[str, str] | None = None,
+    instead: Mapping[str, object] | None = None,
+) -> T:
+    """Return the options of a command as they were typed.
+
+    Args:
+        name: Name of the command.
+        command: Dataclass of the option groups that it reads.
+        arguments: The words after the name.
+        positional: Options that are typed without their name, and what the help says of them.
+        instead: Values that replace what was typed.
+
+    Raises:
+        ValueError: If they cannot be read; the sentence says why and what to type instead.
+    """
+    positional = positional or {}
+    parser = ArgumentParser(
+        prog=f"stillhouse {name}", description=command.__doc__, exit_on_error=False, allow_abbrev=False
+    )
+    known = _add_options(parser, command, positional)
+    try:
+        words = [*_without_former(name, arguments)]
+        values = _values(parser, words)
+        if values.get("recipe"):
+            recipe = json.dumps(dict(find(values["recipe"]).options))
+            values = _values(parser, ["--config", recipe, *words])
+    except ArgumentError as error:
+        raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
+    except UnicodeDecodeError:
+        raise ValueError("--config takes a YAML file such as a run's config.yaml, and this is none") from None
+    return build(command, {**values, **(instead or {})})
+
+
+def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping[str, str]) -> list[str]:
+    """Add every option of a command, and return their names."""
+    groups = list(option_groups(command))
+    known: list[str] = []
+    if len(groups) > 2:  # what little `inspect` has is in no configuration
+        parser.add_argument("--config", action="config", help="a run's config.yaml, or part of one; later options win")
+        known.append("config")
+    for name, text in positional.items():
+        parser.add_argument(name, help=text)
+    sections: dict[str, Any] = {}  # groups with one heading share a section
+    for group in groups:
+        heading = " ".join((group.__doc__ or "").partition("\n\n")[0].split()).rstrip(".")
+        if heading not in sections:
+            sections[heading] = parser.add_argument_group(heading)
+        skip = {*positional, *known}
+        known += sections[heading].add_class_arguments(group, None, as_group=False, skip=skip)
+    return known
+
+
+def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the words; of an old run's config.yaml, without the options that the command no longer has."""
+    before = ""
+    for word in arguments:
+        option, _, path = word.rpartition("=") if word.startswith("--config=") else (before, "", word)
+        before = word
+        if option == "--config" and path.endswith((".yaml", ".yml")) and Path(path).is_file():
+            try:
+                content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError):
+                content = None  # jsonargparse says what is wrong with it
+            former = _FORMER.get(command, ())
+            if isinstance(content, dict) and not content.keys().isdisjoint(former):
+                kept = json.dumps({key: value for key, value in content.items() if key not in former}, default=str)
+                word = f"--config={kept}" if word.startswith("--config=") else kept
+        yield word
+
+
+def _values(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
+    return dict(vars(parser.instantiate(parser.parse_args(_listed(arguments)))))
+
+
+def _listed(arguments: Sequence[str]) -> list[str]:
+    """Put lists that were typed without brackets into brackets: --milestones 150,180,210."""
+    words: list[str] = []
+    for word in arguments:
+        words += word.split("=", 1) if word.startswith("--milestones=") else [word]
+    return [
+        f"[{word}]" if before == "--milestones" and not word.startswith("[") else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+
+
+def _misread(command: str, complaint: str, known: Sequence[str], positional: Mapping[str, str]) -> str:
+    """Put jsonargparse's complaint into plain words."""
+    see = f"See stillhouse {command} --help"
+    unknown = re.search(r"^Unrecognized arguments: (\S+)|^Option '(\S+)' is not accepted", complaint, re.IGNORECASE)
+    if unknown:
+        return _unknown(command, unknown[1] or f"--{unknown[2]}", known, positional) + f" {see}"
+    valueless = re.search(r"argument (--\w+)\S*: expected one argument", complaint)
+    if valueless:
+        return f"{valueless[1]} needs a value. {see}"
+    absent = re.search(r"key \"config\": .*'(.*)'", complaint)
+    if absent:
+        return f"--config: there is no file {absent[1]}"
+    if complaint.startswith(("Unexpected config", "Problems parsing config")):
+        return f"--config takes a YAML file such as a run's config.yaml, and this is none ({complaint})"
+    name, reason = misfit(complaint) or ("", "")
+    return f"--{name} {reason}" if name else f"{complaint}. {see}"
+
+
+def _unknown(command: str, word: str, known: Sequence[str], positional: Mapping[str, str]) -> str:
+    option = word.lstrip("-").partition("=")[0]
+    if not word.startswith("-"):
+        return f"unexpected argument {word!r}; quote values that contain spaces."
+    if option in positional:
+        return f"stillhouse {command} takes the {option} without --{option}: stillhouse {command} runs/NAME."
+    return f"stillhouse {command} has no option {word.partition('=')[0]}.{nearest(option, known)}"

@@ -1,0 +1,251 @@
+"""Options in small groups: a command is a dataclass of the groups that it reads, and has no other options.
+
+The first line of a group's docstring is its heading in the help; groups with one heading share a section.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from .. import distributed
+from ..anatomy import Anatomy
+from ..data import Data, Folder, load
+from ..models.spec import NetworkSource
+from ..training.cache_store import CacheStore
+from ..training.config import TrainConfig
+from ..training.progress import Display
+
+EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
+EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        data: A data set by name (`stillhouse list data`), or a folder: CIFAR archives, parquet files, or class folders.
+        image_size: Height and width in px; the data's own when left out.
+        workers: Processes that read images from disk; chosen when left out.
+    """
+
+    data: str = "digits"
+    image_size: int | None = None
+    workers: int | None = None
+
+    def load(
+        self,
+        display: Display,
+        *,
+        batch_size: int = TrainConfig.batch_size,
+        seed: int = 0,
+        validation: float = 0.0,
+        strong_view: bool = False,
+    ) -> Data:
+        """Load the data and tell the user what they are."""
+        data = load(
+            self.data,
+            batch_size=batch_size,
+            seed=seed,
+            image_size=self.image_size,
+            validation=validation,
+            workers=self.workers,
+            strong_view=strong_view,
+        )
+        display.say(data.describe())
+        return data
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
+    """
+
+    validation: float = 0.0
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        seed: Everything random follows from it.
+        folder: Folder in which the folders of runs are kept.
+    """
+
+    seed: int = 0
+    folder: Path = Path("runs")
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        device: Device to compute on; auto takes the GPU if there is one.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def torch_device(self) -> torch.device:
+        """Return the device of this process.
+
+        Raises:
+            ValueError: If there is no such device.
+        """
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda: PyTorch finds no GPU here; use --device cpu or auto")
+        if self.device == "cpu" or not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", distributed.local_rank())
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """Speed and memory.
+
+    Args:
+        compile: Compile the teacher with torch.compile, on a GPU the students as well, as CUDA graphs: faster after the
+            first steps, equal up to rounding.
+    """
+
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class PrecisionOptions:
+    """Speed and memory.
+
+    Args:
+        teacher_precision: Number format of the teacher's forward pass. bfloat16 is faster on GPUs and changes its
+            outputs; the difference is logged at start-up.
+    """
+
+    teacher_precision: Literal["float32", "bfloat16"] = "float32"
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The format to autocast to; None for float32."""
+        return torch.bfloat16 if self.teacher_precision == "bfloat16" else None
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """Speed and memory.
+
+    Args:
+        teacher_cache: Keep the teacher's outputs for each view of each image on disk, below --folder. This changes no
+            result; auto does it where it is possible and saves time.
+        cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
+            if that is less.
+    """
+
+    teacher_cache: Literal["auto", "on", "off"] = "auto"
+    cache_budget: float | None = None
+
+    def store(self, folder: Path) -> CacheStore | None:
+        """Return the store of caches below the folder of the runs; None if nothing is to be kept."""
+        if self.teacher_cache == "off":
+            return None
+        return CacheStore(folder / "teacher_cache", self.teacher_cache, self.cache_budget)
+
+
+@dataclass(frozen=True)
+class MemoryOptions:
+    """Speed and memory.
+
+    Args:
+        memory_budget: GB of memory, the GPU's if there is one, that students may take who are trained together; nine
+            tenths of what is free when left out. Those that do not fit are trained one after another.
+    """
+
+    memory_budget: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory_budget is not None and not 0 < self.memory_budget < math.inf:
+            raise ValueError(f"--memory_budget must be above 0, in GB, not {self.memory_budget:g}")
+
+
+@dataclass(frozen=True)
+class DistributedOptions:
+    """Speed and memory.
+
+    Args:
+        sync_batchnorm: With several GPUs (`torchrun -m stillhouse distill ...`), students' BatchNorms see the whole
+            batch instead of each GPU's share.
+    """
+
+    sync_batchnorm: bool = False
+
+
+@dataclass(frozen=True)
+class EpochOptions:
+    """Length of the training.
+
+    Args:
+        epochs: Passes over the training set (the last one gives the result); when left out 20 for digits, 90 for images
+            too large for memory, 240 for all others.
+    """
+
+    epochs: int | None = None
+
+    def complete(self, config: TrainConfig, data: Data) -> TrainConfig:
+        """Return the configuration with the number of epochs that was asked for, or that suits the data."""
+        suited = EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, TrainConfig.epochs)
+        return dataclasses.replace(config, epochs=suited if self.epochs is None else self.epochs)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """All that trainings have in common, whoever is trained: what `train` and `distill` both read."""
+
+    data: DataOptions = DataOptions()
+    split: SplitOptions = SplitOptions()
+    output: OutputOptions = OutputOptions()
+    device: DeviceOptions = DeviceOptions()
+    compilation: CompileOptions = CompileOptions()
+    distribution: DistributedOptions = DistributedOptions()
+    length: EpochOptions = EpochOptions()
+    config: TrainConfig = field(default_factory=TrainConfig)
+
+    def load(self, display: Display, strong_view: bool = False) -> Data:
+        """Load the data of the run and tell the user what they are."""
+        return self.data.load(
+            display,
+            batch_size=self.config.batch_size,
+            seed=self.output.seed,
+            validation=self.split.validation,
+            strong_view=strong_view,
+        )
+
+    def for_data(self, data: Data) -> RunOptions:
+        """Return the options with the number of epochs filled in."""
+        return dataclasses.replace(self, config=self.length.complete(self.config, data))
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Network to train.
+
+    Args:
+        model: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
+            `package.module:callable` or `file.py:callable`.
+        weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
+        anatomy: Override the detected layer names.
+    """
+
+    model: str = "resnet32"
+    weights: str | None = None
+    anatomy: Anatomy | None = None
+
+    def source(self) -> NetworkSource:
+        return NetworkSource(self.model, self.weights, self.anatomy)

@@ -1,0 +1,143 @@
+"""`stillhouse distill`: a student that learns from a teacher, beside the same student by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from ..analysis.tables import Line, comparison
+from ..anatomy import Anatomy
+from ..checkpoints import load_weights
+from ..data import DATASETS, Data
+from ..methods.parse import MethodSpec, parse
+from ..models.spec import NetworkSource
+from ..training.classroom import Classroom
+from ..training.evaluation import evaluate, size_of
+from ..training.progress import Display
+from ..training.student import StudentTrainer
+from ..training.teacher import Teacher, examine, find_trained, trained
+from ..training.teacher_checks import normalisation_note
+from .arguments import named_values
+from .build import check_fit, trainer_alone, trainer_taught
+from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
+from .recipes import Recipe, find
+from .train import fit_alone, fit_room, outcome, title
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """Teacher, student and methods.
+
+    Args:
+        teacher: The folder of a finished run, or a network as for --student; without --teacher_weights it is trained
+            first, as `stillhouse train` would.
+        teacher_weights: A file with the teacher's trained weights, or `pretrained` for timm's or torchvision's own.
+        student: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
+            `package.module:callable` or `file.py:callable`.
+        student_weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
+        methods: Methods that the student learns by (`stillhouse list methods`): CE,KD,AT or 'CE, KD(temperature=2),
+            my_kd.py:MyKD'. Weights and other arguments have their papers' values when left out.
+        recipe: Settings as they were published (`stillhouse list recipes`); options that are typed win over them.
+        baseline: Also train the student by itself, to see what distillation gained.
+        teacher_anatomy: Override the detected layer names of the teacher.
+        student_anatomy: The same for the student.
+    """
+
+    teacher: str = "resnet32"
+    teacher_weights: str | None = None
+    student: str = "resnet8"
+    student_weights: str | None = None
+    methods: str | list[str] = "CE(weight=0.1), KD(weight=0.9)"
+    recipe: str | None = None
+    baseline: bool = True
+    teacher_anatomy: Anatomy | None = None
+    student_anatomy: Anatomy | None = None
+
+    def method_specs(self) -> list[MethodSpec]:
+        """Raises ValueError where `methods` is no list of methods."""
+        return parse(self.methods if isinstance(self.methods, str) else ", ".join(self.methods))
+
+    def student_source(self) -> NetworkSource:
+        return NetworkSource(self.student, self.student_weights, self.student_anatomy)
+
+    def teacher_source(self) -> NetworkSource:
+        return NetworkSource(self.teacher, self.teacher_weights, self.teacher_anatomy)
+
+
+@dataclass(frozen=True)
+class Distill:
+    """Train a student to match a teacher."""
+
+    distillation: DistillOptions
+    run: RunOptions
+    precision: PrecisionOptions
+    cache: CacheOptions
+    memory: MemoryOptions
+
+
+def distill(command: Distill, display: Display) -> None:
+    asked = command.distillation
+    method_specs = asked.method_specs()  # what can be refused at once is refused before data are read
+    data = command.run.load(display, any(method.build().needs_strong_view for method in method_specs))
+    command = dataclasses.replace(command, run=command.run.for_data(data))
+    options, device = command.run, command.run.device.torch_device()
+    source = asked.student_source()
+    teacher = find_trained(asked.teacher_source(), data, device, options.output.seed)
+    teacher = teacher or train_teacher(command, method_specs, data, display)
+    scores = examine(teacher, command.precision.dtype, device, data, display)
+    note = normalisation_note(teacher.about, data)
+    if note:
+        display.say(f"note: {note}")
+
+    taught = trainer_taught(source, teacher, method_specs, data, options, named_values(command))
+    trainers = [trainer_alone(source, data, options), taught] if asked.baseline else [taught]
+    display.say(f"teacher {teacher.short}: {scores.top1:.2f} % top-1; {teacher.net.anatomy.describe()}")
+    display.say(f"student {source.short}: {taught.distillation.student.anatomy.describe()}")
+    for line in taught.distillation.describe_spots():
+        display.say(f"  {line}")
+    for trainer in trainers:
+        display.say(f"{trainer.name}: {'already trained, ' if trainer.run.is_done else ''}{trainer.run.folder}")
+    waiting = [trainer for trainer in trainers if not trainer.run.is_done]
+    if waiting:
+        store = command.cache.store(options.output.folder)
+        room = Classroom(teacher.net, waiting)
+        fit_room(room, data, options, display, scores, store, command.memory.memory_budget)
+    display.console.print(_table(teacher, trainers, data, options))
+    if asked.recipe and find(asked.recipe).top1:
+        here = {**dataclasses.asdict(options.config), "student": asked.student, "teacher": teacher.name}
+        here |= {"methods": [str(method) for method in method_specs], "data": data.name}
+        display.say(_published(find(asked.recipe), here))
+
+
+def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, display: Display) -> Teacher:
+    """Train the teacher that has no weights yet, as `stillhouse train` would, unless that was done before."""
+    source, options = command.distillation.teacher_source(), command.run
+    trainer = trainer_alone(source, data, options)
+    if not trainer.run.is_done:
+        check_fit(command.distillation.student_source(), source, methods, data, options.output.seed)
+        display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")
+    fit_alone(trainer, data, options, display)
+    return trained(str(trainer.run.folder), data, source.anatomy, options.device.torch_device())
+
+
+def _published(recipe: Recipe, here: Mapping[str, object]) -> str:
+    """Return what its authors report, and why that may be something else than what was run here."""
+    other = [name for name in recipe.differs(here) if name != "data" or recipe.options["data"] in DATASETS]
+    different = f"; here with other {', '.join(other)}" if other else ""
+    return f"published for {recipe.name}: {recipe.report()}{different}"
+
+
+def _table(teacher: Teacher, trainers: Sequence[StudentTrainer], data: Data, options: RunOptions) -> Table:
+    """Measure the teacher and its students on the test images, as they are now."""
+    device, size = options.device.torch_device(), data.info.image_size
+    outputs = teacher.scores(data.test, device)
+    lines = [Line(f"{teacher.short} (teacher)", *size_of(teacher.net.model, size), outputs.top1)]
+    for trainer in trainers:
+        load_weights(trainer.model, trainer.run.folder / "student.safetensors")
+        scores = evaluate(trainer.model.to(device), data.test, device)
+        _, best = outcome(trainer)
+        lines.append(Line(trainer.name, *size_of(trainer.model, size), scores.top1, best, scores.agreement(outputs)))
+    return comparison(lines, title(data, options))

@@ -1,0 +1,87 @@
+"""`stillhouse train`: a network that learns from labels only, such as a teacher or a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..analysis.tables import Line, comparison
+from ..data import Data
+from ..spelling import counted
+from ..training.cache_store import CacheStore
+from ..training.classroom import Classroom
+from ..training.compile import compile_room, keep_large_blocks
+from ..training.evaluation import Scores, size_of
+from ..training.loop import fit
+from ..training.memory import split_by_memory
+from ..training.progress import Display
+from ..training.student import StudentTrainer
+from .build import trainer_alone
+from .config import NetworkOptions, RunOptions
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network by itself."""
+
+    network: NetworkOptions
+    run: RunOptions
+
+
+def train(command: Train, display: Display) -> None:
+    data = command.run.load(display)
+    options = command.run.for_data(data)
+    source = command.network.source()
+    trainer = trainer_alone(source, data, options)
+    fit_alone(trainer, data, options, display)
+    parameters, macs = size_of(trainer.model, data.info.image_size)
+    line = Line(source.short, parameters, macs, *outcome(trainer))
+    display.console.print(comparison([line], title(data, options)))
+    display.say(f"kept in {trainer.run.folder}")
+
+
+def fit_alone(trainer: StudentTrainer, data: Data, options: RunOptions, display: Display) -> None:
+    """Train a network that has no teacher, unless its run is done."""
+    if trainer.run.is_done:
+        display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
+        return
+    display.say(f"{trainer.name}: {counted(trainer.epochs, 'epoch')}, {trainer.run.folder}")
+    fit_room(Classroom(None, [trainer]), data, options, display)
+
+
+def fit_room(
+    room: Classroom,
+    data: Data,
+    options: RunOptions,
+    display: Display,
+    teacher_scores: Scores | None = None,
+    store: CacheStore | None = None,
+    memory_budget: float | None = None,
+) -> None:
+    """Train the students of a room, as many at once as fit into memory."""
+    device = options.device.torch_device()
+    speed_up(room, options.compilation.compile, device.type, display)
+    for part in split_by_memory(room, data.info, device, memory_budget):
+        if len(part.trainers) < len(room.trainers):
+            names = " and ".join(trainer.name for trainer in part.trainers)
+            display.say(f"note: there is too little memory for all students at once; now {names}")
+        fit(part, data, device, display, teacher_scores, store)
+
+
+def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display) -> None:
+    """Prepare this process and the networks of a room for many steps."""
+    keep_large_blocks()
+    note = compile_room(room, device) if wants_compile else None
+    if note:
+        display.say(f"note: {note}")
+
+
+def title(data: Data, options: RunOptions) -> str:
+    """Return the title of the table of results."""
+    best = "; best epoch by the validation images" if data.validation else ""
+    return f"{data.name}, {counted(options.config.epochs, 'epoch')}, seed {options.output.seed}{best}"
+
+
+def outcome(trainer: StudentTrainer) -> tuple[float, float]:
+    """Return a finished run's top-1 of its last and its best epoch, in percent."""
+    result = trainer.run.result
+    return float(str(result["top1"])), float(str(result["best_top1"]))

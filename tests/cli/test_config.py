@@ -1,0 +1,45 @@
+"""Groups of options: their values, and what they say about those that cannot be."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse.cli.config import CacheOptions, DeviceOptions, EpochOptions, MemoryOptions
+from stillhouse.data import load
+from stillhouse.training.config import TrainConfig
+from tests.helpers.data import quick_data
+from tests.helpers.pictures import write_pictures
+
+
+def test_how_long_to_train_where_nobody_said_so(tmp_path: Path) -> None:
+    def epochs(**changed: str) -> int:
+        return EpochOptions().complete(TrainConfig(), replace(quick_data(), **changed)).epochs  # type: ignore[arg-type] # a name
+
+    assert epochs() == TrainConfig.epochs == 240
+    assert epochs(name="digits") == 20
+    large = load(write_pictures(tmp_path / "large", train=4, size=80), workers=0)
+    assert EpochOptions().complete(TrainConfig(), large).epochs == 90
+    assert EpochOptions(7).complete(TrainConfig(), large).epochs == 7
+
+
+def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert DeviceOptions().torch_device() == DeviceOptions("cpu").torch_device() == torch.device("cpu")
+    with pytest.raises(ValueError, match="--device cuda: PyTorch finds no GPU here; use --device cpu or auto"):
+        DeviceOptions("cuda").torch_device()
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, math.inf, math.nan])
+def test_a_memory_budget_is_a_number_of_gigabytes(budget: float) -> None:
+    with pytest.raises(ValueError, match="--memory_budget must be above 0, in GB, not"):
+        MemoryOptions(budget)
+
+
+def test_a_store_of_caches_lies_below_the_runs_unless_it_is_off(tmp_path: Path) -> None:
+    store = CacheOptions("on", 2.5).store(tmp_path)
+    assert store is not None
+    assert (store.folder, store.use, store.budget) == (tmp_path / "teacher_cache", "on", 2.5)
+    assert CacheOptions("off").store(tmp_path) is None
