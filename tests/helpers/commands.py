@@ -73,3 +73,27 @@ def printed(table: Table, width: int = 160) -> list[str]:
     console.print(table)
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
+    """What a command says when it refuses: one line on stderr, and exit code 2."""
+    capsys.readouterr()
+    assert main(words) == 2
+    outputs = capsys.readouterr().err
+    assert outputs.startswith("stillhouse: ")
+    assert outputs.count("\n") == 1
+    return outputs
+
+
+def done(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
+    """What a command prints when all is well: nothing on stderr, and exit code 0."""
+    capsys.readouterr()
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def only(folder: Path, begins: str = "") -> Path:
+    (run,) = (path for path in folder.iterdir() if path.name.startswith(begins))
+    return run

@@ -1,0 +1,55 @@
+"""`stillhouse evaluate`: the number that the run said, or a refusal."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.helpers.commands import World, done, only, refusal
+from tests.helpers.pictures import write_pictures
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_evaluate_says_what_the_run_said(world: World, tmp_path: Path, capsys: Capture) -> None:
+    weights = tmp_path / "weights.pth"
+    torch.save(load_file(world.teacher / "student.safetensors"), weights)
+    top1 = json.loads((world.teacher / "result.json").read_text())["top1"]
+    data = ["--data", str(world.pictures), "--device", "cpu"]
+    for model in ([str(world.teacher)], [f"{world.nets}:wide", "--weights", str(weights)]):
+        out = done(capsys, ["evaluate", *model, *data])
+        assert f"{top1:.2f}" in out
+        assert "24 images" in out
+
+
+def test_a_file_may_be_evaluated_alone_unless_it_wants_to_run_code(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    data = ["--data", str(world.pictures), "--device", "cpu"]
+    done(capsys, ["train", "--model", "resnet8", *world.small(tmp_path, 1)])
+    done(capsys, ["evaluate", str(only(tmp_path) / "best.safetensors"), *data])
+    outputs = refusal(capsys, ["evaluate", str(world.teacher / "best.safetensors"), *data])
+    assert "best.safetensors wants to run " in outputs
+    assert "if you trust that" in outputs
+
+
+def test_evaluate_refuses_what_it_cannot_measure(world: World, tmp_path: Path, capsys: Capture) -> None:
+    data = ["--data", str(world.pictures), "--device", "cpu"]
+    renamed = write_pictures(tmp_path / "renamed", ("ant", "bee", "dog"))
+    outputs = refusal(capsys, ["evaluate", str(world.teacher), "--data", str(renamed)])
+    assert "the network " in outputs
+    assert "was not trained on these classes (it does not know dog)" in outputs
+    assert "is a network without weights; give its --weights" in refusal(capsys, ["evaluate", "resnet8", *data])
+    outputs = refusal(capsys, ["evaluate", str(world.teacher), *data, "--weights", "x.pth"])
+    assert "already has weights; leave out --weights" in outputs
+
+
+def test_a_folder_with_the_name_of_a_network_is_not_taken_for_it(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resnet8").mkdir()
+    outputs = refusal(capsys, ["evaluate", "resnet8", "--data", str(world.pictures)])
+    assert "resnet8 is a network without weights" in outputs
