@@ -20,7 +20,9 @@ from ..training.student import StudentTrainer
 from ..training.teacher import Teacher
 from ..user_code import hash_of_file
 from .arguments import named_values
-from .config import RunOptions
+from .config import DataOptions, RunOptions, SplitOptions
+
+_ALWAYS_KNOWN = ("data", "image_size", "validation", "workers")  # options that identities have in a form of their own
 
 
 def about(source: NetworkSource, data: Data) -> dict[str, object]:
@@ -120,6 +122,17 @@ def _common_identity(data: Data, options: RunOptions) -> dict[str, object]:
         "compile": options.compilation.compile,
         "sync_batchnorm": options.distribution.sync_batchnorm,
         **({"processes": processes} if processes > 1 else {}),  # each with BatchNorms of its own
+        **_changed(options.data, options.split),
+    }
+
+
+def _changed(*groups: DataOptions | SplitOptions) -> dict[str, object]:
+    """Return the options that are not at their defaults; of those that came later than the first runs."""
+    return {
+        field.name: str(getattr(group, field.name))
+        for group in groups
+        for field in dataclasses.fields(group)
+        if field.name not in _ALWAYS_KNOWN and getattr(group, field.name) != field.default
     }
 
 

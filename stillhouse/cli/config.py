@@ -15,7 +15,7 @@ import torch
 
 from .. import distributed
 from ..anatomy import Anatomy
-from ..data import Data, Folder, load
+from ..data import Data, Folder, LoadOptions, load
 from ..models.spec import NetworkSource
 from ..training.cache_store import CacheStore
 from ..training.config import TrainConfig
@@ -28,6 +28,8 @@ EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
 @dataclass(frozen=True)
 class DataOptions:
     """Data, seed, device and output folder.
+
+    A new option of this group or of `SplitOptions` becomes a part of a run's identity where it is not at its default.
 
     Args:
         data: A data set by name (`stillhouse list data`), or a folder: CIFAR archives, parquet files, or class folders.
@@ -49,8 +51,7 @@ class DataOptions:
         strong_view: bool = False,
     ) -> Data:
         """Load the data and tell the user what they are."""
-        data = load(
-            self.data,
+        options = LoadOptions(
             batch_size=batch_size,
             seed=seed,
             image_size=self.image_size,
@@ -58,7 +59,10 @@ class DataOptions:
             workers=self.workers,
             strong_view=strong_view,
         )
+        data = load(self.data, options)
         display.say(data.describe())
+        for note in data.notes:
+            display.say(f"note: {note}")
         return data
 
 

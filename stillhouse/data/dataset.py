@@ -124,6 +124,7 @@ class Data:
     std: Channels
     fingerprint: str  # equal if and only if the images and labels are, for the files of a folder their names and sizes
     source: str  # where the images come from and how they were split, in words
+    notes: tuple[str, ...] = ()  # what was not read as one would expect, a sentence each; commands print them
 
     def describe(self) -> str:
         """One line for the log."""
