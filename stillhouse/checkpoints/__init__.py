@@ -1,0 +1,13 @@
+"""Weights in and out of files: every public format is read, none of them may run code."""
+
+from .files import (
+    about_weights as about_weights,
+    fingerprint as fingerprint,
+    is_complete as is_complete,
+    load_state as load_state,
+    save_state as save_state,
+    save_weights as save_weights,
+    write_atomically as write_atomically,
+)
+from .formats import read_weights as read_weights
+from .load import load_weights as load_weights

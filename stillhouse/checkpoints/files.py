@@ -1,0 +1,115 @@
+"""Files of our own: weights with a header, and what a run needs to go on, written so that none is ever half there."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from .formats import UNREADABLE, first_line
+from .load import check_state
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that either all of it is there under its name, or what was there before."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk does not say where it is
+        raise
+
+
+def save_weights(model: nn.Module, path: Path, about: Mapping[str, object]) -> None:
+    """Write a safetensors file with the state dict; `about` says in its header what the network is.
+
+    Raises:
+        ValueError: If the network keeps a state that is no tensor.
+    """
+    weights = {name: value.detach().cpu().contiguous() for name, value in check_state(model).items()}
+    shared = _unshared(weights)
+    write_atomically(path, to_safetensors(shared, {"stillhouse": json.dumps(about)}))
+
+
+def _unshared(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tied weights, because safetensors refuses memory that two names share."""
+    seen: set[int] = set()
+    result = {}
+    for name, value in weights.items():
+        result[name] = value.clone() if value.untyped_storage().data_ptr() in seen else value
+        seen.add(value.untyped_storage().data_ptr())
+    return result
+
+
+def about_weights(path: Path) -> dict[str, object]:
+    """Return what `save_weights` wrote into the header; empty for files of other origin."""
+    if not path.is_file() or path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get("stillhouse", "{}"))
+    except (SafetensorError, OSError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not a complete safetensors file ({error}); get it again") from error
+    return about if isinstance(about, dict) else {}
+
+
+def is_complete(path: Path) -> bool:
+    """Tell whether it is a whole safetensors file; what the weights are is not looked at."""
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False
+
+
+def save_state(path: Path, state: Mapping[str, object]) -> None:
+    """Write tensors and plain types, to be read by `load_state`."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_state(path: Path) -> dict[str, object]:
+    """Read what `save_state` wrote.
+
+    Raises:
+        ValueError: If the file is damaged, or would have to run code to be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # PyTorch writes checksums and does not look at them
+                raise zipfile.BadZipFile("a checksum is wrong")
+        with warnings.catch_warnings(action="ignore"):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}: {first_line(error)}); move {path.parent} away to begin anew"
+        ) from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds a {type(state).__name__}; move {path.parent} away to begin anew")
+    return state
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Return a hash of every parameter and buffer, bit by bit."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

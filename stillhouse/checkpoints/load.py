@@ -1,0 +1,156 @@
+"""From a file into a network: every name and shape has to fit, and what is left out is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .formats import read_tensors
+from .state_dicts import Weights, choose
+
+_SHOWN = 3  # names in a sentence
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_HEADS = ("head", "heads", "fc", "classifier", "last_linear", "logits", "head_dist")  # what people call the last layer
+
+Say = Callable[[str], object]
+
+
+class OtherHead(ValueError):  # noqa: N818 (what is wrong is the name)
+    """The weights fit but for the classifier, which is one for other classes, or is not there.
+
+    Attributes:
+        classes: What the file's classifier predicts; None if it has none.
+    """
+
+    def __init__(self, message: str, classes: int | None):
+        super().__init__(message)
+        self.classes = classes
+
+
+def load_weights(
+    model: nn.Module, path: Path, *, key: str | None = None, skip_head: bool = False, say: Say | None = None
+) -> None:
+    """Fill a network from a file; every name and shape has to fit.
+
+    Args:
+        path: A file of weights, or the folder of a finished run.
+        key: Which weights to take where a file holds several: "state_dict_ema", "teacher".
+        skip_head: Leave the classifier as it is if the file's is one for other classes, or is not there.
+        say: Is told what was chosen and what was left out, a sentence each.
+
+    Raises:
+        OtherHead: If all fits but the classifier.
+        ValueError: If names or shapes do not fit, or weights are no finite numbers; the sentence names the first.
+    """
+    run = path / "student.safetensors"
+    path = run if run.is_file() else path
+    own = check_state(model)
+    weights = choose(path, read_tensors(path), own, key)
+    for note in weights.notes:
+        (say or str)(f"{path}: {note}")
+    reshaped = [name for name, value in weights.values.items() if value.shape != own[name].shape]
+    left_out = _check_head(model, path, weights, own, reshaped, skip_head)
+    if left_out:
+        (say or str)(f"{path}: left out the head ({', '.join(left_out)}), which is trained from scratch")
+    _check_names(model, path, weights, own)
+    _check_shapes(model, path, weights.values, own)
+    _check_values(model, path, weights.values, own)
+    model.load_state_dict(weights.values, strict=False)
+
+
+def check_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict of a network that can be kept in a file.
+
+    Raises:
+        ValueError: If a module keeps an extra state that is no tensor.
+    """
+    state = model.state_dict()
+    odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if odd:
+        owner = model.get_submodule(odd[0].rpartition(".")[0])
+        raise ValueError(
+            f"{type(owner).__name__}.get_extra_state returns a {type(state[odd[0]]).__name__} ({odd[0]}), and files of "
+            f"weights hold tensors only; return a tensor, or keep it with self.register_buffer(name, tensor)"
+        )
+    return dict(state)
+
+
+def _check_head(
+    model: nn.Module, path: Path, weights: Weights, own: Mapping[str, Tensor], reshaped: list[str], skip: bool
+) -> list[str]:
+    """Take another head out of the weights and return its names, or refuse it."""
+    heads = head_modules(model)
+    ours = [name for name in own if name.rpartition(".")[0] in heads]
+    wrong = [name for name in (*reshaped, *weights.missing) if name in ours]
+    theirs = [name for name in weights.unexpected if name.partition(".")[0] in (*heads, *_HEADS)]
+    is_all = set(wrong) == {*reshaped, *weights.missing} and len(theirs) == len(weights.unexpected)
+    if not wrong or not (is_all or skip):
+        return []
+    matrix = next((name for name in reshaped if name in ours), None)
+    count = len(weights.values[matrix]) if matrix and weights.values[matrix].ndim else None
+    if not skip:
+        size = f"a head for {count:,} classes ({matrix})" if matrix and count else f"no {', '.join(wrong)}"
+        raise OtherHead(
+            f"{path} has {size} and {type(model).__name__} is to have {len(own[wrong[0]])} classes; begin with all the "
+            f"rest and train a new head with --skip_head, or give weights that were trained for this number of classes",
+            count,
+        )
+    for name in ours:
+        weights.values.pop(name, None)
+    weights.missing[:] = [name for name in weights.missing if name not in ours]
+    weights.unexpected[:] = [name for name in weights.unexpected if name not in theirs]
+    return [*ours, *theirs]
+
+
+def head_modules(model: nn.Module) -> tuple[str, ...]:
+    """Return the paths of the layers that give logits: declared by the network or by timm, else the last layer."""
+    declared = getattr(getattr(model, "anatomy", None), "head", None)
+    if isinstance(declared, str):
+        return (declared,)
+    settings = getattr(model, "pretrained_cfg", None)
+    named = settings.get("classifier") if isinstance(settings, dict) else None
+    names = (named,) if isinstance(named, str) else tuple(named or ())
+    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    return names if names and all(name in layers for name in names) else tuple(layers[-1:])
+
+
+def _check_names(model: nn.Module, path: Path, weights: Weights, own: Mapping[str, Tensor]) -> None:
+    missing, unexpected = weights.missing, weights.unexpected
+    if not missing and not unexpected:
+        return
+    differences = [f"missing {', '.join(missing[:_SHOWN])}"] if missing else []
+    differences += [f"unexpected {', '.join(unexpected[:_SHOWN])}"] if unexpected else []
+    raise ValueError(
+        f"{path} does not fit {type(model).__name__}: {'; '.join(differences)} ({len(missing)} missing, "
+        f"{len(unexpected)} unexpected of {len(own)}); is it the same network?"
+    )
+
+
+def _check_shapes(model: nn.Module, path: Path, values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    reshaped = [
+        f"{name} is {tuple(value.shape)} there and {tuple(own[name].shape)} here"
+        for name, value in values.items()
+        if value.shape != own[name].shape
+    ]
+    if reshaped:
+        raise ValueError(
+            f"{path} does not fit {type(model).__name__}: {'; '.join(reshaped[:_SHOWN])}; give weights that were "
+            f"trained for this number of classes, at this --image_size"
+        )
+
+
+def _check_values(model: nn.Module, path: Path, values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    parameters = {name for name, _ in model.named_parameters()}
+    for name, value in values.items():
+        if own[name].is_floating_point() and value.dtype not in _FLOATS:
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ValueError(f"{path} holds quantised weights ({name} is {kind}); give those in floating point")
+        if not value.is_floating_point():
+            continue
+        strict = name in parameters or name.rpartition(".")[2].startswith("running_")
+        if not (value.isfinite() if strict else ~value.isnan()).all():
+            what = "NaN" if value.isnan().any() else "infinity"
+            raise ValueError(f"{path}: its weights contain {what} ({name}); load another checkpoint")
