@@ -83,7 +83,6 @@ RULES: dict[Rule, set[str]] = {
         "data/dataset.py",
         "data/decoded_cache.py",
         "data/on_disk.py",
-        "data/options.py",
         "data/randaugment.py",
         "distillation.py",
         "distributed.py",

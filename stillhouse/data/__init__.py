@@ -46,7 +46,7 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     options = options.but(**changes)
     if own.is_own(str(data)):
         return own.load(str(data), options)
-    source = _decoded(str(data), at_home(Path(options.download_to)), options.image_size)
+    source = _decoded(str(data), at_home(Path(options.download_to)), options)
     return from_arrays(source, options) if isinstance(source, Arrays) else image_folder.from_files(source, options)
 
 
@@ -60,7 +60,7 @@ def at_home(folder: Path) -> Path:
         return own if own.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp())
 
 
-def _decoded(data: str, download_to: Path, image_size: int | None) -> Arrays | image_folder.Files:
+def _decoded(data: str, download_to: Path, options: LoadOptions) -> Arrays | image_folder.Files:
     """The images in memory if they are small, otherwise where they are."""
     if data in DATASETS:
         return DATASETS[data](download_to)
@@ -76,14 +76,18 @@ def _decoded(data: str, download_to: Path, image_size: int | None) -> Arrays | i
     shelf = download_to / "decoded"
     tables = parquet.find(folder)
     if tables is not None:
-        return keep(shelf, str(folder), sorted(tables.glob("*.parquet")), lambda: parquet.read(tables, folder.name))
+        asked = f"{folder} {options.decoding.key()}"
+        files_read = sorted(tables.glob("*.parquet"))
+        return keep(shelf, asked, files_read, lambda: parquet.read(tables, folder.name, options.decoding))
     files = image_folder.find(folder)
 
     def small() -> Arrays | image_folder.Files:
         size = image_folder.small_size(files)
-        return files if size is None or image_size not in (None, size) else image_folder.decoded(files, size)
+        if size is None or options.image_size not in (None, size):
+            return files
+        return image_folder.decoded(files, size, options.decoding)
 
-    return keep(shelf, f"{folder} {image_size}", (*files.train, *files.test), small)
+    return keep(shelf, f"{folder} {options.image_size} {options.decoding.key()}", (*files.train, *files.test), small)
 
 
 def _unknown(data: str) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from .arrays import MAX_SIZE, Arrays
 from .dataset import Data, data_info, held_out_in_words, stratified
-from .decode import DAMAGED, rgb
+from .decode import Decoding, header, rgb
 from .on_disk import Folder
 from .options import DEFAULTS, LoadOptions
 
@@ -82,25 +81,22 @@ def small_size(files: Files) -> int | None:
     """
     side = None
     for path in (*files.train, *files.test):
-        try:
-            with Image.open(path) as image:
-                width, height = image.size
-        except DAMAGED as error:
-            raise ValueError(f"{path} cannot be read as an image ({error}). Replace it or delete it.") from error
+        seen = header(path, str(path))
+        width, height = seen.width, seen.height
         if width != height or width > MAX_SIZE or side not in (None, width):
             return None
         side = width
     return side
 
 
-def decoded(files: Files, size: int) -> Arrays:
+def decoded(files: Files, size: int, decoding: Decoding) -> Arrays:
     """All images, each of `size` x `size` pixels, in memory; normalisation measured on them."""
     return Arrays(
         name=files.root.name,
         source=files.source,
-        train_images=_decode(files.train, size),
+        train_images=_decode(files.train, size, decoding),
         train_labels=files.train_labels,
-        test_images=_decode(files.test, size),
+        test_images=_decode(files.test, size, decoding),
         test_labels=files.test_labels,
         classes=files.classes,
     )
@@ -129,7 +125,7 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
         classes=files.classes,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        fingerprint=_fingerprint(files.root, (*paths, *files.test)),
+        fingerprint=_fingerprint(options.decoding, files.root, (*paths, *files.test)),
         source=source,
     )
 
@@ -159,15 +155,15 @@ def _scan(folder: Path) -> tuple[tuple[Path, ...], Tensor, tuple[str, ...]]:
     return tuple(paths), torch.tensor(labels), tuple(place.name for place in places)
 
 
-def _decode(paths: Sequence[Path], size: int) -> Tensor:
+def _decode(paths: Sequence[Path], size: int, decoding: Decoding) -> Tensor:
     images = torch.empty(len(paths), size, size, 3, dtype=torch.uint8)
     for image, path in zip(images, paths, strict=True):
-        image.copy_(torch.from_numpy(np.array(rgb(path, str(path)))))
+        image.copy_(torch.from_numpy(np.array(rgb(path, str(path), decoding))))
     return images
 
 
-def _fingerprint(root: Path, paths: Sequence[Path]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def _fingerprint(decoding: Decoding, root: Path, paths: Sequence[Path]) -> str:
+    digest = hashlib.blake2b(decoding.rules().encode(), digest_size=16)
     for path in paths:
         digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\n".encode())
     return digest.hexdigest()

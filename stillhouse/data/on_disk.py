@@ -19,7 +19,7 @@ from .. import distributed
 from ..batch import Batch
 from ..rng import stream, stream_seed
 from .dataset import Channels, Drawn, Split
-from .decode import rgb
+from .decode import Decoding, rgb
 from .options import DEFAULTS, LoadOptions
 from .randaugment import AugmentParams, strengthen
 
@@ -54,6 +54,7 @@ class Folder(Split):
         self.paths = tuple(paths)
         self.size = DEFAULT_SIZE if options.image_size is None else options.image_size
         self.flip = options.flip is not False
+        self.decoding = options.decoding
         few = 0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)
         self.workers = few if options.workers is None else options.workers
         self._mean = torch.tensor(mean)[:, None, None]
@@ -62,7 +63,9 @@ class Folder(Split):
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         device = torch.device(device)
         whole = distributed.every(torch.split(torch.arange(len(self)), batch_size or self.batch_size))
-        reader = _Reader(self.paths, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)]))
+        reader = _Reader(
+            self.paths, self.decoding, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)])
+        )
         for indices, (images,) in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
             yield Batch(
                 self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
@@ -76,7 +79,7 @@ class Folder(Split):
             crops.append("strong view")
         parts = torch.split(order, self.batch_size)
         seeds = tuple(stream_seed(self.seed, purpose, epoch) for purpose in crops)
-        reader = _Reader(self.paths, v2.RandomResizedCrop(self.size), seeds)
+        reader = _Reader(self.paths, self.decoding, v2.RandomResizedCrop(self.size), seeds)
         mine = [part[distributed.my_slice(len(part))].tolist() for part in parts]
         for indices, read in zip(parts, self._load(reader, mine, device), strict=True):
             own = read.to(device, non_blocking=True).transpose(0, 1)
@@ -142,12 +145,14 @@ class _Reader(Dataset[Tensor | str]):
     """Decodes and crops one image, in a worker: (V, 3, S, S) uint8, or the sentence that says why it cannot."""
 
     paths: tuple[Path, ...]
+    decoding: Decoding
     crop: v2.Transform
     seeds: tuple[int, ...] = (0,)  # of this epoch, one for each of V crops; without meaning if they are not random
 
     def __getitem__(self, index: int) -> Tensor | str:
+        path = self.paths[index]
         try:
-            image = v2.functional.pil_to_tensor(rgb(self.paths[index], str(self.paths[index])))
+            image = v2.functional.pil_to_tensor(rgb(path, str(path), self.decoding))
         except ValueError as error:
             return str(error)  # an exception would reach the user wrapped in the worker's stack trace
         crops = []

@@ -1,4 +1,4 @@
-"""What can be chosen about a data set when it is loaded."""
+"""Options of loading a data set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..spelling import nearest
+from .decode import Decoding
+from .pixels.transparency import BACKGROUND
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stillhouse"
 SMALLEST, LARGEST = 8, 4096  # pixels
@@ -15,7 +17,7 @@ SMALLEST, LARGEST = 8, 4096  # pixels
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How images are split, resized, augmented and put into batches.
+    """Options of splitting, resizing, augmenting and batching images.
 
     Args:
         batch_size: Images per batch.
@@ -25,6 +27,9 @@ class LoadOptions:
         split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
             seed would have been trained on the validation images of its students.
         flip: Whether training mirrors images. None: as suits the data set (everything but digits).
+        background: Colour behind transparent pixels, a name or #rrggbb; "none" shows what lies under transparency.
+        max_value: Value that becomes white in images of more than 8 bits. None: the largest of their type, 65535 for
+            16 bits, 4095 for 12, 1.0 for floats.
         drop_last: Leave out the last training batch of an epoch if it is not full.
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one per CPU, at most 8.
         strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
@@ -40,6 +45,8 @@ class LoadOptions:
     validation: float = 0.0
     split_seed: int = 0
     flip: bool | None = None
+    background: str = BACKGROUND
+    max_value: float | None = None
     drop_last: bool = False
     workers: int | None = None
     strong_view: bool = False
@@ -54,6 +61,13 @@ class LoadOptions:
             raise ValueError(f"--validation must be a fraction of at least 0 and below 1, not {self.validation:g}")
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"--workers must be 0 or more, not {self.workers}")
+
+        _ = self.decoding
+
+    @property
+    def decoding(self) -> Decoding:
+        """Return the options of decoding."""
+        return Decoding(self.background, self.max_value)
 
     def but(self, **changes: Any) -> LoadOptions:
         """Return these options with some changed.

@@ -16,7 +16,7 @@ from torch import Tensor
 from .arrays import MAX_SIZE, Arrays
 from .cifar import CIFAR10, CIFAR100
 from .cifar100_names import CIFAR100_NAMES
-from .decode import rgb
+from .decode import PLAIN, Decoding, rgb
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,7 @@ def find(folder: Path) -> Path | None:
     return next((place for place in (folder, folder / "data") if any(place.glob("*.parquet"))), None)
 
 
-def read(folder: Path, name: str) -> Arrays:
+def read(folder: Path, name: str, decoding: Decoding = PLAIN) -> Arrays:
     """The parquet files train-*.parquet and test-*.parquet (or validation-, valid-, val-) in `folder`."""
     train_files = _files(folder, "train")
     test_files = next((files for prefix in TEST_NAMES if (files := _files(folder, prefix))), [])
@@ -44,8 +44,8 @@ def read(folder: Path, name: str) -> Arrays:
         found = ", ".join(sorted(path.name for path in folder.glob("*.parquet"))[:5])
         raise ValueError(f"{folder} holds parquet files ({found}) but no {missing}: rename or add the missing files.")
     with _frugal():
-        train_images, train_labels, label_column, classes = _read(train_files)
-        test_images, test_labels, _, _ = _read(test_files)
+        train_images, train_labels, label_column, classes = _read(train_files, decoding)
+        test_images, test_labels, _, _ = _read(test_files, decoding)
     if train_images.shape[1:] != test_images.shape[1:]:
         raise ValueError(
             f"{folder}: training images are {_size(train_images)}, test images {_size(test_images)} pixels."
@@ -80,7 +80,7 @@ def _size(images: Tensor) -> str:
     return f"{images.shape[2]}x{images.shape[1]}"
 
 
-def _read(paths: Sequence[Path]) -> tuple[Tensor, Tensor, str, tuple[str, ...]]:
+def _read(paths: Sequence[Path], decoding: Decoding) -> tuple[Tensor, Tensor, str, tuple[str, ...]]:
     """(N, S, S, 3) uint8, (N,) int64, the name of the label column, the classes' names if the file tells"""
     opened = [_open(path) for path in paths]
     total = sum(file.metadata.num_rows for file in opened)
@@ -92,7 +92,7 @@ def _read(paths: Sequence[Path]) -> tuple[Tensor, Tensor, str, tuple[str, ...]]:
     for path, file in zip(paths, opened, strict=True):
         with file:
             for row, (encoded, label) in enumerate(_rows(file, path, image_column, label_column)):
-                image = rgb(encoded, f"The image in row {row} of {path}")
+                image = rgb(encoded, f"The image in row {row} of {path}", decoding)
                 if position == 0:  # stored once, in place: the data path's memory is that of the pixels
                     images = torch.empty(total, *_checked_size(image.size, path), 3, dtype=torch.uint8)
                 if image.size != (images.shape[2], images.shape[1]):

@@ -19,10 +19,15 @@ def picture(number: int, width: int = 8, height: int | None = None) -> Image.Ima
     return Image.fromarray(pixels)
 
 
-def png(image: Image.Image) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """The bytes of a file of that format."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def png(image: Image.Image) -> bytes:
+    return encoded(image, "PNG")
 
 
 def write_classes(
