@@ -82,13 +82,13 @@ def trained_teacher(name: str, data: Data, steps: int, folder: Path) -> Tapped:
     )
     room = Classroom(None, [trainer])
     room.to(torch.device("cpu"))
-    trainer.begin()
+    trainer.begin_epoch()
     for _, batch in zip(range(steps), endless(data), strict=False):
         trainer.train_step(batch, None)
     return net
 
 
-def lesson_for(methods: str, student: str, teacher: Tapped, data: Data, folder: Path) -> StudentTrainer:
+def trainer_for(methods: str, student: str, teacher: Tapped, data: Data, folder: Path) -> StudentTrainer:
     model = network(student, len(data.classes), 32)
     built = [method.build() for method in parse(methods)]
     distillation = Distillation(Tapped(model, Anatomy.of(model, 32)), teacher, built, data.info)
@@ -115,10 +115,10 @@ def _in_a_room(
     for expression in chosen:
         methods = "CE" if expression == "CE" else f"CE, {expression.strip()}"
         try:
-            trainers.append(lesson_for(methods, student, teacher, data, folder))
+            trainers.append(trainer_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
             yield {"pair": pair, "method": methods, "refused": str(refusal)}
-    tallies: dict[str, list[LossMeter]] = {trainer.name: [] for trainer in trainers}
+    meters: dict[str, list[LossMeter]] = {trainer.name: [] for trainer in trainers}
     spent: dict[str, list[float]] = {trainer.name: [] for trainer in trainers}
     failed: dict[str, str] = {}
     for trainer in trainers:
@@ -127,12 +127,11 @@ def _in_a_room(
     room.to(torch.device("cpu"))
     for step, batch in zip(range(steps), endless(data), strict=False):
         for trainer in trainers:
-            if step == WARMUP_STEPS and len(trainer.phases) > 1:  # on to distillation
-                trainer.epoch = sum(phase.epochs for phase in trainer.phases[:-1])
             if step in (WARMUP_STEPS, max(steps - LAST, 0)):
-                tallies[trainer.name].append(trainer.meter)
-                trainer.meter = LossMeter()
-            trainer.begin()
+                meters[trainer.name].append(trainer.meter)
+                warmups = sum(phase.epochs for phase in trainer.phases[:-1])
+                trainer.move_to(warmups if step >= WARMUP_STEPS else 0, trainer.step)  # its losses are summed anew
+            trainer.begin_epoch()
         room.train_step(batch, [trainer for trainer in trainers if trainer.name not in failed])
     for trainer in trainers:
         row: dict[str, object] = {"pair": pair, "method": trainer.name, "steps": len(spent[trainer.name])}
@@ -142,9 +141,9 @@ def _in_a_room(
             "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items()),
         }
         row["seconds_per_step"] = round(sorted(spent[trainer.name])[len(spent[trainer.name]) // 2], 4)
-        spoilt = [found for meter in (*tallies[trainer.name], trainer.meter) if (found := meter.spoilt())]
-        if trainer.name not in failed and spoilt:
-            failed[trainer.name] = f"{spoilt[0][0]} is not finite"
+        bad = [found for meter in (*meters[trainer.name], trainer.meter) if (found := meter.first_not_finite())]
+        if trainer.name not in failed and bad:
+            failed[trainer.name] = f"{bad[0][0]} is not finite"
         yield row | {"failed": failed.get(trainer.name, "")}
 
 

@@ -46,7 +46,7 @@ from stillhouse.methods.parse import parse
 from stillhouse.models.create import network
 from stillhouse.taps import Tapped, probe
 from stillhouse.training.classroom import Classroom
-from stillhouse.training.compile import compile_room, keep_large_blocks
+from stillhouse.training.compile import compile_classroom, keep_large_blocks
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
@@ -92,14 +92,14 @@ def a_room(task: Task, compiled: bool, graphs: bool = False, students: int = 1) 
         methods = [method_specs.build() for method_specs in parse(METHODS.get(task.method, f"CE, {task.method}"))]
         distillation = Distillation(copy.deepcopy(student), teacher, methods, data.info)
         trainers.append(StudentTrainer(distillation, TrainConfig(), Run(folder, f"student {number}", {}, {})))
-        trainers[-1].epoch = sum(phase.epochs for phase in trainers[-1].phases[:-1])  # distillation itself
+        trainers[-1].move_to(sum(phase.epochs for phase in trainers[-1].phases[:-1]))  # distillation itself
     room = Classroom(teacher, trainers)
-    note = compile_room(room, task.device, graphs) if compiled else None
+    note = compile_classroom(room, task.device, graphs) if compiled else None
     if note:
         raise SystemExit(note)
     room.to(torch.device(task.device))
     for trainer in trainers:
-        trainer.begin()
+        trainer.begin_epoch()
     return room, data
 
 
@@ -107,7 +107,7 @@ def taught(room: Classroom, batches: Iterator[Batch]) -> Steps:
     def steps(many: int) -> None:
         for _ in range(many):
             room.train_step(next(batches), room.trainers)
-        room.trainers[-1].check()  # waits for the device
+        room.trainers[-1].check_finite()  # waits for the device
 
     return steps
 

@@ -31,7 +31,7 @@ from stillhouse.training.teacher_cache import AHEAD, TeacherCache
 def cached(task: Task, share: float, compiled: bool, steps: int, folder: Path) -> Steps:
     """A room of one, whose cache knows a share of what it will be asked in so many steps."""
     room, data = a_room(task, compiled)
-    room.keep(CacheStore(folder / f"{share}", "on", budget=20.0), data)
+    room.use_cache(CacheStore(folder / f"{share}", "on", budget=20.0), data)
     assert room.cache is not None
     write_down(room.cache, data, share, task.device, steps)
     return taught(room, islice(room.prefetch(data.train.epoch(0, task.device)), steps))
@@ -44,7 +44,7 @@ def write_down(cache: TeacherCache, data: Data, share: float, device: str, steps
         rows = (batch.indices * cache.views + batch.views).cpu().numpy()
         rows = rows[(torch.rand(len(rows), generator=stream(0, "known", batch.step)) < share).numpy()]
         if len(rows):
-            outputs = cache.ask(rows)
+            outputs = cache.compute(rows)
             cache.write(rows, {tap: outputs[tap][: len(rows)] for tap in cache.tables})
 
 

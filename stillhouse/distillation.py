@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from .batch import Batch, DataInfo
 from .method import Group, Method, Phase, Warmup
 from .rng import seeded
 from .taps import Outputs, Tapped, probe
+
+TeacherMode = Literal["none", "eval", "batch_stats"]
 
 
 class Distillation(nn.Module):
@@ -40,7 +43,7 @@ class Distillation(nn.Module):
     ):
         super().__init__()
         self.student = _tapped(student, data)
-        self.is_taught = teacher is not None
+        self.has_teacher = teacher is not None
         teacher = self.student if teacher is None else _tapped(teacher, data)
         self.methods = nn.ModuleDict(dict(zip(term_names(methods), methods, strict=True)))
         self.needs_strong_view = any(method.needs_strong_view for method in methods)
@@ -76,9 +79,11 @@ class Distillation(nn.Module):
             yield name, method
 
     @property
-    def batch_statistics(self) -> bool | None:
-        """Whether the teacher's BatchNorms shall use each batch's own statistics; None if there is no teacher."""
-        return any(m.teacher_statistics == "batch" for _, m in self.named_methods()) if self.is_taught else None
+    def teacher_mode(self) -> TeacherMode:
+        """The mode in which the teacher runs: with "batch_stats" its BatchNorms use each batch's own statistics."""
+        if not self.has_teacher:
+            return "none"
+        return "batch_stats" if any(m.teacher_statistics == "batch" for _, m in self.named_methods()) else "eval"
 
     def forward(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         """Weighted scalar terms by method name; the loss is their sum."""

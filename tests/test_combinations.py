@@ -84,7 +84,7 @@ def test_any_few_methods_train_together(expression: str, tmp_path: Path) -> None
     assert last["loss"] == pytest.approx(sum(last[name] for name in names))
 
 
-def test_methods_that_only_teach_beforehand_want_company(tmp_path: Path) -> None:
+def test_methods_that_only_train_beforehand_need_others(tmp_path: Path) -> None:
     teacher, student = trainer("FSP(warmup_epochs=1), AB(warmup_epochs=1)", tmp_path)
-    with pytest.raises(ValueError, match="phase 'distillation' nothing is learned from FSP and AB; add a method"):
+    with pytest.raises(ValueError, match="phase 'distillation' nothing depends on FSP and AB; add a method"):
         fit(Classroom(teacher, [student]), few(), "cpu")

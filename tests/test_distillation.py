@@ -233,16 +233,16 @@ def test_a_student_may_learn_by_itself() -> None:
     torch.testing.assert_close(
         terms["CE"], nn.functional.cross_entropy(distillation.student.model(batch.images), batch.labels)
     )
-    assert distillation.batch_statistics is None
+    assert distillation.teacher_mode == "none"
 
 
 def test_one_method_is_enough_to_ask_for_batch_statistics() -> None:
     distillation, _ = _room(CE(), KD())
-    assert distillation.batch_statistics is False
+    assert distillation.teacher_mode == "eval"
     spy = _Spy()
     spy.teacher_statistics = "batch"
     distillation, _ = _room(CE(), spy)
-    assert distillation.batch_statistics is True
+    assert distillation.teacher_mode == "batch_stats"
 
 
 def test_deployment_passes_through_every_method() -> None:

@@ -185,7 +185,7 @@ def test_the_command_line_joins_the_ranks(tmp_path: Path) -> None:
     codes, first, second = run("--batch_size 128 --compile true")
     assert codes == [0, 0]
     assert first.count("digits, 4 epochs, seed 0") == 1  # a table
-    assert "not compiled, for several processes train together" in first
+    assert "not compiled: several processes train together" in first
     assert "no teacher cache: several processes train together" in first
     assert second == ""
     for more, complaint in (("--batch_size 3", "shared by 2 processes"), ("--sync_batchnorm true", "with a GPU each")):

@@ -9,7 +9,7 @@ from ..data import Data
 from ..spelling import counted
 from ..training.cache_store import CacheStore
 from ..training.classroom import Classroom
-from ..training.compile import compile_room, keep_large_blocks
+from ..training.compile import compile_classroom, keep_large_blocks
 from ..training.evaluation import Scores, size_of
 from ..training.loop import fit
 from ..training.memory import split_by_memory
@@ -70,7 +70,7 @@ def fit_room(
 def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display) -> None:
     """Prepare this process and the networks of a room for many steps."""
     keep_large_blocks()
-    note = compile_room(room, device) if wants_compile else None
+    note = compile_classroom(room, device) if wants_compile else None
     if note:
         display.say(f"note: {note}")
 

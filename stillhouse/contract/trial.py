@@ -18,7 +18,6 @@ from ..methods.parse import MethodSpec
 from ..taps import Outputs
 from ..training.classroom import Classroom
 from ..training.config import TrainConfig
-from ..training.loss_meter import LossMeter
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
 from .specimens import BATCH, DATA, PAIRS, Pair, batch
@@ -154,7 +153,8 @@ class Trial:
         start = 0
         for phase in self.phases:
             for step in range(STEPS):
-                trainer.epoch, trainer.step, trainer.meter = start, step, trainer.meter if step else LossMeter()
+                if step == 0:
+                    trainer.move_to(start)
                 if relief and step == STEPS // 2:
                     run.folder.mkdir(exist_ok=True)
                     trainer.save()
@@ -163,7 +163,7 @@ class Trial:
                     trainer.resume()
                 room = Classroom(trial.teacher, [trainer])
                 room.to(torch.device("cpu"))
-                trainer.begin()
+                trainer.begin_epoch()
                 shown = batch(start + step, strong_view=self.strong_view)
                 room.train_step(replace(shown, epoch=start + step / STEPS), [trainer])
             start += phase.epochs

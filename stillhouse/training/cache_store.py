@@ -1,4 +1,4 @@
-"""Where teacher caches stand: whether there is one for a room, whose it is, and whether it may grow."""
+"""The folder of all teacher caches: which one belongs to a teacher and its data, and how much they may take."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from ..taps import Tapped
 from .teacher_cache import TeacherCache
 
 FORMAT = 1  # of the files; to be raised when views or rows come to mean something else
-BUDGET = 4e9  # bytes, where nobody said anything
-SHARE_OF_FREE = 0.1  # of the disk, where nobody said anything
-WORTHWHILE = 0.1  # of the answers are needed a second time; below that, auto begins no cache
+BUDGET = 4e9  # bytes, by default
+SHARE_OF_FREE = 0.1  # of the disk, by default
+WORTHWHILE = 0.1  # of the outputs are needed a second time; below that, auto begins no cache
 
 
 class CacheUnavailable(Exception):  # noqa: N818 (it is no error)
-    """Why what a teacher says cannot be kept, in a clause."""
+    """A teacher's outputs cannot be kept; the message says why, in a clause."""
 
 
 @dataclass(frozen=True)
 class CacheStore:
-    """Where caches stand, and how much room they may take.
+    """A folder for teacher caches, and how much of the disk they may take.
 
     Args:
-        use: "auto" keeps what the teacher says where that can be done and pays, "on" insists.
-        budget: GB (10^9 bytes) for all caches on this shelf; 4, or a tenth of the free disk if that is less, when left
+        use: "auto" keeps the teacher's outputs where that can be done and pays, "on" insists.
+        budget: GB (10^9 bytes) for all caches in this folder; 4, or a tenth of the free disk if that is less, when left
             out.
     """
 
@@ -44,7 +44,7 @@ class CacheStore:
     budget: float | None = None
 
     def check(self, folder: Path, size: int) -> None:
-        """Raises CacheUnavailable if a cache of so many bytes in this folder is too large."""
+        """Raise CacheUnavailable if a cache of so many bytes in this folder is too large."""
         taken = {path: path.stat().st_blocks * 512 for path in self.folder.rglob("*.rows")}
         here = sum(blocks for path, blocks in taken.items() if path.parent == folder)
         others = sum(taken.values()) - here
@@ -53,23 +53,23 @@ class CacheStore:
         beside = f" beside the {others / 1e9:.2g} GB of others in {self.folder}" if others > 1e7 else ""
         if size + others > budget:
             raise CacheUnavailable(
-                f"its answers may take {size / 1e9:.3g} GB{beside}, and {budget / 1e9:.3g} GB are allowed "
+                f"its outputs may take {size / 1e9:.3g} GB{beside}, and {budget / 1e9:.3g} GB are allowed "
                 f"(--cache_budget)"
             )
         if size - here > free:
             raise CacheUnavailable(
-                f"its answers may take {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of the disk are free"
+                f"its outputs may take {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of the disk are free"
             )
 
 
 @torch.no_grad()
-def open_cache(shelf: CacheStore, teacher: Tapped, readers: Mapping[str, str], data: Data, epochs: int) -> TeacherCache:
-    """The cache of what is read in a teacher.
+def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], data: Data, epochs: int) -> TeacherCache:
+    """Open the cache of a teacher's outputs.
 
     Args:
         teacher: On its device, in eval mode.
-        readers: Who reads what, by the name of the tap.
-        epochs: For how long it will be asked.
+        readers: The name of a method that reads it, by tap.
+        epochs: For how many of them the outputs will be needed.
 
     Raises:
         CacheUnavailable: If there can be none, or it would not pay.
@@ -77,29 +77,29 @@ def open_cache(shelf: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
     """
     split, size = data.train, data.train.batch_size
     if not isinstance(split, InMemory) or split.num_views is None:
-        raise CacheUnavailable(f"there is no end to the views of {data.name}")
+        raise CacheUnavailable(f"{data.name} uses unbounded augmentation")
     if len(split) < size:
-        raise CacheUnavailable("there are fewer images than a batch takes")
+        raise CacheUnavailable("there are fewer images than a batch holds")
     key = _key(teacher, data, split)
     digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=8).hexdigest()
-    folder = shelf.folder / f"{type(teacher.model).__name__}-{data.name}-{digest}"
+    folder = store.folder / f"{type(teacher.model).__name__}-{data.name}-{digest}"
     twice = 1 - split.num_views / epochs * (1 - (1 - 1 / split.num_views) ** epochs)
-    if shelf.use == "auto" and twice < WORTHWHILE and not (folder / "header.json").is_file():
+    if store.use == "auto" and twice < WORTHWHILE and not (folder / "header.json").is_file():
         raise CacheUnavailable(
-            f"in {counted(epochs, 'epoch')} {100 * max(0.0, twice):.0f} % of its answers are needed twice"
+            f"in {counted(epochs, 'epoch')} {100 * max(0.0, twice):.0f} % of its outputs are needed twice"
         )
     widths = _widths(teacher, readers, split)
-    shelf.check(folder, len(split) * split.num_views * sum(4 * (width + 1) for width in widths.values()))
+    store.check(folder, len(split) * split.num_views * sum(4 * (width + 1) for width in widths.values()))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _take(folder, key)
+        _claim(folder, key)
         return TeacherCache(folder, teacher, split, widths)
     except OSError as error:
         raise CacheUnavailable(f"{folder} cannot be written ({error.strerror})") from error
 
 
 def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
-    """All that an answer depends on."""
+    """Return all that an output depends on."""
     device = next(teacher.parameters()).device
     is_cpu = device.type == "cpu"
     return {
@@ -122,8 +122,8 @@ def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
     }
 
 
-def _take(folder: Path, key: Mapping[str, object]) -> None:
-    """Says in a folder's header what is kept there, or finds that said already."""
+def _claim(folder: Path, key: Mapping[str, object]) -> None:
+    """Write into a folder's header what is kept there, or find that it is there already."""
     header = folder / "header.json"
     if not header.exists():
         write_atomically(header, json.dumps(key, indent=2).encode())
@@ -133,40 +133,42 @@ def _take(folder: Path, key: Mapping[str, object]) -> None:
         found = {}
     if found != key:
         differ = ", ".join(name for name in key if found.get(name) != key[name]) or "format"
-        raise ValueError(f"{folder} belongs to another teacher or other data (by its {differ}); remove that folder")
+        raise ValueError(
+            f"{header} is damaged, or belongs to another teacher or other data (by its {differ}); remove {folder}"
+        )
 
 
 def _widths(teacher: Tapped, readers: Mapping[str, str], split: InMemory) -> dict[str, int]:
-    """Of the vectors to keep, by tap, if the teacher takes each image for itself."""
+    """Return the widths of the vectors to keep, by tap, if the teacher takes each image for itself."""
     split.to(next(teacher.parameters()).device)
 
-    def says(indices: Tensor, views: Tensor) -> dict[str, Tensor]:
+    def run(indices: Tensor, views: Tensor) -> dict[str, Tensor]:
         outputs = teacher(split.view(indices, views))
         return {tap: outputs[tap].clone() for tap in taps}  # a CUDA graph would overwrite them
 
     places = torch.arange(split.batch_size, device=split.images.device)
     indices, views = places * (len(split) // len(places)), 7 * places % (split.num_views or 1)
     taps = dict.fromkeys(("logits", *readers))
-    outputs = says(indices, views)
+    outputs = run(indices, views)
     for tap in taps:
         if outputs[tap].ndim != 2:
-            shape = " x ".join(map(str, outputs[tap].shape[1:]))
-            raise CacheUnavailable(f"{readers[tap]} reads {tap}, which is no vector but {shape} numbers an image")
+            shape = tuple(outputs[tap].shape[1:])
+            raise CacheUnavailable(f"{readers[tap]} reads {tap}, which has shape {shape}; only vectors can be cached")
         if outputs[tap].dtype != torch.float32:
             raise CacheUnavailable(
-                f"it answers in {str(outputs[tap].dtype).removeprefix('torch.')}, and float32 is what can be kept"
+                f"its outputs are {str(outputs[tap].dtype).removeprefix('torch.')}; only float32 can be cached"
             )
-    elsewhere = says(indices.roll(1), views.roll(1))
+    moved = run(indices.roll(1), views.roll(1))
     half = len(places) // 2
     others = indices.clone()
     others[half:] = (others[half:] + 1) % len(split)
-    company = says(others, views)
+    beside_others = run(others, views)
     for tap in taps:
-        same = torch.equal(elsewhere[tap].roll(-1, 0), outputs[tap]) and torch.equal(
-            company[tap][:half], outputs[tap][:half]
+        same = torch.equal(moved[tap].roll(-1, 0), outputs[tap]) and torch.equal(
+            beside_others[tap][:half], outputs[tap][:half]
         )
         if not same:
             raise CacheUnavailable(
-                "what it says about an image depends on the others in the batch, or on its place among them"
+                "its outputs for an image depend on the others in the batch, or on its place among them"
             )
     return {tap: outputs[tap].shape[1] for tap in taps}

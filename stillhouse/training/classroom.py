@@ -1,4 +1,4 @@
-"""A classroom: one teacher, many students. What the loop steps through; a single distillation is a room of one."""
+"""A classroom: one teacher, many students. What the loop steps through; a single distillation is one of one student."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import nn
 from .. import distributed
 from ..batch import Batch
 from ..data import Data
+from ..distillation import Distillation, TeacherMode
 from ..taps import Outputs, Tapped
 from .cache_store import CacheStore, CacheUnavailable, open_cache
 from .student import StudentTrainer
@@ -19,14 +20,14 @@ from .teacher_cache import TeacherCache
 
 
 class Classroom:
-    """Asks the teacher once per batch, and lets every student listen.
+    """Runs the teacher once per batch, for all of its students.
 
-    A student trained in a room of many equals the same student trained alone: nothing here depends on who else is in
-    it. Only one student's activations live at a time.
+    A student trained among others equals the same student trained alone: nothing here depends on who else is trained.
+    Only one student's activations live at a time.
 
     Args:
-        teacher: The trained network, with the taps of all lessons; None if no lesson listens to one.
-        lessons: The students.
+        teacher: The trained network, with the taps of all students; None if no student needs one.
+        trainers: The students.
     """
 
     def __init__(self, teacher: Tapped | None, trainers: Sequence[StudentTrainer]):
@@ -36,51 +37,53 @@ class Classroom:
         self._batch_statistics: Tapped | None = None  # a copy, so that the teacher's own buffers stay as they are
 
     def part(self, trainers: Sequence[StudentTrainer]) -> Classroom:
-        """A room of some of these students, with the same teacher."""
-        room = Classroom(self.teacher, trainers)
-        room.replays = self.replays
-        return room
+        """Return a classroom of some of these students, with the same teacher."""
+        part = Classroom(self.teacher, trainers)
+        part.replays = self.replays
+        return part
 
     def to(self, device: torch.device) -> None:
         for net in (self.teacher, *(trainer.distillation for trainer in self.trainers)):
             if net is not None:
                 net.to(device).to(memory_format=torch.channels_last)
-        if self.teacher is not None:
-            self.teacher.eval().requires_grad_(False)
-        if self.teacher is not None and any(trainer.distillation.batch_statistics for trainer in self.trainers):
+        if self.teacher is None:
+            return
+        self.teacher.eval().requires_grad_(False)
+        if any(trainer.distillation.teacher_mode == "batch_stats" for trainer in self.trainers):
             self._batch_statistics = copy.deepcopy(self.teacher)
             for module in self._batch_statistics.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
 
-    def keep(self, shelf: CacheStore, data: Data) -> str | None:
-        """Keeps what the teacher says, from now on; returns a line for people.
+    def use_cache(self, store: CacheStore, data: Data) -> str | None:
+        """Keep the teacher's outputs on disk from now on; return a line for people, None if no student needs them.
 
         Raises:
-            ValueError: If it shall and cannot, or if what the shelf holds is not what the teacher says.
+            ValueError: If the store insists on it and it cannot be done, or if it holds another teacher's outputs.
         """
-        taught = [one.distillation for one in self.trainers if not one.is_done and one.distillation.is_taught]
-        if self.teacher is None or not taught:
+        learners = [one.distillation for one in self.trainers if not one.is_done and one.distillation.has_teacher]
+        if self.teacher is None or not learners:
             return None
-        try:
-            if all(distillation.batch_statistics for distillation in taught):
-                raise CacheUnavailable("the teacher's BatchNorms shall use each batch's own statistics")
-            if any(distillation.needs_strong_view for distillation in taught):
-                raise CacheUnavailable("there is no end to the strongly augmented views")
-            if distributed.world_size() > 1:
-                raise CacheUnavailable("several processes train together")
-            heard = [distillation for distillation in taught if not distillation.batch_statistics]
-            methods = [named for distillation in heard for named in distillation.named_methods()]
-            readers = {spot.teacher: name for name, method in methods for spot in method.spots}
-            self.cache = open_cache(shelf, self.teacher, readers, data, self.epochs)
-        except CacheUnavailable as why:
-            if shelf.use == "on":
-                raise ValueError(f"--teacher_cache on: {why}; leave that out") from None
-            return f"no teacher cache: {why}"
-        return f"teacher cache: {self.cache.folder}"
+        obstacle = cache_obstacle(learners)
+        if obstacle is None:
+            readers = {
+                spot.teacher: name
+                for distillation in learners
+                if distillation.teacher_mode == "eval"
+                for name, method in distillation.named_methods()
+                for spot in method.spots
+            }
+            try:
+                self.cache = open_cache(store, self.teacher, readers, data, self.epochs)
+                return f"teacher cache: {self.cache.folder}"
+            except CacheUnavailable as why:
+                obstacle = str(why)
+        if store.use == "on":
+            raise ValueError(f"--teacher_cache on: {obstacle}; leave that out")
+        return f"no teacher cache: {obstacle}"
 
     def prefetch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches of an epoch, looked up in the cache before they are taught, if there is one."""
-        return self.cache.ahead(batches) if self.cache else batches
+        """Yield the batches of an epoch; where there is a cache, several are looked up in it at once."""
+        return self.cache.prefetch(batches) if self.cache else batches
 
     @property
     def epochs(self) -> int:
@@ -92,7 +95,7 @@ class Classroom:
         return min(((trainer.epoch, trainer.step) for trainer in self.trainers if not trainer.is_done), default=None)
 
     def trainers_at(self, epoch: int, step: int) -> list[StudentTrainer]:
-        """Whose turn this batch is: after a crash some students may be a step or an epoch ahead of others."""
+        """Return the students that need this batch: after a crash some may be a step or an epoch ahead of others."""
         return [
             trainer
             for trainer in self.trainers
@@ -100,31 +103,42 @@ class Classroom:
         ]
 
     def train_step(self, batch: Batch, trainers: Sequence[StudentTrainer]) -> None:
-        """The teacher says what it sees in a batch, and each of these students learns from it."""
-        batch, outputs = self._look_at(batch, trainers)
+        """Run the teacher on a batch, and train each of these students for a step on its outputs."""
+        batch, outputs = self._run_teacher(batch, trainers)
         for trainer in trainers:
-            trainer.train_step(batch, outputs[trainer.distillation.batch_statistics])
+            trainer.train_step(batch, outputs[trainer.distillation.teacher_mode])
 
     def trial_step(self, batch: Batch, trainer: StudentTrainer) -> None:
-        """The same for one student that has not begun, and shall have learned nothing from it."""
-        batch, outputs = self._look_at(batch, [trainer])
-        trainer.trial_step(batch, outputs[trainer.distillation.batch_statistics])
+        """Run the teacher on a batch, and let a student that has not begun take a step that is undone."""
+        batch, outputs = self._run_teacher(batch, [trainer])
+        trainer.trial_step(batch, outputs[trainer.distillation.teacher_mode])
 
-    def _look_at(
+    def _run_teacher(
         self, batch: Batch, trainers: Sequence[StudentTrainer]
-    ) -> tuple[Batch, dict[bool | None, Outputs | None]]:
-        """The batch as these students shall see it, and what the teacher says about it, by kind of statistics."""
+    ) -> tuple[Batch, dict[TeacherMode, Outputs | None]]:
+        """Return the batch as these students need it, and the teacher's outputs for it in each mode they need."""
         if not any(trainer.distillation.needs_strong_view for trainer in trainers):
             batch = replace(batch, strong=None)
         if self.replays:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call] # in PyTorch
-        kinds = {trainer.distillation.batch_statistics for trainer in trainers}
-        return batch, {kind: self._ask(batch, kind) for kind in kinds}
+        modes = {trainer.distillation.teacher_mode for trainer in trainers}
+        return batch, {mode: self._outputs(batch, mode) for mode in modes}
 
     @torch.no_grad()
-    def _ask(self, batch: Batch, batch_statistics: bool | None) -> Outputs | None:
-        if batch_statistics is None or self.teacher is None:
+    def _outputs(self, batch: Batch, mode: TeacherMode) -> Outputs | None:
+        if mode == "none" or self.teacher is None:
             return None
-        if batch_statistics and self._batch_statistics:
+        if mode == "batch_stats" and self._batch_statistics:
             return self._batch_statistics.forward_batch(batch)
         return (self.cache or self.teacher).forward_batch(batch)
+
+
+def cache_obstacle(learners: Sequence[Distillation]) -> str | None:
+    """Return why a teacher's outputs for these students cannot be kept, in a clause; None if nothing is in the way."""
+    if all(distillation.teacher_mode == "batch_stats" for distillation in learners):
+        return "the teacher's BatchNorms use each batch's own statistics"
+    if any(distillation.needs_strong_view for distillation in learners):
+        return "the strong view uses unbounded augmentation"
+    if distributed.world_size() > 1:
+        return "several processes train together"
+    return None

@@ -1,4 +1,4 @@
-"""What makes a step faster without changing what it computes."""
+"""Faster steps that compute the same."""
 
 import ctypes
 from collections.abc import Callable
@@ -14,54 +14,56 @@ _LARGE = 1 << 30  # bytes
 
 
 def keep_large_blocks() -> None:
-    """Lets glibc keep the memory of large activations between steps, instead of mapping it anew each time."""
+    """Let glibc keep the memory of large activations between steps, instead of mapping it anew each time."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
         mallopt(_M_TRIM_THRESHOLD, _LARGE)
 
 
-def compile_room(room: Classroom, device: str = "cpu", graphs: bool = True, backend: str = "inductor") -> str | None:
-    """Compiles the teacher, with its BatchNorms folded into its convolutions, and on a GPU each student.
+def compile_classroom(
+    classroom: Classroom, device: str = "cpu", graphs: bool = True, backend: str = "inductor"
+) -> str | None:
+    """Compile the teacher, with its BatchNorms folded into its convolutions, and on a GPU each student.
 
     What they compute stays the same up to rounding; the first step takes half a minute longer. On a CPU compiled
     students came out no faster, and some slower. Losses stay as they are: many depend on the epoch or draw numbers,
     which a graph would be compiled anew for.
 
     Args:
-        device: Where the room will be.
+        device: Where the classroom will be.
         graphs: On a GPU, capture what is compiled as CUDA graphs, each launched in one piece.
 
     Returns:
-        Why it was not done, where it cannot be; the room is as it was then.
+        Why it was not done, where it cannot be; the classroom is as it was then.
     """
     why_not = _cannot_compile(backend)
     if why_not:
-        return f"not compiled, for {why_not}"
-    room.replays = graphs and device == "cuda"
-    options = {"triton.cudagraphs": True} if room.replays else {}
-    if room.teacher is not None:
-        room.teacher.eval().requires_grad_(False).compile(backend=backend, dynamic=False, options=options or None)
-        compiled = room.teacher._compiled_call_impl
-        room.teacher._compiled_call_impl = compiled and _frozen(compiled)
-    for trainer in room.trainers if device == "cuda" else ():
+        return f"not compiled: {why_not}"
+    classroom.replays = graphs and device == "cuda"
+    options = {"triton.cudagraphs": True} if classroom.replays else {}
+    if classroom.teacher is not None:
+        classroom.teacher.eval().requires_grad_(False).compile(backend=backend, dynamic=False, options=options or None)
+        compiled = classroom.teacher._compiled_call_impl
+        classroom.teacher._compiled_call_impl = compiled and _frozen(compiled)
+    for trainer in classroom.trainers if device == "cuda" else ():
         trainer.distillation.student.compile(backend=backend, dynamic=False, options=options or None)
     return None
 
 
 def _frozen(call: Callable[..., Outputs]) -> Callable[..., Outputs]:
-    """Weights become constants of whatever a call compiles; as an option of torch.compile this would have no effect."""
+    """Let weights become constants of what a call compiles; as an option of torch.compile this has no effect."""
     from torch._inductor import config  # takes a second
 
-    def asked(*args: object, **options: object) -> Outputs:
+    def frozen(*args: object, **options: object) -> Outputs:
         with config.patch(freezing=True):
             return call(*args, **options)
 
-    return asked
+    return frozen
 
 
 def _cannot_compile(backend: str) -> str | None:
-    """Tries it on one addition: a compiler for the processor may be missing."""
+    """Try it on one addition, and return what is in the way: a compiler for the processor may be missing."""
     if distributed.world_size() > 1:
         return "several processes train together"
     try:

@@ -1,13 +1,15 @@
-"""How to optimise: everything about a training that is neither a network, nor a method, nor data."""
+"""Everything about a training that is neither a network, nor a method, nor data."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
+MOST = 1_000_000  # epochs, or images a batch: more is a typing error
+
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The defaults are the CIFAR-100 protocol of Tian et al. (ICLR 2020), scaled to the number of epochs.
+    """Optimisation settings. The defaults are the CIFAR-100 protocol of Tian et al. (ICLR 2020), scaled to `epochs`.
 
     Args:
         epochs: Passes over the training set (the last one gives the result).
@@ -15,15 +17,18 @@ class TrainConfig:
         lr: Learning rate of SGD.
         momentum: Momentum of SGD.
         weight_decay: On every parameter, BatchNorm and biases included, as the protocol has it.
-        nesterov: Whether the momentum is Nesterov's.
+        nesterov: Use Nesterov's momentum.
         schedule: "steps" multiplies the learning rate by `lr_decay` at each milestone, "cosine" lets it fall to 0.
         milestones: Epochs after which the learning rate drops; below 1 they are fractions of `epochs`.
-        lr_decay: What the learning rate is multiplied with at a milestone.
+        lr_decay: Factor of the learning rate at a milestone.
         lr_warmup: Epochs over which the learning rate rises linearly to `lr`.
-        clip_norm: Longest joint gradient of all parameters; 0 for no limit.
+        clip_norm: Largest joint norm of the gradients of all parameters; 0 for no limit.
         precision: Number format of the networks; losses are always computed in float32.
         optimizer: "sgd", or "dot" for its variant with a momentum each for labels and teacher (see `DOT`).
-        dot_delta: How far DOT's two momenta lie from `momentum`.
+        dot_delta: Distance of DOT's two momenta from `momentum`.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     epochs: int = 240
@@ -42,10 +47,12 @@ class TrainConfig:
     dot_delta: float = 0.075
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ValueError(f"--epochs must be at least 1, not {self.epochs}")
-        if self.batch_size < 2:
-            raise ValueError(f"--batch_size must be at least 2 (BatchNorm needs two images), not {self.batch_size}")
+        if not 1 <= self.epochs <= MOST:
+            raise ValueError(f"--epochs must be from 1 to {MOST:,}, not {self.epochs}")
+        if not 2 <= self.batch_size <= MOST:
+            raise ValueError(
+                f"--batch_size must be from 2 (BatchNorm needs two images) to {MOST:,}, not {self.batch_size}"
+            )
         if not 0 < self.lr < math.inf:
             raise ValueError(f"--lr must be positive, not {self.lr}")
         if not 0 <= self.momentum < 1:
@@ -53,15 +60,24 @@ class TrainConfig:
         for name in ("weight_decay", "lr_decay", "lr_warmup", "clip_norm"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"--{name} must be 0 or more, not {getattr(self, name)}")
+        for milestone in self.milestones:
+            if not (0 < milestone < 1 or (1 <= milestone <= MOST and milestone == int(milestone))):
+                raise ValueError(
+                    f"--milestones must be whole epochs from 1 on, or fractions of --epochs between 0 and 1, not "
+                    f"{milestone:g}"
+                )
         if self.nesterov and not self.momentum:
             raise ValueError("--nesterov needs a --momentum above 0")
         if self.optimizer == "dot" and not 0 <= self.dot_delta <= min(self.momentum, 0.999 - self.momentum):
-            raise ValueError(f"--dot_delta {self.dot_delta} leads from --momentum {self.momentum} out of [0, 1)")
+            raise ValueError(
+                f"--momentum {self.momentum} plus and minus --dot_delta {self.dot_delta} must stay in [0, 1); choose a "
+                f"smaller --dot_delta, 0 or more"
+            )
         if self.optimizer == "dot" and (self.nesterov or self.clip_norm):
-            raise ValueError("--optimizer dot knows neither --nesterov nor --clip_norm; leave them out")
+            raise ValueError("--optimizer dot supports neither --nesterov nor --clip_norm; leave them out")
 
     def lr_at(self, epoch: float) -> float:
-        """The learning rate after so many epochs (a fraction inside an epoch), counted from 0."""
+        """Return the learning rate after so many epochs, counted from 0, with a fraction inside an epoch."""
         warm = min(1.0, (epoch + 1e-8) / self.lr_warmup) if self.lr_warmup else 1.0
         if self.schedule == "cosine":
             return warm * self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))

@@ -1,4 +1,4 @@
-"""Distillation-oriented training: an optimiser that follows the teacher faster than the labels."""
+"""Distillation-oriented training: SGD with a momentum for the labels and a larger one for the teacher."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -22,15 +22,15 @@ class DOT(torch.optim.Optimizer):
     Args:
         groups: As for `torch.optim.SGD`, each with its "weight_decay".
         lr: Learning rate.
-        momentum: What the two momenta lie around.
-        delta: How far they lie from it; the paper has 0.075, for ImageNet 0.09.
+        momentum: The mean of the two momenta.
+        delta: Their distance from it; the paper has 0.075, for ImageNet 0.09.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float = 0.9, delta: float = 0.075):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "delta": delta, "weight_decay": 0.0})
 
     def follow(self, task: Sequence[Tensor], distillation: Sequence[Tensor]) -> None:
-        """One update from the terms of either kind, scalars."""
+        """Update once from the terms of either kind, each ()."""
         for_task, for_distillation = self._gradients(task, retain=True), self._gradients(distillation)
         for group in self.param_groups:
             self._move(group, "task", for_task, for_distillation)

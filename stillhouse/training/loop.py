@@ -11,6 +11,7 @@ import torch
 from .. import distributed
 from ..checkpoints import fingerprint
 from ..data import Data
+from ..rng import preserved
 from .cache_store import CacheStore
 from .classroom import Classroom
 from .evaluation import Scores, evaluate
@@ -28,97 +29,126 @@ class Stopped(Exception):  # noqa: N818 (it is no error)
 
 
 def fit(
-    room: Classroom,
+    classroom: Classroom,
     data: Data,
     device: torch.device | str | None = None,
     display: Display | None = None,
     teacher_scores: Scores | None = None,
-    shelf: CacheStore | None = None,
+    cache_store: CacheStore | None = None,
 ) -> None:
-    """Train every student of a room, from wherever its run folder was left, to the end.
+    """Train every student of a classroom, from wherever its run folder was left, to the end.
 
     Interrupted by SIGINT or SIGTERM it saves all students between two steps; killed, it goes on from the last save:
-    either way the outcome is the same, bit for bit on a CPU, as if nothing had happened.
+    either way the outcome is the same, bit for bit on a CPU, as if nothing had happened. A student whose run is
+    finished already gets the weights that are kept there, and is not trained again.
 
     Args:
         device: Where to train; the GPU if there is one.
-        display: What shows the progress; silent if left out.
-        teacher_scores: What the teacher said about the held-out images, for the agreement with it.
-        shelf: Where to keep what the teacher says, so that it need not be asked twice; this changes no result.
+        display: Shows the progress; silent if left out.
+        teacher_scores: The teacher's outputs for the held-out images, for the agreement with it.
+        cache_store: Where to keep the teacher's outputs, so that they are computed once; this changes no result.
 
     Raises:
         Stopped: If a signal asked for it.
-        ArithmeticError: If a loss is not finite any more.
+        ArithmeticError: If a loss or a weight became NaN or infinite.
         RuntimeError: If the teacher's weights or buffers are not what they were before.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     display = display or Display(quiet=True)
     held_out = data.validation or data.test
     with ExitStack() as stack:
-        for trainer in room.trainers:
+        for trainer in classroom.trainers:
             stack.enter_context(trainer.run)
-        stack.enter_context(torch.random.fork_rng())
+        stack.enter_context(preserved())
         stop = stack.enter_context(StopSignals())
         stack.enter_context(display)
 
-        room.to(device)
-        before = fingerprint(room.teacher) if room.teacher else None
-        for trainer in room.trainers:
-            if trainer.resume():
-                display.resumed(trainer)
+        classroom.to(device)
+        before = fingerprint(classroom.teacher) if classroom.teacher else None
+        unfinished = [trainer for trainer in classroom.trainers if not trainer.run.is_done]
+        _resume(classroom, display)
         distributed.barrier()  # before anything is written
-        note = room.keep(shelf, data) if shelf and room.position else None
+        note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
         if note:
             display.say(note)
 
-        last_saved = last_look = time.perf_counter()
-        while (position := room.position) is not None:
+        save_time, look_time = _Timer(SAVE_EVERY), _Timer(LOOK_EVERY)
+        while (position := classroom.position) is not None:
             epoch, start = position
             began = time.perf_counter()
-            display.epoch(room, epoch, data.train.steps, start)
-            for trainer in room.trainers:
-                trainer.begin()
-            for step, batch in enumerate(room.prefetch(data.train.epoch(epoch, device, start)), start):
-                room.train_step(batch, room.trainers_at(epoch, step))
-                now = time.perf_counter()
-                if now - last_look > LOOK_EVERY:
-                    last_look = now
-                    for trainer in room.trainers:
-                        trainer.check()
-                    display.step(room, step + 1)
-                shall_stop, shall_save = _agreed(step, stop.requested, now - last_saved > SAVE_EVERY)
-                if shall_stop or shall_save:
-                    last_saved = now
-                    for trainer in room.trainers_at(epoch, step + 1):
+            display.epoch(classroom, epoch, data.train.steps, start)
+            for trainer in classroom.trainers:
+                trainer.begin_epoch()
+            for step, batch in enumerate(classroom.prefetch(data.train.epoch(epoch, device, start)), start):
+                classroom.train_step(batch, classroom.trainers_at(epoch, step))
+                if look_time.is_up:
+                    look_time.start()
+                    for trainer in classroom.trainers:
+                        trainer.check_finite()
+                    display.step(classroom, step + 1)
+                must_stop, must_save = _agreed(step, stop.requested, save_time.is_up)
+                if must_stop or must_save:
+                    save_time.start()
+                    for trainer in classroom.trainers_at(epoch, step + 1):
                         trainer.save()
-                if shall_stop:
+                if must_stop:
                     raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; the same command goes on")
             seconds = time.perf_counter() - began
-            for trainer in room.trainers_at(epoch, data.train.steps):
+            for trainer in classroom.trainers_at(epoch, data.train.steps):
                 scores = evaluate(trainer.model, held_out, device)
-                measured = {"top1": scores.top1, "top5": scores.top5, "test_loss": scores.loss}
-                if teacher_scores is not None and trainer.distillation.is_taught:
-                    measured["agreement"] = scores.agreement(teacher_scores)
-                display.row(trainer, trainer.end_epoch(measured, seconds))
-        if room.teacher and fingerprint(room.teacher) != before:
+                display.row(trainer, trainer.end_epoch(_measured(trainer, scores, teacher_scores), seconds))
+        if classroom.teacher and fingerprint(classroom.teacher) != before:
             raise RuntimeError("the teacher's weights or buffers changed during distillation; this is a bug, report it")
-        if room.cache:
-            display.say(room.cache.describe())
-        for trainer in room.trainers:
-            _finish(trainer, data, device, room.cache if trainer.distillation.is_taught else None)
+        if classroom.cache:
+            display.say(classroom.cache.describe())
+        for trainer in unfinished:
+            _finish(trainer, data, device, classroom.cache if trainer.distillation.has_teacher else None)
         distributed.barrier()
+        if any(distributed.collect(stop.requested)):
+            raise Stopped("stopped after the last epoch, and all is saved; the same command goes on")
+
+
+def _resume(classroom: Classroom, display: Display) -> None:
+    for trainer in classroom.trainers:
+        if trainer.run.is_done:
+            trainer.resume()
+            display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
+        elif trainer.resume():
+            display.resumed(trainer)
+
+
+class _Timer:
+    """Is up when so many seconds have passed since it was started."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.start()
+
+    def start(self) -> None:
+        self._started = time.perf_counter()
+
+    @property
+    def is_up(self) -> bool:
+        return time.perf_counter() - self._started > self.seconds
 
 
 def _agreed(step: int, *wishes: bool) -> tuple[bool, ...]:
-    """What any of several ranks wishes; they ask each other now and then only."""
+    """Return what any of several ranks wishes; they ask each other now and then only."""
     if distributed.world_size() == 1:
         return wishes
-    heard = distributed.collect(wishes) if step % ASK_EVERY == 0 else []
-    return tuple(any(wish) for wish in zip(*heard, strict=True)) or (False,) * len(wishes)
+    collected = distributed.collect(wishes) if step % ASK_EVERY == 0 else []
+    return tuple(any(wish) for wish in zip(*collected, strict=True)) or (False,) * len(wishes)
+
+
+def _measured(trainer: StudentTrainer, scores: Scores, teacher: Scores | None) -> dict[str, float]:
+    measured = {"top1": scores.top1, "top5": scores.top5, "test_loss": scores.loss}
+    if teacher is not None and trainer.distillation.has_teacher:
+        measured["agreement"] = scores.agreement(teacher)
+    return measured
 
 
 def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: TeacherCache | None) -> None:
-    """The last epoch's network and its scores on the test images are the run's outcome."""
+    """Write the last epoch's network and its scores on the test images, the outcome of the run."""
     scores = evaluate(trainer.model, data.test, device)
     best, best_epoch = trainer.best
     outcome = {
@@ -140,7 +170,7 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
 
 
 class StopSignals(AbstractContextManager["StopSignals"]):
-    """Turns the first SIGINT or SIGTERM into a request; a second one interrupts at once."""
+    """Turn the first SIGINT or SIGTERM into a request; a second one interrupts at once."""
 
     def __init__(self) -> None:
         self.requested = False

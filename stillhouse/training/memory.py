@@ -1,4 +1,4 @@
-"""How many students share a room: as many as memory allows, which is found out by having each take a step."""
+"""Students in as few classrooms as memory allows, which is measured by having each take a step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from .. import distributed
 from ..batch import Batch, DataInfo
 from ..modes import in_eval_mode
-from ..rng import stream
+from ..rng import preserved, stream
 from .classroom import Classroom
 from .evaluation import batch_size
 from .loop import Stopped, StopSignals
@@ -22,17 +22,17 @@ _GB = 1e9
 
 
 def split_by_memory(
-    room: Classroom, data: DataInfo, device: torch.device, budget: float | None = None
+    classroom: Classroom, data: DataInfo, device: torch.device, budget: float | None = None
 ) -> Iterator[Classroom]:
-    """The students of a room in as few rooms as memory allows; to be taught one room after the other.
+    """Yield the students in as few classrooms as memory allows, to be trained one classroom after the other.
 
-    Each of several students takes a step that is taken back, on made-up images, while the gradients and momentum of
-    those who were seated before stay where they are: the memory in use at its highest is then that of distillation to
-    come, to within a tenth, for it fragments. It changes nothing but the time, a student being the same in every room.
-    One student is seated whatever it takes.
+    Each of several students takes a step that is undone, on made-up images, while the gradients and momentum of those
+    before it stay where they are: the memory in use at its highest is then that of the training to come, to within a
+    tenth, for it fragments. It changes nothing but the time, a student being the same in every classroom. One student
+    is trained by itself whatever it takes.
 
     Args:
-        room: All students, none of them begun, and their teacher.
+        classroom: All students, none of them begun, and their teacher.
         budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
             when left out.
 
@@ -40,56 +40,56 @@ def split_by_memory(
         Stopped: If a signal asked for it meanwhile.
     """
     memory = _GPU(device) if device.type == "cuda" else _Resident()
-    plan = _plan(room, data, memory, budget)
-    for part in plan:
+    parts = _plan(classroom, data, memory, budget)
+    for part in parts:
         yield part
-        if part is not plan[-1]:
-            _leave(part)
+        if part is not parts[-1]:
+            _unload(part)
             memory.begin()
 
 
-def _plan(room: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None) -> list[Classroom]:
-    """All rooms, measured one after the other."""
-    plan, waiting, batch = [], room.trainers, _made_up(data, memory.device)
+def _plan(classroom: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None) -> list[Classroom]:
+    """Measure the students one after the other, and return all classrooms."""
+    parts, waiting, batch = [], classroom.trainers, _made_up(data, memory.device)
     while waiting:
-        if len(room.trainers) == 1 or not memory.begin():  # there is nothing to decide, or nothing to decide by
-            return [room]
+        if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or nothing to decide by
+            return [classroom]
         limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
-        seats = max(1, _seats(room, waiting, batch, memory, limit))
-        plan.append(room.part(waiting[:seats]))
-        waiting = waiting[seats:]
-        if len(plan) > 1 or waiting:
-            _leave(room)
-    return plan
+        fitting = max(1, _count_fitting(classroom, waiting, batch, memory, limit))
+        parts.append(classroom.part(waiting[:fitting]))
+        waiting = waiting[fitting:]
+        if len(parts) > 1 or waiting:
+            _unload(classroom)
+    return parts
 
 
-def _leave(room: Classroom) -> None:
-    """Makes room for others."""
-    for trainer in room.trainers:
+def _unload(classroom: Classroom) -> None:
+    """Make room for other students."""
+    for trainer in classroom.trainers:
         trainer.free_step_memory()
         trainer.distillation.to("cpu")
 
 
-def _seats(
-    room: Classroom, waiting: Sequence[StudentTrainer], batch: Batch, memory: _GPU | _Resident, limit: float
+def _count_fitting(
+    classroom: Classroom, waiting: Sequence[StudentTrainer], batch: Batch, memory: _GPU | _Resident, limit: float
 ) -> int:
-    """How many of those who wait, the first ones, fit into a room."""
-    seats = 0
-    with torch.random.fork_rng(), StopSignals() as stop:
+    """Count how many of those that wait, the first ones, fit into memory together."""
+    count = 0
+    with preserved(), StopSignals() as stop:
         for trainer in waiting:
-            fits = _fits(room.part(waiting[: seats + 1]), trainer, batch, memory, limit)
+            fits = _fits(classroom.part(waiting[: count + 1]), trainer, batch, memory, limit)
             if stop.requested:
                 raise Stopped("stopped before the first step; the same command goes on")
             if not fits:
                 break
-            seats += 1
+            count += 1
     for trainer in waiting:
         trainer.free_step_memory()
-    return seats
+    return count
 
 
 def _fits(part: Classroom, trainer: StudentTrainer, batch: Batch, memory: _GPU | _Resident, limit: float) -> bool:
-    """Whether the last of these students can join the others, who have rehearsed already."""
+    """Try the last of these students beside the others, which have taken their trial step already."""
     part.to(batch.images.device)
     try:
         for _ in range(3 if part.replays else 1):  # CUDA graphs: warm-up, capture, replay
@@ -112,7 +112,7 @@ def _evaluate(trainer: StudentTrainer, batch: Batch) -> None:
 
 
 def _made_up(data: DataInfo, device: torch.device) -> Batch:
-    """A batch as large as those to come."""
+    """Return a batch as large as those to come."""
     count = min(data.batch_size, len(data.labels))
     rows = torch.arange(count) * (len(data.labels) // count)
     images = torch.randn(count, 3, data.image_size, data.image_size, generator=stream(data.seed, "rehearsal"))
@@ -128,7 +128,7 @@ class _GPU:
         self.device = device
 
     def begin(self) -> bool:
-        """Forgets the peak so far; False if there is nothing to be measured."""
+        """Forget the peak so far; return False if there is nothing to be measured."""
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.device)
         return True
@@ -150,7 +150,7 @@ class _Resident:
     _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
     def begin(self) -> bool:
-        """Forgets the peak so far; False if there is nothing to be measured."""
+        """Forget the peak so far; return False if there is nothing to be measured."""
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
         if trim is not None:
             trim(0)
@@ -167,7 +167,7 @@ class _Resident:
         return _bytes(self._PROCESS / "status", "VmHWM:")
 
     def free(self) -> int:
-        """Of the machine, or of the container that has least; this process's share of it."""
+        """Return this process's share of what is free in the machine, or in the container that has least."""
         free = [_bytes(Path("/proc/meminfo"), "MemAvailable:"), *self._free_in_groups()]
         return min(free) // distributed.on_this_machine()
 

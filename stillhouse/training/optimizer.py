@@ -1,6 +1,7 @@
-"""What a step does with its loss terms: gradients, clipping, the update, the learning rate."""
+"""One optimiser step from loss terms: gradients, clipping, the update, the learning rate."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,59 +13,76 @@ from .dot import DOT
 
 
 class Optimizer:
-    """SGD over a phase's parameter groups, with everything around its step: decay, clipping, the learning rate.
+    """SGD or DOT over a phase's parameter groups, with everything around its step: decay, clipping, learning rate.
 
     Args:
-        phase: Names the parameters and their settings relative to the recipe's.
-        recipe: The settings.
+        phase: Names the parameters and their settings relative to the config's.
+        config: The settings.
     """
 
-    def __init__(self, phase: Phase, recipe: TrainConfig):
-        self.recipe, self.phase = recipe, phase
+    def __init__(self, phase: Phase, config: TrainConfig):
+        self.config, self.phase = config, phase
         groups = [
             {
                 "params": list(group.parameters),
                 "lr_scale": group.lr_scale,
-                "weight_decay": recipe.weight_decay if group.weight_decay is None else group.weight_decay,
+                "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
             }
             for group in phase.groups
         ]
-        self.sgd: torch.optim.SGD | DOT
-        if recipe.optimizer == "dot":
-            self.sgd = DOT(groups, recipe.lr, recipe.momentum, recipe.dot_delta)
+        self._update: torch.optim.SGD | DOT
+        if config.optimizer == "dot":
+            self._update = DOT(groups, config.lr, config.momentum, config.dot_delta)
         else:
-            self.sgd = torch.optim.SGD(groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov, fused=True)
+            self._update = torch.optim.SGD(groups, config.lr, config.momentum, nesterov=config.nesterov, fused=True)
         self.parameters = [p for group in phase.groups for p in group.parameters]
         self.set_lr(0.0)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the first group, which is the student's."""
+        lr: float = self._update.param_groups[0]["lr"]
+        return lr
 
     def set_lr(self, epoch: float) -> None:
         """Follow the schedule to this point of the phase."""
         if self.phase.follows_schedule:
-            lr = self.recipe.lr_at(epoch)
+            lr = self.config.lr_at(epoch)
         else:
-            lr = self.recipe.lr if self.phase.lr is None else self.phase.lr
-        for group in self.sgd.param_groups:
+            lr = self.config.lr if self.phase.lr is None else self.phase.lr
+        for group in self._update.param_groups:
             group["lr"] = lr * group["lr_scale"]
 
     def step(self, terms: Mapping[str, Tensor]) -> None:
-        """One update from the sum of the terms.
+        """Update once from the sum of the terms, each ().
 
         Raises:
             ValueError: If no term depends on anything that is trained.
         """
         if not any(term.requires_grad for term in terms.values()):
             raise ValueError(
-                f"in the phase {self.phase.name!r} nothing is learned from {' and '.join(terms)}; add a method that "
-                f"teaches then, such as CE"
+                f"in the phase {self.phase.name!r} nothing depends on {' and '.join(terms)}; add a method that trains "
+                f"something then, such as CE"
             )
-        if isinstance(self.sgd, DOT):
+        if isinstance(self._update, DOT):
             task = [term for name, term in terms.items() if name in self.phase.tasks]
             distillation = [term for name, term in terms.items() if name not in self.phase.tasks]
-            self.sgd.follow(task, distillation)
+            self._update.follow(task, distillation)
             return
-        self.sgd.zero_grad(set_to_none=True)
+        self._update.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(terms.values())).sum())
         distributed.average(parameter.grad for parameter in self.parameters)
-        if self.recipe.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
-        self.sgd.step()
+        if self.config.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        self._update.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._update.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict` of an optimiser over the same parameters.
+
+        Raises:
+            ValueError: If it belongs to other parameter groups.
+        """
+        self._update.load_state_dict(state)

@@ -113,7 +113,7 @@ def test_a_run_remembers_every_option(source: NetworkSource, tmp_path: Path) -> 
 
 def test_a_network_by_itself_has_no_teacher(source: NetworkSource, tmp_path: Path) -> None:
     trainer = trainer_alone(source, DATA, options(tmp_path))
-    assert not trainer.distillation.is_taught
+    assert not trainer.distillation.has_teacher
     assert [type(method) for method in trainer.distillation.methods.values()] == [CE]
     assert trainer.about["classes"] == list("abcd")
 

@@ -96,7 +96,7 @@ def deviations(case: Case, row: Row) -> list[str]:
     distillation.eval()
     for module in phase.trains:
         module.train()
-    teacher.train(bool(distillation.batch_statistics))
+    teacher.train(distillation.teacher_mode == "batch_stats")
     for path in row.read_twice:
         for net in (distillation.student, teacher):
             net.model.get_submodule(path).register_forward_hook(_update_again)

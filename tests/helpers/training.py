@@ -16,7 +16,7 @@ from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 
-RECIPE = TrainConfig(epochs=3, batch_size=8, lr=0.05)
+CONFIG = TrainConfig(epochs=3, batch_size=8, lr=0.05)
 
 
 def teacher_net() -> Tapped:
@@ -30,12 +30,12 @@ def trainer(
     folder: Path,
     name: str,
     dropout: float = 0.0,
-    recipe: TrainConfig = RECIPE,
+    config: TrainConfig = CONFIG,
 ) -> StudentTrainer:
     with seeded(0, "student"):
         student = QuickNet(dropout=dropout)
     run = Run(folder, name, {"name": name}, {})
-    return StudentTrainer(Distillation(student, teacher, methods, quick_data().info), recipe, run, name=name)
+    return StudentTrainer(Distillation(student, teacher, methods, quick_data().info), config, run, name=name)
 
 
 def weights(one: StudentTrainer) -> dict[str, torch.Tensor]:
@@ -49,7 +49,7 @@ def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -
 
 
 class BatchStatistics(CE):
-    """Listens to a teacher whose BatchNorms normalise with the batch's statistics."""
+    """Wants a teacher whose BatchNorms normalise with the batch's statistics."""
 
     def __init__(self) -> None:
         super().__init__()

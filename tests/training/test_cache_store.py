@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,8 +35,8 @@ def opened(
     epochs: int = 1,
     budget: float | None = None,
 ) -> TeacherCache:
-    shelf, teacher = CacheStore(folder, use, budget), (teacher or teacher_net()).eval()
-    return open_cache(shelf, teacher, LOGITS, data or quick_data(), epochs)
+    store, teacher = CacheStore(folder, use, budget), (teacher or teacher_net()).eval()
+    return open_cache(store, teacher, LOGITS, data or quick_data(), epochs)
 
 
 # Whose it is
@@ -102,7 +103,8 @@ def test_another_precision_has_a_cache_of_its_own(tmp_path: Path) -> None:
 def test_a_cache_of_somebody_else_is_refused(tmp_path: Path, header: Callable[[str], str], differs: str) -> None:
     path = opened(tmp_path).folder / "header.json"
     path.write_text(header(path.read_text()))
-    with pytest.raises(ValueError, match=rf"belongs to another teacher or other data \(by its {differs}.*remove that"):
+    sentence = rf"is damaged, or belongs to another teacher or other data \(by its {differs}.*remove {tmp_path}"
+    with pytest.raises(ValueError, match=sentence):
         opened(tmp_path)
 
 
@@ -124,17 +126,17 @@ def test_it_stays_within_its_budget_and_the_disk(tmp_path: Path, monkeypatch: py
     assert opened(tmp_path, budget=size / 1e9)
     assert (tmp_path / opened(tmp_path).folder / "logits.rows").stat().st_size == size
     with pytest.raises(
-        CacheUnavailable, match=r"^its answers may take 6.48e-05 GB, and 6e-05 GB are allowed \(--cache_budget\)$"
+        CacheUnavailable, match=r"^its outputs may take 6.48e-05 GB, and 6e-05 GB are allowed \(--cache_budget\)$"
     ):
         opened(tmp_path, budget=6e-5)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 * size - 4096))
     with pytest.raises(CacheUnavailable, match=r"are allowed"):
-        opened(tmp_path / "nested" / "shelf")  # a tenth of what is free
+        opened(tmp_path / "nested" / "store")  # a tenth of what is free
     assert opened(tmp_path, budget=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size - 4096))
     with pytest.raises(
-        CacheUnavailable, match=r"^its answers may take 6.48e-05 GB, and 6.07e-05 GB of the disk are free$"
+        CacheUnavailable, match=r"^its outputs may take 6.48e-05 GB, and 6.07e-05 GB of the disk are free$"
     ):
         opened(tmp_path, budget=1)
     assert not (tmp_path / "nested").exists()  # what is refused leaves nothing behind
@@ -153,8 +155,8 @@ def test_caches_beside_it_count_with_what_they_really_take(tmp_path: Path) -> No
 
 def test_where_nothing_can_be_written_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CacheUnavailable, match=r"file/shelf/QuickNet-quick-\w+ cannot be written \(Not a directory\)"):
-        opened(tmp_path / "file" / "shelf")
+    with pytest.raises(CacheUnavailable, match=r"file/store/QuickNet-quick-\w+ cannot be written \(Not a directory\)"):
+        opened(tmp_path / "file" / "store")
 
 
 # Whether there can be one
@@ -184,7 +186,7 @@ class Precise(QuickNet):
 @pytest.mark.parametrize("network", [Gathering, Biased])
 def test_a_teacher_that_looks_at_the_whole_batch_is_not_kept(tmp_path: Path, network: type[nn.Module]) -> None:
     with pytest.raises(
-        CacheUnavailable, match=r"^what it says about an image depends on the others in the batch, or on its place"
+        CacheUnavailable, match=r"^its outputs for an image depend on the others in the batch, or on its place"
     ):
         opened(tmp_path, Tapped(network()))
 
@@ -193,10 +195,10 @@ def test_other_reasons_for_having_none(tmp_path: Path) -> None:
     data = quick_data()
     folder = Folder([Path("a.png")] * 2, torch.zeros(2), mean=data.mean, std=data.std)
     for why, arguments in {
-        "there are fewer images than a batch takes": {"data": quick_data(batch_size=41)},
-        "there is no end to the views of quick": {"data": replace(data, train=folder)},
-        "it answers in float64, and float32 is what can be kept": {"teacher": Tapped(Precise())},
-        "in 17 epochs 9 % of its answers are needed twice": {"use": "auto", "epochs": 17},
+        "there are fewer images than a batch holds": {"data": quick_data(batch_size=41)},
+        "quick uses unbounded augmentation": {"data": replace(data, train=folder)},
+        "its outputs are float64; only float32 can be cached": {"teacher": Tapped(Precise())},
+        "in 17 epochs 9 % of its outputs are needed twice": {"use": "auto", "epochs": 17},
     }.items():
         with pytest.raises(CacheUnavailable, match=f"^{why}$"):
             opened(tmp_path, **arguments)  # type: ignore[arg-type] # its options by name
@@ -208,37 +210,39 @@ def test_other_reasons_for_having_none(tmp_path: Path) -> None:
 
 
 def outputs(
-    folder: Path, shelf: CacheStore, *methods: list[Method], data: Data | None = None
+    folder: Path, store: CacheStore, *methods: list[Method], data: Data | None = None
 ) -> tuple[str | None, Classroom]:
     teacher = teacher_net()
     trainers = [trainer(terms, teacher, folder, str(i)) for i, terms in enumerate(methods)]
     room = Classroom(teacher, [*trainers, trainer([CE()], None, folder, "by itself")])
     room.to(torch.device("cpu"))
-    return room.keep(shelf, data or quick_data()), room
+    return room.use_cache(store, data or quick_data()), room
 
 
 def test_a_strong_view_has_no_end(tmp_path: Path) -> None:
-    _, room = outputs(tmp_path, CacheStore(tmp_path / "shelf"), [CE(), KD()])
+    _, room = outputs(tmp_path, CacheStore(tmp_path / "store"), [CE(), KD()])
     room.trainers[0].distillation.needs_strong_view = True
-    note = room.keep(CacheStore(tmp_path / "shelf", "auto"), quick_data())
-    assert note == "no teacher cache: there is no end to the strongly augmented views"
+    note = room.use_cache(CacheStore(tmp_path / "store", "auto"), quick_data())
+    assert note == "no teacher cache: the strong view uses unbounded augmentation"
 
 
 def test_a_room_has_one_only_if_all_of_its_students_can_use_it(tmp_path: Path) -> None:
-    shelf = CacheStore(tmp_path / "shelf", "auto")
-    assert outputs(tmp_path, shelf)[0] is None  # nobody listens
-    insists = replace(shelf, use="on")
+    store = CacheStore(tmp_path / "store", "auto")
+    assert outputs(tmp_path, store)[0] is None  # no student needs the teacher
+    insists = replace(store, use="on")
     note, room = outputs(tmp_path, insists, [CE(), KD()], [KD(temperature=2)])
     assert room.cache is not None
     assert note == f"teacher cache: {room.cache.folder}"
     cases: list[tuple[list[Method], str]] = [
-        ([CE(), AT()], "AT reads stage1, which is no vector but 8 x 8 x 8 numbers an image"),
-        ([CE(), BatchStatistics()], "the teacher's BatchNorms shall use each batch's own statistics"),
+        ([CE(), AT()], r"AT reads stage1, which has shape \(8, 8, 8\); only vectors can be cached"),
+        ([CE(), BatchStatistics()], "the teacher's BatchNorms use each batch's own statistics"),
     ]
     for methods, why in cases:
-        note, room = outputs(tmp_path, shelf, methods)
-        assert (note, room.cache) == (f"no teacher cache: {why}", None)
+        note, room = outputs(tmp_path, store, methods)
+        assert note is not None
+        assert re.fullmatch(f"no teacher cache: {why}", note)
+        assert room.cache is None
         with pytest.raises(ValueError, match=f"^--teacher_cache on: {why}; leave that out$"):
             outputs(tmp_path, insists, methods)
     _, room = outputs(tmp_path, insists, [CE(), KD()], [CE(), BatchStatistics()])
-    assert room.cache is not None  # the copy with batch statistics is asked beside it
+    assert room.cache is not None  # the copy with batch statistics runs beside it

@@ -16,14 +16,14 @@ from tests.helpers.data import quick_data
 from tests.helpers.training import teacher_net, trainer, weights
 
 
-def test_a_compiled_room_trains_the_same_students_up_to_rounding(tmp_path: Path) -> None:
+def test_a_compiled_classroom_trains_the_same_students_up_to_rounding(tmp_path: Path) -> None:
     def trained(folder: str, compiled: bool) -> dict[str, torch.Tensor]:
         teacher = teacher_net()
-        room = Classroom(teacher, [trainer([CE(), KD(), AT()], teacher, tmp_path / folder, "student")])
+        classroom = Classroom(teacher, [trainer([CE(), KD(), AT()], teacher, tmp_path / folder, "student")])
         if compiled:
-            assert compile.compile_room(room, "cuda", graphs=False, backend="aot_eager") is None
-        fit(room, quick_data(), "cpu")
-        return weights(room.trainers[0])
+            assert compile.compile_classroom(classroom, "cuda", graphs=False, backend="aot_eager") is None
+        fit(classroom, quick_data(), "cpu")
+        return weights(classroom.trainers[0])
 
     eager, compiled = trained("eager", False), trained("compiled", True)
     assert eager.keys() == compiled.keys()  # a compiled network keeps its names
@@ -38,11 +38,11 @@ def test_captured_graphs_are_told_where_a_step_begins(tmp_path: Path, monkeypatc
     monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: marks.append(0))
     monkeypatch.setattr(Tapped, "compile", lambda net, options, **_: asked.append(options))
     teacher = teacher_net()
-    room = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, name) for name in ("one", "other")])
-    assert compile.compile_room(room, "cuda") is None
+    classroom = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, name) for name in ("one", "other")])
+    assert compile.compile_classroom(classroom, "cuda") is None
     assert asked == [{"triton.cudagraphs": True}] * 3
-    fit(room, data := quick_data(), "cpu")
-    assert len(marks) == room.epochs * data.train.steps
+    fit(classroom, data := quick_data(), "cpu")
+    assert len(marks) == classroom.epochs * data.train.steps
 
 
 def test_what_a_teacher_is_compiled_to_has_its_weights_as_constants(tmp_path: Path) -> None:
@@ -54,10 +54,10 @@ def test_what_a_teacher_is_compiled_to_has_its_weights_as_constants(tmp_path: Pa
 
     register_backend(look, name="look")
     teacher = teacher_net()
-    room = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, "student")])
-    assert compile.compile_room(room, backend="look") is None
+    classroom = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, "student")])
+    assert compile.compile_classroom(classroom, backend="look") is None
     seen.clear()  # of the trial
-    fit(room, quick_data(), "cpu")
+    fit(classroom, quick_data(), "cpu")
     assert set(seen) == {(True, 1)}  # images
     assert not torch._inductor.config.freezing
 
@@ -67,21 +67,23 @@ def test_on_a_cpu_students_are_left_as_they_are(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(compile, "_cannot_compile", lambda backend: None)
     monkeypatch.setattr(Tapped, "compile", lambda net, **_: compiled.append(net))
     teacher = teacher_net()
-    room = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, "student")])
-    assert compile.compile_room(room) is None
+    classroom = Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, "student")])
+    assert compile.compile_classroom(classroom) is None
     assert compiled == [teacher]
-    assert not room.replays
+    assert not classroom.replays
 
 
-def test_where_nothing_can_be_compiled_the_room_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_can_be_compiled_the_classroom_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise RuntimeError("no C++ compiler")
 
     monkeypatch.setattr(torch, "compile", refuse)
-    room = Classroom(None, [trainer([CE()], None, tmp_path, "student")])
-    assert compile.compile_room(room) == "not compiled, for no C++ compiler"
-    fit(room, quick_data(), "cpu")
-    assert room.trainers[0].run.is_done
+    classroom = Classroom(None, [trainer([CE()], None, tmp_path, "student")])
+    assert compile.compile_classroom(classroom) == "not compiled: no C++ compiler"
+    fit(classroom, quick_data(), "cpu")
+    assert classroom.trainers[0].run.is_done
 
 
 def test_large_blocks_may_be_kept_any_number_of_times() -> None:

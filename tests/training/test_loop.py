@@ -105,7 +105,7 @@ def test_a_changed_teacher_fails_the_run(tmp_path: Path) -> None:
 
 
 def test_result_reports_the_last_epoch_and_the_best_beside_it(tmp_path: Path) -> None:
-    one = trainer([CE()], None, tmp_path, "ce", recipe=TrainConfig(epochs=4, batch_size=8))
+    one = trainer([CE()], None, tmp_path, "ce", config=TrainConfig(epochs=4, batch_size=8))
     loop.fit(Classroom(None, [one]), quick_data(), "cpu")
     result, top1 = one.run.result, [row["top1"] for row in one.rows]
     assert result["top1"] == top1[-1]

@@ -1,4 +1,4 @@
-"""Sums of loss terms, and the step in which one ceased to be a number."""
+"""Sums of loss terms, and the step in which one became NaN."""
 
 import math
 
@@ -8,21 +8,40 @@ import torch
 from stillhouse.training.loss_meter import LossMeter
 
 
-def test_means_and_the_first_term_that_is_no_number() -> None:
+def test_means_and_the_first_term_that_is_not_finite() -> None:
     meter = LossMeter()
     for step in range(1, 5):
         meter.add({"CE": torch.tensor(float(step)), "KD": torch.tensor(math.nan if step >= 3 else 2.0)})
     assert meter.means()["CE"] == pytest.approx(2.5)
-    assert meter.spoilt() == ("KD", 3)
+    assert meter.first_not_finite() == ("KD", 3)
 
 
-def test_nothing_is_spoilt_while_all_is_finite_and_a_state_goes_on() -> None:
+def test_a_state_goes_on_while_all_is_finite() -> None:
     meter, other = LossMeter(), LossMeter()
-    assert meter.spoilt() is None
+    assert meter.first_not_finite() is None
     meter.add({"CE": torch.tensor(1.0)})
-    assert meter.spoilt() is None
+    assert meter.first_not_finite() is None
     other.restore(meter.state(), torch.device("cpu"))
     for one in (meter, other):
         one.add({"CE": torch.tensor(4.0)})
         assert one.means() == {"CE": 2.5}
         assert one.steps == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": "CE"},
+        {"names": [1]},
+        {"sums": [1.0]},
+        {"sums": torch.ones(2)},
+        {"sums": torch.tensor([math.nan])},
+        {"steps": "2"},
+        {"steps": 0},
+        {"steps": -1},
+    ],
+)
+def test_a_state_that_cannot_be_one_is_refused(wrong: dict[str, object]) -> None:
+    state = {"names": ["CE"], "sums": torch.ones(1), "steps": 2, **wrong}
+    with pytest.raises(ValueError, match="the sums of the losses cannot be read"):
+        LossMeter().restore(state, torch.device("cpu"))

@@ -23,12 +23,13 @@ from stillhouse.models import zoo
 from stillhouse.rng import seeded
 from stillhouse.taps import Tapped
 from stillhouse.training.cache_store import CacheStore, open_cache
+from stillhouse.training.cache_table import Numbers
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.loop import Stopped, fit
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from stillhouse.training.teacher_cache import Numbers, Table, TeacherCache
+from stillhouse.training.teacher_cache import TeacherCache
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 from tests.helpers.training import teacher_net, trainer
@@ -36,7 +37,7 @@ from tests.helpers.training import teacher_net, trainer
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.helpers.training", "stillhouse.training.cache_store"])
 BATCH = 12  # 40 images: three batches, and four images more
-RECIPE = TrainConfig(epochs=3, batch_size=BATCH, lr=0.05)
+CONFIG = TrainConfig(epochs=3, batch_size=BATCH, lr=0.05)
 READERS = {"logits": "KD", "embedding": "CRD"}
 
 
@@ -48,13 +49,13 @@ def opened(folder: Path, teacher: Tapped | None = None) -> TeacherCache:
 
 
 def learned(
-    folder: Path, shelf: CacheStore | None, methods: Sequence[Method] = (), others: Sequence[Method] = (), seed: int = 0
+    folder: Path, store: CacheStore | None, methods: Sequence[Method] = (), others: Sequence[Method] = (), seed: int = 0
 ) -> StudentTrainer:
     """A student that was taught in a room, of two if there are other methods."""
     teacher = teacher_net()
-    one = trainer(methods or [CE(), KD()], teacher, folder, "one", dropout=0.3, recipe=RECIPE)
-    room = [one, trainer(others, teacher, folder, "other", recipe=RECIPE)] if others else [one]
-    fit(Classroom(teacher, room), quick_data(BATCH, seed), "cpu", shelf=shelf)
+    one = trainer(methods or [CE(), KD()], teacher, folder, "one", dropout=0.3, config=CONFIG)
+    room = [one, trainer(others, teacher, folder, "other", config=CONFIG)] if others else [one]
+    fit(Classroom(teacher, room), quick_data(BATCH, seed), "cpu", cache_store=store)
     return one
 
 
@@ -79,14 +80,14 @@ def hits(one: StudentTrainer) -> float:
 def test_a_student_is_the_same_to_the_bit_without_a_cache_with_an_empty_one_and_with_a_full_one(
     tmp_path: Path, second: Callable[[], Method]
 ) -> None:
-    shelf = CacheStore(tmp_path / "shelf", "on")
+    store = CacheStore(tmp_path / "store", "on")
     without = learned(tmp_path / "without", None, [CE(), second()])
-    empty = learned(tmp_path / "empty", shelf, [CE(), second()])
-    again = learned(tmp_path / "again", shelf, [CE(), second()])
-    for _ in opened(shelf.folder).fill():
+    empty = learned(tmp_path / "empty", store, [CE(), second()])
+    again = learned(tmp_path / "again", store, [CE(), second()])
+    for _ in opened(store.folder).fill():
         pass
-    full = learned(tmp_path / "full", shelf, [CE(), second()])
-    in_company = learned(tmp_path / "company", shelf, [CE(), second()], others=[CE(), KD()])
+    full = learned(tmp_path / "full", store, [CE(), second()])
+    in_company = learned(tmp_path / "company", store, [CE(), second()], others=[CE(), KD()])
     assert kept(without) == kept(empty) == kept(again) == kept(full) == kept(in_company)
     assert "teacher_cache_hits" not in without.run.result
     assert hits(empty) < 0.1 < 0.89 < hits(again) == hits(full) == 36 / 40  # the last, smaller batch is asked
@@ -107,11 +108,11 @@ class StopsAt(CE):
 @pytest.mark.parametrize("step", [0, 2, 6])
 def test_stopped_and_continued_it_ends_with_the_same_bytes(tmp_path: Path, step: int) -> None:
     undisturbed = learned(tmp_path / "undisturbed", None, [StopsAt(-1), KD()])
-    shelf = CacheStore(tmp_path / "shelf", "on")
+    store = CacheStore(tmp_path / "store", "on")
     with pytest.raises(Stopped):
-        learned(tmp_path / "stopped", shelf, [StopsAt(step), KD()])
-    assert len(rows_of(opened(shelf.folder), "logits")) >= BATCH  # what was said until then is there
-    continued = learned(tmp_path / "stopped", shelf, [StopsAt(-1), KD()])
+        learned(tmp_path / "stopped", store, [StopsAt(step), KD()])
+    assert len(rows_of(opened(store.folder), "logits")) >= BATCH  # what was said until then is there
+    continued = learned(tmp_path / "stopped", store, [StopsAt(-1), KD()])
     assert kept(continued) == kept(undisturbed)
 
 
@@ -126,7 +127,7 @@ def test_every_family_of_networks_says_the_same_in_any_company(tmp_path: Path, n
     with torch.no_grad():
         live = [teacher.forward_batch(batch) for batch in batches]
     for _ in range(2):
-        for outputs, batch in zip(live, cache.ahead(iter(batches)), strict=True):
+        for outputs, batch in zip(live, cache.prefetch(iter(batches)), strict=True):
             read = cache.forward_batch(batch)
             for tap in READERS:
                 assert torch.equal(read[tap], outputs[tap])
@@ -139,8 +140,8 @@ def test_images_that_are_asked_one_by_one_get_the_same_answer(tmp_path: Path) ->
     with torch.no_grad():
         live = cache.teacher.forward_batch(batch)
     for _ in range(2):
-        assert torch.equal(cache.forward_batch(batch).logits, live.logits)  # not announced with `ahead`
-    assert (cache.asked, cache.hits) == (2 * BATCH, BATCH)
+        assert torch.equal(cache.forward_batch(batch).logits, live.logits)  # not announced with `prefetch`
+    assert (cache.requested, cache.hits) == (2 * BATCH, BATCH)
     read = cache.forward_batch(batch)
     read.logits.zero_()  # a method that spoils what it is given spoils nothing else
     assert torch.equal(cache.forward_batch(batch).logits, live.logits)
@@ -152,12 +153,12 @@ def test_on_digits_five_seeds_learn_the_same_with_and_without(tmp_path: Path) ->
     for seed in range(5):
         data = few_digits(160, batch_size=32, seed=seed)
         runs = []
-        for shelf in (None, CacheStore(tmp_path / "shelf", "on")):
+        for store in (None, CacheStore(tmp_path / "store", "on")):
             with seeded(seed, "student"):
                 distillation = Distillation(QuickNet(num_classes=10), teacher, [CE(), KD()], data.info)
-            run = Run(tmp_path / str(shelf is None), f"seed{seed}", {}, {})
-            runs.append(StudentTrainer(distillation, RECIPE, run))
-            fit(Classroom(teacher, runs[-1:]), data, "cpu", shelf=shelf)
+            run = Run(tmp_path / str(store is None), f"seed{seed}", {}, {})
+            runs.append(StudentTrainer(distillation, CONFIG, run))
+            fit(Classroom(teacher, runs[-1:]), data, "cpu", cache_store=store)
         assert kept(runs[0]) == kept(runs[1])
 
 
@@ -171,20 +172,20 @@ def test_hits_are_counted_and_misses_fill_whole_batches(tmp_path: Path) -> None:
     teacher.register_forward_pre_hook(lambda _, args: asked.append(len(args[0])))
     split, seen, expected, epochs = cache.split, set[tuple[int, int]](), 0, 30
     for epoch in range(epochs):
-        for batch in cache.ahead(split.epoch(epoch, "cpu")):
+        for batch in cache.prefetch(split.epoch(epoch, "cpu")):
             cache.forward_batch(batch)
             assert batch.views is not None
             rows = set(zip(batch.indices.tolist(), batch.views.tolist(), strict=True))
             if len(rows) == BATCH:
                 expected += len(rows & seen)
                 seen |= rows
-    assert (cache.asked, cache.hits) == (epochs * 40, expected)
+    assert (cache.requested, cache.hits) == (epochs * 40, expected)
     assert 0.05 < cache.hit_rate < 0.3
     misses = epochs * 36 - expected
     compared = epochs - 1
     assert set(asked) == {BATCH, 4}
     assert asked.count(BATCH) <= misses / BATCH + epochs + compared
-    assert cache.describe() == f"teacher cache: {100 * expected / (epochs * 40):.1f} % of 1,200 answers were read"
+    assert cache.describe() == f"teacher cache: {100 * expected / (epochs * 40):.1f} % of 1,200 outputs were read"
 
 
 # Whatever happens while it is written
@@ -197,7 +198,7 @@ def rows_of(cache: TeacherCache, *taps: str) -> Numbers:
     for start in range(0, len(rows), BATCH):
         part = rows[start : start + BATCH]
         with torch.no_grad():
-            outputs = cache.ask(part)
+            outputs = cache.compute(part)
         for tap in taps or READERS:
             read = cache.tables[tap].read(part)[0].view(np.float32)
             assert np.array_equal(read, outputs[tap][: len(part)].numpy())
@@ -250,34 +251,6 @@ def test_two_processes_may_write_the_same_rows_at_once(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_row_with_any_byte_missing_or_changed_is_not_there(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).standard_normal((3, 5), np.float32).view(np.uint32)
-    table = Table(tmp_path / "a.rows", 9, 5)
-    rows = np.array([7, 2, 3])
-    assert not table.read(np.arange(9))[1].any()
-    table.write(rows, values)
-    assert np.array_equal(table.read(rows)[0], values)
-    assert table.read(np.arange(9))[1].nonzero()[0].tolist() == [2, 3, 7]
-    whole = (tmp_path / "a.rows").read_bytes()
-    assert len(whole) == 9 * 24
-    for position in range(2 * 24, 3 * 24):
-        for byte in (0, whole[position] ^ 1):
-            if byte != whole[position]:
-                (tmp_path / "b.rows").write_bytes(whole[:position] + bytes([byte]) + whole[position + 1 :])
-                assert Table(tmp_path / "b.rows", 9, 5).read(np.arange(9))[1].nonzero()[0].tolist() == [3, 7]
-    (tmp_path / "b.rows").write_bytes(whole[24:] + whole[:24])  # everything one row off
-    assert not Table(tmp_path / "b.rows", 9, 5).read(np.arange(9))[1].any()
-    (tmp_path / "b.rows").write_bytes(whole[:-1])
-    with pytest.raises(ValueError, match=r"b\.rows was not written for this teacher; remove"):
-        Table(tmp_path / "b.rows", 9, 5)
-
-
-def test_rows_of_zeros_are_told_from_holes(tmp_path: Path) -> None:
-    table = Table(tmp_path / "a.rows", 4, 3)
-    table.write(np.array([1]), np.zeros((1, 3), np.uint32))
-    assert table.read(np.arange(4))[1].tolist() == [False, True, False, False]
-
-
 def test_when_the_disk_is_full_learning_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without = learned(tmp_path / "without", None)
     write, writes = os.pwrite, iter(range(1000))
@@ -288,13 +261,13 @@ def test_when_the_disk_is_full_learning_goes_on(tmp_path: Path, monkeypatch: pyt
         return write(file, content[: len(content) // 2], offset) if next(writes) > 15 else write(file, content, offset)
 
     monkeypatch.setattr(os, "pwrite", full)
-    shelf = CacheStore(tmp_path / "shelf", "on")
-    assert kept(learned(tmp_path / "full", shelf)) == kept(without)
-    cache = opened(shelf.folder)
+    store = CacheStore(tmp_path / "store", "on")
+    assert kept(learned(tmp_path / "full", store)) == kept(without)
+    cache = opened(store.folder)
     with pytest.raises(OSError, match="No space left on device"):
         for _ in cache.fill():
             pass
-    assert cache.describe().endswith("; it takes nothing in any more (No space left on device)")
+    assert cache.describe().endswith("; writing is disabled (No space left on device)")
     assert 0 < len(rows_of(cache, "logits")) < 36
 
 
@@ -306,7 +279,7 @@ def test_rows_that_the_teacher_does_not_say_are_refused(tmp_path: Path) -> None:
     values, _ = cache.read(rows)
     values["logits"].view(np.float32)[:] += 0.5  # as another network's would be, of the same weights
     cache.tables["logits"].write(rows, values["logits"])
-    with pytest.raises(ValueError, match=r"quick-\w+ does not hold what this teacher says \(its logits differ by"):
+    with pytest.raises(ValueError, match=r"quick-\w+ does not hold this teacher's outputs \(its logits differ by"):
         learned(tmp_path / "runs", CacheStore(tmp_path, "on"))
     with pytest.raises(ValueError, match="remove that folder, or go on with --teacher_cache off"):
         learned(tmp_path / "runs", CacheStore(tmp_path))  # auto
@@ -316,10 +289,10 @@ def test_every_epoch_is_compared_anew(tmp_path: Path) -> None:
     cache = opened(tmp_path)
     for _ in cache.fill():
         pass
-    first, second = (cache.ahead(cache.split.epoch(epoch, "cpu")) for epoch in range(2))
+    first, second = (cache.prefetch(cache.split.epoch(epoch, "cpu")) for epoch in range(2))
     for batch in first:
         cache.forward_batch(batch)
     with torch.no_grad():
         next(cache.teacher.parameters()).add_(0.1)
-    with pytest.raises(ValueError, match="does not hold what this teacher says"):
+    with pytest.raises(ValueError, match="does not hold this teacher's outputs"):
         cache.forward_batch(next(second))

@@ -466,7 +466,16 @@ def test_shared_and_naive_routing_give_the_same_updates(terms: list[Callable[[],
         return losses[-1]
 
     naive.sakd.agent_loss = spied  # type: ignore[method-assign] # a stand-in for the test
-    optimizer = Optimizer(naive.distillation.phases(1)[-1], TrainConfig(milestones=()))
+    config = TrainConfig()
+    groups = [
+        {
+            "params": group.parameters,
+            "lr": config.lr * group.lr_scale,
+            "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
+        }
+        for group in naive.distillation.phases(1)[-1].groups
+    ]
+    optimizer = torch.optim.SGD(groups, momentum=config.momentum)
     for step in range(2):
         total = torch.stack([*naive.terms(step).values()]).sum()
         agent = [*naive.sakd.policy.parameters(), *naive.sakd.routes.parameters()]
@@ -475,7 +484,7 @@ def test_shared_and_naive_routing_give_the_same_updates(terms: list[Callable[[],
         rest = torch.autograd.grad(total - losses[-1], main)
         for parameter, gradient in zip([*agent, *main], [*gradients, *rest], strict=True):
             parameter.grad = gradient
-        optimizer.sgd.step()
+        optimizer.step()
     shared.train_step(2)
     for a, b in zip(shared.distillation.parameters(), naive.distillation.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-13)
@@ -604,7 +613,7 @@ def test_resume_equals_no_interruption() -> None:
     optimizer = stopped.train_step(2)
     resumed.distillation.load_state_dict(stopped.distillation.state_dict())
     fresh = Optimizer(resumed.distillation.phases(1)[-1], TrainConfig(milestones=()))
-    fresh.sgd.load_state_dict(optimizer.sgd.state_dict())
+    fresh.load_state_dict(optimizer.state_dict())
     resumed.train_step(1, first=2, optimizer=fresh)
     assert _equal(through.distillation, resumed.distillation)
     assert not any("model" in name for name in through.sakd.state_dict())  # neither network is a part of the method

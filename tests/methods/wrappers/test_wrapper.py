@@ -58,7 +58,7 @@ def test_all_but_the_loss_is_the_bases() -> None:
 
     assert base.spots == wrapper.spots == [Spot("embedding", "embedding")]
     assert base.built == ((2, 12), (2, 18))
-    assert distillation.batch_statistics
+    assert distillation.teacher_mode == "batch_stats"
     warmup, rest = distillation.phases(5)
     assert (warmup.epochs, warmup.trains, warmup.lr) == (2, [base.layer], 0.5)
     assert [(group.lr_scale, len(group.parameters)) for group in rest.groups[1:]] == [(0.1, 2)]
