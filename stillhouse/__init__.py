@@ -7,13 +7,12 @@ if TYPE_CHECKING:
     from .anatomy import Anatomy as Anatomy
     from .batch import Batch as Batch, DataInfo as DataInfo
     from .data import load as load
-    from .distillation import Distillation as Distillation
+    from .distillation import Distillation as Distillation, Phase as Phase
     from .method import (
         FeatureMethod as FeatureMethod,
         Group as Group,
         LogitMethod as LogitMethod,
         Method as Method,
-        Phase as Phase,
         RelationalMethod as RelationalMethod,
         Spot as Spot,
         SpotMethod as SpotMethod,
@@ -34,9 +33,9 @@ else:  # importing PyTorch takes seconds, so a name loads its module when it is 
         "anatomy": ("Anatomy",),
         "batch": ("Batch", "DataInfo"),
         "data": ("load",),
-        "distillation": ("Distillation",),
+        "distillation": ("Distillation", "Phase"),
         "method": (
-            *("FeatureMethod", "Group", "LogitMethod", "Method", "Phase", "RelationalMethod"),
+            *("FeatureMethod", "Group", "LogitMethod", "Method", "RelationalMethod"),
             *("Spot", "SpotMethod", "Warmup"),
         ),
         "models": ("zoo",),

@@ -1,7 +1,7 @@
-"""A student, the methods that train it, and the teacher they listen to."""
+"""A student and the methods that train it, given a teacher's outputs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -9,29 +9,48 @@ from torch import Tensor, nn
 
 from .anatomy import Anatomy
 from .batch import Batch, DataInfo
-from .method import Group, Method, Phase, Warmup
+from .method import Group, Method, Warmup
 from .rng import seeded
 from .taps import Outputs, Tapped, probe
 
 TeacherMode = Literal["none", "eval", "batch_stats"]
 
 
-class Distillation(nn.Module):
-    """Batch in, named loss terms out. Everything trainable lives in here.
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of a student's training: what is in train mode and optimised, for how long, on which terms."""
 
-    The teacher is not a part of it: it is asked once per batch, by whoever owns it, and what it said is an argument.
+    name: str
+    epochs: int
+    trains: Sequence[nn.Module]
+    groups: Sequence[Group]
+    terms: Callable[[Batch, Outputs | None], dict[str, Tensor]]
+    lr: float | None = None  # None: the run's
+    follows_schedule: bool = True  # otherwise the learning rate is constant
+    tasks: frozenset[str] = frozenset()  # names of the terms that labels alone decide
+
+
+class Distillation(nn.Module):
+    """One student and the methods that train it: a batch in, named loss terms out. Everything trainable lives in here.
+
+    The teacher is not a part of it: its owner runs it once per batch, and its outputs are an argument.
 
         teacher = Tapped(trained_network)
         distillation = Distillation(network, teacher, [CE(), KD(), AT()], data.info)
-        with torch.no_grad():
-            said = teacher(batch.images)
-        sum(distillation(batch, said).values()).backward()
+        for epoch in range(epochs):
+            distillation.begin_epoch(epoch)
+            for batch in batches:
+                with torch.no_grad():
+                    outputs = teacher(batch.images)
+                sum(distillation(batch, outputs).values()).backward()
+                optimizer.step()
+                distillation.after_step(batch)
 
     Args:
         student: The network to train.
         teacher: The trained network; it gets taps at the methods' spots and is left alone otherwise. None for a
-            student that learns by itself: its methods then find its own outputs in the teacher's place.
-        methods: What to charge the student for; the terms are added.
+            student that learns by itself: its methods then receive the student's outputs as both arguments.
+        methods: The terms of the loss, which are added up.
         data: The number of classes, image size and labels that methods may build on.
 
     Raises:
@@ -52,7 +71,7 @@ class Distillation(nn.Module):
             with _Blaming(name):
                 if method.needs_strong_view and not data.strong_view:
                     raise ValueError(
-                        "it compares two views of each image, one of them augmented strongly, but the data gives one "
+                        "it compares two views of each image, one of them strongly augmented, but the data give one "
                         "only; load the data with strong_view=True, or choose a method that takes one view"
                     )
                 method.spots = method.choose_spots(self.student.anatomy, teacher.anatomy)
@@ -61,9 +80,9 @@ class Distillation(nn.Module):
         outputs = probe(self.student, data.image_size), probe(teacher, data.image_size)
         if outputs[0].logits.shape[1:] != (data.num_classes,):
             raise ValueError(
-                f"the network to train, {type(self.student.model).__name__}, answers with "
-                f"{tuple(outputs[0].logits.shape[1:])} numbers for each image, and the data have {data.num_classes} "
-                f"classes; build it for them, best with an argument num_classes"
+                f"the student must return one logit for each of the {data.num_classes} classes, but "
+                f"{type(self.student.model).__name__} returns {outputs[0].logits.shape[1]}; build it with "
+                f"num_classes={data.num_classes}"
             )
         self.warmups: list[tuple[str, Warmup]] = []
         for name, method in self.named_methods():
@@ -80,14 +99,26 @@ class Distillation(nn.Module):
 
     @property
     def teacher_mode(self) -> TeacherMode:
-        """The mode in which the teacher runs: with "batch_stats" its BatchNorms use each batch's own statistics."""
+        """Return how the teacher runs: with "batch_stats" its BatchNorms use each batch's own statistics."""
         if not self.has_teacher:
             return "none"
         return "batch_stats" if any(m.teacher_statistics == "batch" for _, m in self.named_methods()) else "eval"
 
+    @torch.no_grad()
+    def begin_epoch(self, epoch: int) -> None:
+        """Tell every method that an epoch of the present phase begins; call this before its first step only."""
+        for _, method in self.named_methods():
+            method.begin_epoch(epoch)
+
+    @torch.no_grad()
+    def after_step(self, batch: Batch) -> None:
+        """Tell every method that the optimiser has stepped."""
+        for _, method in self.named_methods():
+            method.after_step(batch)
+
     def forward(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
-        """Weighted scalar terms by method name; the loss is their sum."""
-        if not self.needs_strong_view:  # BatchNorms shall learn from what the losses are about, and from nothing else
+        """Return weighted scalar terms by method name; the loss is their sum."""
+        if not self.needs_strong_view:  # BatchNorms learn from the images that the losses are about, and from no others
             batch = replace(batch, strong=None)
         student = self.student.forward_batch(batch)  # under the caller's autocast, if any
         teacher = student if teacher is None else teacher
@@ -98,7 +129,7 @@ class Distillation(nn.Module):
             }
 
     def phases(self, epochs: int) -> list[Phase]:
-        """What methods train beforehand, then distillation itself."""
+        """Return the warm-ups of the methods, then distillation itself."""
         phases = []
         for name, warmup in self.warmups:
             parameters = [p for module in warmup.trains for p in module.parameters() if p.requires_grad]
@@ -112,7 +143,7 @@ class Distillation(nn.Module):
         return phases
 
     def describe_spots(self) -> list[str]:
-        """For people: what each method compares, and which stages found no partner."""
+        """Return a line for each method that says which places it compares."""
         lines = []
         for name, method in self.named_methods():
             pairs = ", ".join(s if s == t else f"{s} with {t}" for s, t in method.spots)
@@ -120,7 +151,7 @@ class Distillation(nn.Module):
         return lines
 
     def deploy(self) -> nn.Module:
-        """The network to ship: the student, and what its methods add to it."""
+        """Return the network to ship: the student, and what its methods add to it."""
         model = self.student.model
         for _, method in self.named_methods():
             model = method.deploy(model)
@@ -136,7 +167,7 @@ def _mean(name: str, loss: Tensor) -> Tensor:
     if not isinstance(loss, Tensor) or loss.ndim > 1:
         what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise ValueError(
-            f"{name} returns {what}; a loss is a tensor: (N,), a number for each image, or (), one for all"
+            f"{name} must return a tensor of shape (N,), a loss for each image, or (), one for all, not {what}"
         )
     return loss.mean() if loss.ndim else loss
 
@@ -153,7 +184,7 @@ class _WarmupTerms:
 
 
 class _Blaming:
-    """Puts a method's name before the sentence with which it refuses a pair, if that does not begin with it."""
+    """Put a method's name before the sentence with which it refuses a pair, if that does not begin with it."""
 
     def __init__(self, name: str):
         self.name = name
@@ -166,7 +197,7 @@ class _Blaming:
 
 
 def term_names(methods: Sequence[Method]) -> list[str]:
-    """Class names; the second of a class is numbered: CE, KD, AT, AT2."""
+    """Return the class names; the second of a class is numbered: CE, KD, AT, AT2."""
     names: list[str] = []
     for method in methods:
         name = type(method).__name__

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -22,11 +21,11 @@ class Spot(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Parameters with an optimiser setting of their own, relative to the recipe's."""
+    """Parameters with an optimiser setting of their own, relative to the run's."""
 
     parameters: Sequence[nn.Parameter]
     lr_scale: float = 1.0
-    weight_decay: float | None = None  # None: the recipe's
+    weight_decay: float | None = None  # None: the run's
 
 
 class Warmup(NamedTuple):
@@ -35,93 +34,97 @@ class Warmup(NamedTuple):
     epochs: int
     trains: Sequence[nn.Module]
     loss: Callable[[Outputs, Outputs, Batch], Tensor]
-    lr: float | None = None  # None: the recipe's; constant either way
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of a student's training: what is in train mode and optimised, for how long, on what terms."""
-
-    name: str
-    epochs: int
-    trains: Sequence[nn.Module]
-    groups: Sequence[Group]
-    terms: Callable[[Batch, Outputs | None], dict[str, Tensor]]
-    lr: float | None = None  # None: the recipe's
-    follows_schedule: bool = True  # otherwise the learning rate is constant
-    tasks: frozenset[str] = frozenset()  # names of the terms that labels alone decide
+    lr: float | None = None  # None: the run's; constant either way
 
 
 class Method(nn.Module, ABC):
-    """Charges the student for differing from the teacher.
+    """A term of the student's loss, made of what student and teacher say about a batch.
 
-    Constructors take hyper-parameters only, the paper's values being the defaults. Modules whose
-    shape depends on the two networks are made in `build`, from the outputs of one probe batch.
+    Constructors take hyper-parameters only, the paper's values being the defaults; what a method remembers is kept in
+    buffers. Only `forward` has to be written. All that can be overridden, in the order in which it is called:
+
+    | member | when | for |
+    | --- | --- | --- |
+    | `needs_teacher` | at any time | False for a loss that labels alone decide |
+    | `needs_strong_view` | at any time | True for a loss about a second, strongly augmented view of each image |
+    | `teacher_statistics` | at any time | "batch" if the teacher's BatchNorms must use each batch's statistics |
+    | `choose_spots` | once, first | the places that are read in both networks |
+    | `build` | once, then | connectors, memories and whatever else depends on shapes or on the data set |
+    | `warmups` | once, then | training that comes before distillation |
+    | `groups` | once a phase | the method's own parameters and their optimiser settings |
+    | `begin_epoch` | before an epoch's first step | a schedule, a count that starts again |
+    | `forward` | every step | the loss |
+    | `after_step` | when the optimiser has stepped | a running average |
+    | `observations` | at the end of an epoch | columns in metrics.jsonl |
+    | `deploy` | at the end of an epoch and of the run | the network to ship, if it is more than the student |
+    | `per_image` | by `stillhouse inspect` | numbers about each held-out image |
 
     Args:
-        weight: What `Distillation` multiplies the loss with.
+        weight: The factor by which `Distillation` multiplies the loss.
     """
 
     def __init__(self, weight: float):
         super().__init__()
         self.weight = weight
         self.spots: Sequence[Spot] = ()
-        self.teacher_statistics: Literal["running", "batch"] = "running"  # "batch": its BatchNorms in train mode
+        self.teacher_statistics: Literal["running", "batch"] = "running"
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether the loss depends on what the teacher said."""
+        """Return False if the loss does not depend on the teacher, as cross-entropy does not."""
         return True
 
     @property
     def needs_strong_view(self) -> bool:
-        """Whether the loss depends on a second, strongly augmented view of each image."""
+        """Return True if the loss depends on a second, strongly augmented view of each image."""
         return False
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
-        """The places this method reads.
-
-        Raises:
-            ValueError: If these two networks do not have the places it needs.
-        """
+        """Return the places this method reads; raise ValueError if these two networks do not have them."""
         return ()
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         """Create what depends on shapes or on the data set: connectors, memories.
 
-        Raises:
-            ValueError: If the method makes no sense between these two networks.
+        The outputs are those of two images. Raise ValueError if the method makes no sense between these two networks.
         """
 
     def warmups(self, student: Tapped, teacher: Tapped) -> Sequence[Warmup]:
-        """Training that comes before distillation, e.g. of an autoencoder on the teacher's features."""
+        """Return the training that comes before distillation, e.g. of an autoencoder on the teacher's features."""
         return ()
 
     def groups(self) -> Sequence[Group]:
-        """The method's own parameters that are trained along with the student."""
+        """Return the method's own parameters that are trained along with the student."""
         return [Group([p for p in self.parameters() if p.requires_grad])]
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set buffers for an epoch of the present phase, the first being 0; not called again where one is resumed."""
 
     @abstractmethod
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """Unweighted loss: (N,) where it is defined per sample, otherwise ()."""
+        """Return the unweighted loss: (N,) where it is defined per sample, otherwise ()."""
 
     def after_step(self, batch: Batch) -> None:
-        """Called when the optimiser has stepped, e.g. to move a running average."""
+        """Update what follows the student, such as a running average; called when the optimiser has stepped."""
 
     def observations(self) -> Mapping[str, Tensor]:
-        """What is worth a column in metrics.jsonl beside the loss: scalars, read once at the end of an epoch.
+        """Return scalars worth a column in metrics.jsonl beside the loss; they are read at the end of an epoch.
 
         Those named GROUP/NAME with one GROUP are drawn together.
         """
         return {}
 
     def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
-        """What it makes of each held-out image, once trained: (N,) numbers, named as in `observations`, to be drawn."""
+        """Return what it makes of each held-out image, once trained: (N,) numbers, named as in `observations`."""
         return {}
 
     def deploy(self, student: nn.Module) -> nn.Module:
-        """The network to ship, for methods whose student keeps a part of theirs."""
+        """Return the network to ship, for methods whose student keeps a part of theirs."""
         return student
+
+    def at_spot(self, modules: nn.ModuleList, spot: Spot) -> nn.Module:
+        """Return the module of one spot from a list that holds one for each of `spots`, in their order."""
+        return modules[self.spots.index(spot)]
 
 
 class SpotMethod(Method):
@@ -129,10 +132,10 @@ class SpotMethod(Method):
 
     @abstractmethod
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """The part of the loss that one spot contributes: (N,) or ().
+        """Return the part of the loss that one spot contributes: (N,) or ().
 
         A loss of () is about the samples that `batch.active` names, as if the batch held no others; one of (N,) is
-        masked by whoever asks.
+        masked by the caller.
         """
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -170,8 +173,8 @@ class FeatureMethod(SpotMethod):
     """A method that compares features spot by spot, each after a connector of its own.
 
     Args:
-        at: `"stages"` pairs all stages, deepest with deepest; any other name is one place in both
-            networks; a list of (student, teacher) names is taken as it is.
+        at: `"stages"` pairs all stages, deepest with deepest; any other name is one place in both networks; a list of
+            (student, teacher) names is taken as it is.
     """
 
     def __init__(self, weight: float, at: Places = "stages"):
@@ -187,7 +190,7 @@ class FeatureMethod(SpotMethod):
             self.connectors.append(self.connector(student[spot.student], teacher[spot.teacher]))
 
     def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
-        """Brings student features to the teacher's shape.
+        """Return a module that brings student features to the teacher's shape.
 
         Raises:
             ValueError: If features of these shapes cannot be compared.
@@ -198,9 +201,13 @@ class FeatureMethod(SpotMethod):
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Features at one spot, the student's behind its connector -> (N,) or ()."""
 
+    def features_at(self, spot: Spot, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
+        """Return the features at one spot, the student's behind its connector."""
+        connected: Tensor = self.at_spot(self.connectors, spot)(student[spot.student])
+        return connected, teacher[spot.teacher]
+
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        s = self.connectors[self.spots.index(spot)](student[spot.student])
-        t = teacher[spot.teacher]
+        s, t = self.features_at(spot, student, teacher)
         loss = self.loss(s, t)
         if loss.ndim or batch.active is None:
             return loss
@@ -216,12 +223,11 @@ class RelationalMethod(FeatureMethod):
         """Features at one spot and (N,) zeros and ones -> (), as if the batch held only the samples that are on."""
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        connector = self.connectors[self.spots.index(spot)]
-        return self.loss(connector(student[spot.student]), teacher[spot.teacher], batch.active)
+        return self.loss(*self.features_at(spot, student, teacher), batch.active)
 
 
 def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:
-    """Turns `at` into spots; "stages" pairs the deepest stages first and leaves the shallowest without a partner."""
+    """Return the spots that `at` names; "stages" pairs deepest with deepest, the shallowest may have no partner."""
     if not isinstance(at, str):
         return [Spot(*places) for places in at]
     if at not in ("stages", "preacts"):
@@ -235,20 +241,10 @@ def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:
 
 
 def needs_maps(method: str, **features: Tensor) -> None:
-    """Refuses what is not a (N, C, H, W) map, for methods that look at where in the image something is."""
+    """Refuse what is not a (N, C, H, W) map, for methods that look at where in the image something is."""
     for who, feature in features.items():
         if feature.ndim != 4:
             raise ValueError(
                 f"{method} compares maps (N, C, H, W), but the {who}'s features are {tuple(feature.shape)} "
                 f"(a transformer's tokens or a vector); choose a method that reads logits or embeddings"
             )
-
-
-def needs_equal_channels(method: str, spot: Spot, student: Tensor, teacher: Tensor) -> None:
-    """Refuses networks of unequal width, for methods that compare maps channel by channel without a connector."""
-    if student.shape[1] != teacher.shape[1]:
-        raise ValueError(
-            f"{method} compares channel by channel, but the student's {spot.student!r} has {student.shape[1]} channels "
-            f"and the teacher's {spot.teacher!r} has {teacher.shape[1]}; choose networks of equal width, or a method "
-            f"that reads maps of any width, such as NST"
-        )

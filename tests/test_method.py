@@ -15,7 +15,6 @@ from stillhouse.method import (
     RelationalMethod,
     Spot,
     SpotMethod,
-    needs_equal_channels,
     needs_maps,
     pair,
 )
@@ -157,15 +156,6 @@ def test_a_relational_method_is_told_who_is_on() -> None:
     (spot,) = method.spots
     assert method.loss_at(spot, student, teacher, batch) == -1
     assert method.loss_at(spot, student, teacher, replace(batch, active=torch.ones(6))) == 6
-
-
-def test_unequal_widths_are_refused_by_place_and_number() -> None:
-    spot = Spot("stage1", "layer1")
-    needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 8, 8))
-    with pytest.raises(
-        ValueError, match="FSP compares channel by channel, but the student's 'stage1' has 3 channels and"
-    ):
-        needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 4, 4))
 
 
 def test_only_methods_that_say_so_need_no_teacher() -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..batch import Batch, DataInfo
+from ..batch import DataInfo
 from ..method import Places, RelationalMethod, Spot
 from ..taps import Outputs
 from .layers.affinity import gram, mean_over
@@ -60,10 +60,9 @@ class CC(RelationalMethod):
     def embedding(self, features: Tensor) -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(features[0].numel(), self.dim))
 
-    def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        index = self.spots.index(spot)
-        s, t = self.connectors[index], self.teacher_connectors[index]
-        return self.loss(s(student[spot.student]), t(teacher[spot.teacher]), batch.active)
+    def features_at(self, spot: Spot, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
+        s, t = super().features_at(spot, student, teacher)
+        return s, self.at_spot(self.teacher_connectors, spot)(t)
 
     def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, dim), (N, dim), (N,) -> ()"""

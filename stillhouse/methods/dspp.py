@@ -67,9 +67,8 @@ class DSPP(FeatureMethod):
         return Regressor(student.shape, (*teacher.shape[:2], *student.shape[2:]))
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        connector = self.connectors[self.spots.index(spot)]
-        parts = self.parts(connector(student[spot.student]), teacher[spot.teacher])
-        dict(self.recorded())[spot].record({name: part.mean() for name, part in parts.items()}, batch)
+        parts = self.parts(*self.features_at(spot, student, teacher))
+        dict(self.recorded())[spot].record({name: part.mean() for name, part in parts.items()})
         return torch.stack(list(parts.values())).sum(0)
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
@@ -85,6 +84,10 @@ class DSPP(FeatureMethod):
         strongest = target.topk(target.shape[1] // self.divisor, dim=1, sorted=False).indices
         strong, weak = difference.gather(1, strongest), difference.scatter(1, strongest, 0.0)
         return {"strong": self.strong_weight * _length(strong), "weak": self.weak_weight * _length(weak)}
+
+    def begin_epoch(self, epoch: int) -> None:
+        for _, means in self.recorded():
+            means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
         """At each spot, the terms of the loss: what the teacher's strongest averages cost, and what all others do."""

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
-from ..method import Method, Places, Spot, Warmup, needs_equal_channels, needs_maps, pair
+from ..method import Method, Places, Spot, Warmup, needs_maps, pair
 from ..taps import Outputs, Tapped
 from .layers.backbone_modules import feature_modules
 from .layers.channel_products import channel_products
+from .layers.feature_maps import needs_equal_channels
 from .layers.pooling import pool_to_smaller
 
 

@@ -77,10 +77,9 @@ class FT(SpotMethod):
         return loss
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        index = self.spots.index(spot)
         with torch.no_grad():
-            target = self.encoders[index](teacher[spot.teacher])
-        return self.loss(self.translators[index](student[spot.student]), target)
+            target = self.at_spot(self.encoders, spot)(teacher[spot.teacher])
+        return self.loss(self.at_spot(self.translators, spot)(student[spot.student]), target)
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Factors (N, C, Hs, Ws), (N, C, Ht, Wt) -> (N,)"""

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
-from ..method import Method, Places, Spot, needs_equal_channels, needs_maps, pair
+from ..method import Method, Places, Spot, needs_maps, pair
 from ..taps import Outputs
+from .layers.feature_maps import needs_equal_channels
 
 
 class KDSVD(Method):

@@ -46,7 +46,7 @@ class OFAKD(SpotMethod):
         self.exits.append(nn.Identity())
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        logits = self.exits[self.spots.index(spot)](student[spot.student])
+        logits = self.at_spot(self.exits, spot)(student[spot.student])
         return self.loss(logits, teacher.logits, batch.labels)
 
     def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:

@@ -70,9 +70,9 @@ class OFD(SpotMethod):
         return _mean_below_zero(norm.bias.detach(), norm.weight.detach().abs())
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        index = self.spots.index(spot)
-        distance: Tensor = self.levels[index](student[spot.student], teacher[spot.teacher])
-        return self.level_ratio ** (len(self.spots) - 1 - index) * distance
+        distance: Tensor = self.at_spot(self.levels, spot)(student[spot.student], teacher[spot.teacher])
+        deeper = len(self.spots) - 1 - self.spots.index(spot)
+        return self.level_ratio**deeper * distance
 
 
 class _Level(nn.Module):

@@ -68,7 +68,7 @@ class SemCKD(Method):
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Outputs at the spots -> (N,)"""
         attention = self.attention(student, teacher).flatten(1)  # one column for each spot
-        self.means.record(dict(zip(self.means.names, attention.mean(0), strict=True)), batch)
+        self.means.record(dict(zip(self.means.names, attention.mean(0), strict=True)))
         loss = torch.zeros_like(attention[:, 0])
         for regressor, share, (s, t) in zip(self.regressors, attention.unbind(1), self.spots, strict=True):
             features, target = pool_to_smaller(student[s], teacher[t])
@@ -88,6 +88,9 @@ class SemCKD(Method):
             raise ValueError(f"SemCKD was built for {self.batch_size} images a batch, but here are {len(stages[0])}")
         vectors = [embed(F.pad(gram(s), (0, missing))) for embed, s in zip(embeddings, stages, strict=True)]
         return F.normalize(torch.stack(vectors, dim=1), dim=2)
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
         """How much each student stage listens to each teacher stage."""

@@ -53,7 +53,7 @@ class VID(SpotMethod):
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s, t = pool_to_smaller(student[spot.student], teacher[spot.teacher])
-        mean, variance = self.gaussians[self.spots.index(spot)](s)
+        mean, variance = self.at_spot(self.gaussians, spot)(s)
         squares = (mean - t).square().mean((2, 3))
         cost: Tensor = squares / variance + variance.log()
         return cost.mean(1) / 2

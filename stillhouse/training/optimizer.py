@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .. import distributed
-from ..method import Phase
+from ..distillation import Phase
 from .config import TrainConfig
 from .dot import DOT
 

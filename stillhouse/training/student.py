@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from .. import distributed
 from ..batch import Batch
 from ..checkpoints import load_weights
-from ..distillation import Distillation
-from ..method import Phase
+from ..distillation import Distillation, Phase
 from ..rng import reseeded, stream_seed
 from ..taps import Outputs
 from .config import TrainConfig
@@ -110,12 +109,12 @@ class StudentTrainer:
         optimizer.set_lr(batch.epoch)
         bfloat16 = self.config.precision == "bfloat16"
         with reseeded(seed):
+            if self.step == 0:  # a run that is resumed in mid-epoch goes on with its buffers
+                self.distillation.begin_epoch(self.epoch - start)
             with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=bfloat16):
                 terms = phase.terms(batch, outputs)
             optimizer.step(terms)
-            with torch.no_grad():
-                for _, method in self.distillation.named_methods():
-                    method.after_step(batch)
+            self.distillation.after_step(batch)
         self.meter.add(terms)
         self.step += 1
 

@@ -85,7 +85,7 @@ def test_a_network_for_other_classes_is_refused_before_it_is_trained(
 ) -> None:
     (tmp_path / "seven.py").write_text(Path(world.nets).read_text() + "\n\ndef seven():\n    return small(7)\n")
     words = ["train", "--model", f"{tmp_path}/seven.py:seven", *world.small(tmp_path / "runs", epochs=1)]
-    assert "answers with (7,) numbers for each image, and the data have 3 classes" in refusal(capsys, words)
+    assert "must return one logit for each of the 3 classes, but" in refusal(capsys, words)
 
 
 def test_a_run_that_another_version_left_is_not_taken_up(world: World, tmp_path: Path, capsys: Capture) -> None:

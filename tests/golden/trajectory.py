@@ -111,8 +111,7 @@ def deviations(case: Case, row: Row) -> list[str]:
         optimizer.step(terms)  # and as there, gradients of what is not optimised add up over the steps
         losses = _losses(terms)
         gradients = _gradients(distillation, groups)
-        for _, method in distillation.named_methods():
-            method.after_step(batch)
+        distillation.after_step(batch)
         compare(f"step {step}", expected, {**losses, **gradients, **_state(distillation, teacher, groups, row)})
 
     distillation.eval()

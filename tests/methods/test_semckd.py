@@ -23,9 +23,9 @@ def _outputs(stages: Sequence[Tensor]) -> Outputs:
     return Outputs(torch.zeros(len(stages[0]), 10), {f"stage{i + 1}": stage for i, stage in enumerate(stages)}, _NET)
 
 
-def _batch(size: int = 8, epoch: float = 0.0) -> Batch:
+def _batch(size: int = 8) -> Batch:
     rows = torch.arange(size)
-    return Batch(torch.zeros(size, 3, 32, 32), rows, rows, epoch=epoch)
+    return Batch(torch.zeros(size, 3, 32, 32), rows, rows)
 
 
 def _built(method: SemCKD, student: Outputs, teacher: Outputs, batch_size: int = 8) -> SemCKD:
@@ -163,8 +163,10 @@ def test_observes_the_mean_attention_of_each_pair() -> None:
     student = _outputs([u((8, 2, 4, 4), 1), u((8, 2, 2, 2), 2)])
     batches = [_outputs([u((8, 3, 4, 4), seed), u((8, 4, 2, 2), seed + 1)]) for seed in (3, 5, 7)]
     method = _built(SemCKD(), student, batches[0])
-    for teacher, epoch in zip(batches, (0.5, 1.0, 1.5), strict=True):  # an epoch begins with the second
-        method(student, teacher, _batch(epoch=epoch))
+    for teacher, step in zip(batches, (1, 0, 1), strict=True):
+        if step == 0:
+            method.begin_epoch(1)
+        method(student, teacher, _batch())
     expected = torch.stack([method.attention(student, teacher) for teacher in batches[1:]]).mean((0, 1))
     observed = method.observations()
     assert list(observed) == ["attention_s1/t1", "attention_s1/t2", "attention_s2/t1", "attention_s2/t2"]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from stillhouse.batch import Batch
-from stillhouse.method import Group, Phase
+from stillhouse.distillation import Phase
+from stillhouse.method import Group
 from stillhouse.taps import Outputs
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer

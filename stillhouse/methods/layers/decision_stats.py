@@ -1,4 +1,4 @@
-"""What was decided per sample and place, counted where it happens: on the device, without waiting for it."""
+"""Counts of what was decided per sample and place, kept on the device without waiting for it."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ _NEVER = 255
 class Decisions(nn.Module):
     """On or off at each of P places, for every training sample; saved and resumed with the network.
 
-    From `latest` and the labels one can draw afterwards who is on where, and which patterns there are. The other
-    counts begin anew with every epoch.
+    From `latest` and the labels one can draw afterwards which samples are on where, and which patterns there are. The
+    other counts start again with every epoch.
     """
 
     latest: Tensor  # (samples, P) uint8, 255 for a sample that was not yet seen
@@ -32,12 +32,13 @@ class Decisions(nn.Module):
         self.register_buffer("changed", torch.zeros(count, dtype=torch.int64))
         self.register_buffer("probability", torch.zeros(count))
 
+    def begin_epoch(self) -> None:
+        for counts in (self.seen, self.on, self.changed, self.probability):
+            counts.zero_()
+
     @torch.no_grad()
     def record(self, on: Tensor, probability: Tensor, batch: Batch) -> None:
         """(N, P) zeros and ones, (N, P) how likely a one was"""
-        if batch.epoch % 1 == 0:  # the first step of an epoch
-            for counts in (self.seen, self.on, self.changed, self.probability):
-                counts.zero_()
         new, old = on.to(torch.uint8), self.latest[batch.indices]
         self.changed += ((new != old) & (old != _NEVER)).sum(0)
         self.latest[batch.indices] = new
@@ -46,12 +47,12 @@ class Decisions(nn.Module):
         self.probability += probability.sum(0)
 
     def read(self) -> dict[str, Tensor]:
-        """By place, the shares of samples that are on, that are expected to be, and that were not so before."""
+        """Return by place the shares of samples that are on, that are expected to be, and that changed."""
         total = self.seen.sum().clamp(min=1)
         shares = {"on": self.on.sum(0) / total, "likely": self.probability / total, "changed": self.changed / total}
         return {f"{what}/{place}": share[i] for what, share in shares.items() for i, place in enumerate(self.places)}
 
     @property
     def rate_by_class(self) -> Tensor:
-        """(classes, P), the share of a class's samples that are on"""
+        """Return (classes, P), the share of a class's samples that are on."""
         return self.on / self.seen.clamp(min=1)[:, None]

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...method import Spot
+
 
 def as_map(features: Tensor) -> Tensor:
     """A vector (N, D) is a map of one position, (N, D, 1, 1); maps stay as they are."""
@@ -38,3 +40,13 @@ class _MeanSquare(torch.autograd.Function):
         (features,) = ctx.saved_tensors
         gradient: Tensor = features * (2 / features.shape[1] * gradients[0])[:, None]
         return gradient
+
+
+def needs_equal_channels(method: str, spot: Spot, student: Tensor, teacher: Tensor) -> None:
+    """Refuse networks of unequal width, for methods that compare maps channel by channel without a connector."""
+    if student.shape[1] != teacher.shape[1]:
+        raise ValueError(
+            f"{method} compares channel by channel, but the student's {spot.student!r} has {student.shape[1]} channels "
+            f"and the teacher's {spot.teacher!r} has {teacher.shape[1]}; choose networks of equal width, or a method "
+            f"that reads maps of any width, such as NST"
+        )

@@ -1,15 +1,13 @@
-"""Averages for a column in metrics.jsonl."""
+"""Averages for columns in metrics.jsonl."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ...batch import Batch
-
 
 class Means(nn.Module):
-    """Means over the steps since the epoch began, kept on the device and saved with the network."""
+    """Means over the steps of an epoch, kept on the device and saved with the network."""
 
     sums: Tensor  # one for each name, then the number of steps
 
@@ -18,13 +16,15 @@ class Means(nn.Module):
         self.names = list(names)
         self.register_buffer("sums", torch.zeros(len(names) + 1))
 
+    def begin_epoch(self) -> None:
+        self.sums.zero_()
+
     @torch.no_grad()
-    def record(self, values: Mapping[str, Tensor], batch: Batch) -> None:
-        """Scalars of one step"""
-        if batch.epoch % 1 == 0:  # the first step of an epoch
-            self.sums.zero_()
+    def record(self, values: Mapping[str, Tensor]) -> None:
+        """Add the scalars of one step."""
         self.sums += torch.stack([*(values[name].to(self.sums) for name in self.names), self.sums.new_ones(())])
 
     def read(self) -> dict[str, Tensor]:
+        """Return the means by name, 0 before the first step."""
         *sums, steps = self.sums
         return {name: total / steps.clamp(min=1) for name, total in zip(self.names, sums, strict=True)}

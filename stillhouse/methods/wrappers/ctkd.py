@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...batch import Batch, DataInfo
+from ...batch import DataInfo
 from ...method import LogitMethod, TemperedMethod
 from ...taps import Outputs
 from .wrapper import Wrapper
@@ -84,9 +84,9 @@ class CTKD(Wrapper, LogitMethod):
         reversed_x = x.detach() - self.strength * (x - x.detach())
         return self.start + self.span * reversed_x.sigmoid()
 
-    def after_step(self, batch: Batch) -> None:
-        super().after_step(batch)
-        self.strength.fill_(self.strength_in(int(batch.epoch) + 1))
+    def begin_epoch(self, epoch: int) -> None:
+        super().begin_epoch(epoch)
+        self.strength.fill_(self.strength_in(epoch + 1))
 
     def observations(self) -> Mapping[str, Tensor]:
         return {**super().observations(), "temperature": self.latest}

@@ -97,7 +97,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         losses = self.base.loss(s.flatten(0, 1), t.flatten(0, 1), labels.flatten()).view_as(labels)
         complementary = self.is_complementary(t, labels).to(losses)
         share = complementary.mean()
-        self.means.record({"regions/consistent": 1 - share, "regions/complementary": share}, batch)
+        self.means.record({"regions/consistent": 1 - share, "regions/complementary": share})
         weights = 1 + (self.complementary - 1) * complementary
         return (weights * losses / self.regions).sum(0)
 
@@ -116,6 +116,10 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         if self.compare == "correctness":
             seen = seen == labels
         return seen != seen[0]
+
+    def begin_epoch(self, epoch: int) -> None:
+        super().begin_epoch(epoch)
+        self.means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
         """Shares of the regions, the whole image counted as one, and what the base method observes."""

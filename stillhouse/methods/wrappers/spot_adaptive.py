@@ -77,6 +77,10 @@ class SpotAdaptive(Bundle):
         self.is_routed = mode in ("adaptive", "anti", "joint")
         self.teacher: Tapped | None = None  # "joint" has its own
 
+    @property
+    def needs_teacher(self) -> bool:
+        return self.is_routed or super().needs_teacher
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         spots = super().choose_spots(student, teacher)
         return list(dict.fromkeys([*spots, Spot("embedding", "embedding")])) if self.is_routed else spots
@@ -135,7 +139,7 @@ class SpotAdaptive(Bundle):
         if self.mode == "joint":
             losses["teacher"] = self.gamma * F.cross_entropy(teacher.logits, batch.labels)
         self.decisions.record(active, probability, batch)
-        self.means.record(losses | measured, batch)
+        self.means.record(losses | measured)
         return torch.stack(list(losses.values())).sum()
 
     def decide(self, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -170,14 +174,19 @@ class SpotAdaptive(Bundle):
         scale: Tensor = self.gamma ** (r.detach() - c).sign()
         return scale * r + F.relu(self.balance * len(gates) - gates[:, -1].sum())
 
-    def groups(self) -> Sequence[Group]:
-        groups = [*super().groups()]
+    def own_groups(self) -> Sequence[Group]:
+        groups = []
         if self.is_routed:
             agent = [*self.policy.parameters(), *self.routes.parameters()]
             groups.append(Group(agent, self.agent_lr, self.agent_weight_decay))
         if self.teacher is not None:
             groups.append(Group(list(self.teacher.parameters())))
         return groups
+
+    def begin_epoch(self, epoch: int) -> None:
+        super().begin_epoch(epoch)
+        self.decisions.begin_epoch()
+        self.means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
         """The parts of the loss; how well the routes do; the shares of samples that are on at each spot, that were

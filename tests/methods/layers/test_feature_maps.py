@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from stillhouse.methods.layers.feature_maps import as_map, channel_mean, mean_square
+from stillhouse.method import Spot
+from stillhouse.methods.layers.feature_maps import as_map, channel_mean, mean_square, needs_equal_channels
 
 
 def test_a_vector_is_a_map_of_one_position() -> None:
@@ -31,3 +32,12 @@ def test_means_of_squares_in_either_layout(layout: torch.memory_format) -> None:
     (gradient,) = torch.autograd.grad((mean_square(features) * weights[:, 0]).sum(), features)
     torch.testing.assert_close(gradient, 2 * values * weights[:, :1] / 3)
     assert gradient.is_contiguous(memory_format=torch.channels_last) == (layout == torch.channels_last)
+
+
+def test_unequal_widths_are_refused_by_place_and_number() -> None:
+    spot = Spot("stage1", "layer1")
+    needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 8, 8))
+    with pytest.raises(
+        ValueError, match="FSP compares channel by channel, but the student's 'stage1' has 3 channels and"
+    ):
+        needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 4, 4))

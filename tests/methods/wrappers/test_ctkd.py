@@ -1,4 +1,3 @@
-from dataclasses import replace
 from math import cos, exp, pi
 from typing import Literal
 
@@ -35,7 +34,7 @@ def test_the_learned_temperature_takes_the_place_of_the_bases(base: TemperedMeth
 @pytest.mark.parametrize("epoch", [1, 3, 10, 200])
 def test_the_student_descends_and_the_temperature_ascends(epoch: int) -> None:
     method, student, teacher = CTKD(KD()).double(), student_waves(), teacher_waves()
-    method.after_step(replace(tiny_batch(), epoch=epoch - 1 + 0.5))
+    method.begin_epoch(epoch - 1)
     assert method.x is not None
     loss = method.loss(student, teacher, LABELS).mean()
     for_student, for_x = torch.autograd.grad(loss, [student, method.x])
@@ -54,6 +53,8 @@ def test_strength_grows_from_epoch_to_epoch() -> None:
     """The published code's values, in which -1 reverses in full."""
     method = CTKD(KD())
     assert method.strength.item() == pytest.approx(0.0245, abs=1e-4)
+    method.begin_epoch(1)
+    assert method.strength.item() == pytest.approx(0.0955, abs=1e-4)
     strengths = [method.strength_in(epoch) for epoch in range(1, 12)]
     assert strengths == sorted(strengths)
     assert strengths[4] == pytest.approx(0.5)
@@ -85,15 +86,15 @@ def test_steps_move_the_temperature_up_the_loss(scope: Literal["global", "instan
     distillation, teacher = _distil(method)
     phase = distillation.phases(20)[-1]
     optimizer = Optimizer(phase, TrainConfig(lr=0.1, milestones=()))
-    batch = replace(tiny_batch(), epoch=15.0)
+    batch = tiny_batch()
+    distillation.begin_epoch(15)
     seen: list[float] = []
     for _ in range(4):
         with torch.no_grad():
             outputs = teacher(batch.images)
             torch.nn.init.normal_(outputs.logits, 0, 3, generator=torch.Generator().manual_seed(0))
         optimizer.step(phase.terms(batch, outputs))
-        for _, term in distillation.named_methods():
-            term.after_step(batch)
+        distillation.after_step(batch)
         seen.append(method.observations()["temperature"].item())
     slope = _slope(distillation, outputs.logits, batch, seen[-1])
     assert (seen[-1] - seen[0]) * slope > 0

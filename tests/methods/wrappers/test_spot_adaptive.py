@@ -172,8 +172,7 @@ class Reproduction:
         terms = self.distillation(batch, self.teacher(batch.images))
         self.seen |= terms
         self.optimizer.step(terms)
-        for _, method in self.distillation.named_methods():
-            method.after_step(batch)
+        self.distillation.after_step(batch)
 
     def groups(self) -> dict[str, list[Tensor]]:
         learned = list(

@@ -40,6 +40,9 @@ class _Demanding(Method):
         loss: Tensor = (self.layer(student["embedding"]) - teacher["embedding"]).square().mean(1)
         return loss
 
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
     def after_step(self, batch: Batch) -> None:
         self.stepped.append(batch)
 
@@ -69,6 +72,8 @@ def test_all_but_the_loss_is_the_bases() -> None:
     outputs = distillation.student(batch.images), teacher(batch.images)
     torch.testing.assert_close(wrapper(*outputs, batch), base(*outputs, batch) / 4)
     torch.testing.assert_close(distillation(batch, outputs[1])["Ramped"], 3 * base(*outputs, batch).mean() / 4)
+    wrapper.begin_epoch(3)
+    assert base.epoch == 3
     wrapper.after_step(batch)
     assert base.stepped == [batch]
     assert wrapper.observations() == base.observations()
