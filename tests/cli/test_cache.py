@@ -29,7 +29,7 @@ def test_what_was_filled_is_read_and_changes_nothing(world: World, tmp_path: Pat
     assert main(words(world, tmp_path / "cached")) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "complete: 7,776 outputs"
     assert main(world.distill(tmp_path / "cached", *KD)) == 0  # auto: it is there, so it is used
-    assert "teacher cache: 100.0 % of 96 answers were read" in capsys.readouterr().out
+    assert "teacher cache: 100.0 % of 96 outputs were read" in capsys.readouterr().out
     assert main(world.distill(tmp_path / "plain", *KD, "--teacher_cache", "off")) == 0
     assert "teacher cache" not in capsys.readouterr().out
     (cached, result), (plain, other) = (student(tmp_path / name) for name in ("cached", "plain"))
@@ -70,7 +70,7 @@ def test_it_goes_on_where_it_was_left(world: World, tmp_path: Path, capsys: Capt
     [
         (
             ["--cache_budget", "0.0001"],
-            "the outputs of my_nets.py:wide cannot be cached: its answers may take 0.000124 GB, and 0.0001 GB are "
+            "the outputs of my_nets.py:wide cannot be cached: its outputs may take 0.000124 GB, and 0.0001 GB are "
             "allowed (--cache_budget)",
         ),
         (

@@ -37,9 +37,9 @@ SENTENCES = {
     # values
     "train --epochs many": "--epochs takes a whole number, not many",
     "train --epochs 1.5": "--epochs takes a whole number, not 1.5",
-    "train --epochs 0": "--epochs must be at least 1, not 0",
-    "train --epochs -3": "--epochs must be at least 1, not -3",
-    "train --batch_size 1": "--batch_size must be at least 2 (BatchNorm needs two images), not 1",
+    "train --epochs 0": "--epochs must be from 1 to 1,000,000, not 0",
+    "train --epochs -3": "--epochs must be from 1 to 1,000,000, not -3",
+    "train --batch_size 1": "--batch_size must be from 2 (BatchNorm needs two images) to 1,000,000, not 1",
     "train --lr fast": "--lr takes a number, not fast",
     "train --lr -0.1": "--lr must be positive, not -0.1",
     "train --lr nan": "--lr takes a number, not nan",
@@ -191,5 +191,5 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, kind: type[Excepti
 
 def test_a_developer_may_ask_for_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "STILLHOUSE_TRACEBACK", "1")
-    with pytest.raises(ValueError, match="--epochs must be at least 1"):
+    with pytest.raises(ValueError, match="--epochs must be from 1 to 1,000,000"):
         main(["train", "--epochs", "0"])

@@ -158,7 +158,7 @@ def test_numbers_that_are_none_stop_the_run_and_are_never_saved(
     words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 9), "--lr", lr]
     outputs = refusal(capsys, words)
     assert "small by itself: " in outputs
-    assert " is no finite number any more, from step" in outputs
+    assert " became NaN or inf at epoch" in outputs
     assert kept in outputs
     assert "lower --lr" in outputs
     assert not (only(tmp_path) / "result.json").exists()
