@@ -47,7 +47,7 @@ SENTENCES = {
     "train --weight_decay -1": "--weight_decay must be 0 or more, not -1.0",
     "train --clip_norm -1": "--clip_norm must be 0 or more, not -1.0",
     "train --nesterov true --momentum 0": "--nesterov needs a --momentum above 0",
-    "train --optimizer dot --dot_delta 0.2": "--dot_delta 0.2 leads from --momentum 0.9 out of [0, 1)",
+    "train --optimizer dot --dot_delta 0.2": "--momentum 0.9 plus and minus --dot_delta 0.2 must stay in [0, 1)",
     "train --schedule linear": "--schedule takes one of 'steps', 'cosine', not linear",
     "train --precision float16": "--precision takes one of 'float32', 'bfloat16', not float16",
     "train --milestones 100,x": "--milestones takes a number, not x",
