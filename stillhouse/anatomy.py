@@ -1,4 +1,4 @@
-"""Where the landmarks of a classifier are, so that methods can say `stage2` and mean it in any network."""
+"""Landmarks of a classifier, so that methods can say `stage2` and mean it in any network."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-import torch
 from torch import Tensor, nn
 
-from .modes import in_eval_mode
+from .forward import Call, DryRun, dry_run, gives_logits
 
 _SHORTCUT = re.compile(r"downsample|shortcut|skip")
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Mish)
@@ -34,7 +33,7 @@ class Anatomy:
 
     @classmethod
     def of(cls, model: nn.Module, image_size: int | None = None, given: Anatomy | None = None) -> Anatomy:
-        """What the model declares as `model.anatomy`, or what a dry run on a blank image finds.
+        """Return what the model declares as `model.anatomy`, or what a dry run on noise finds.
 
         Args:
             image_size: Height and width of the images it takes, in px; tried out when left out.
@@ -47,7 +46,7 @@ class Anatomy:
 
     @property
     def roles(self) -> list[str]:
-        """The names that `resolve` knows in this network."""
+        """Return the names that `resolve` knows in this network."""
         singles = {"stem": self.stem, "last_stage": self.stages, "map": self.map, "embedding": self.head}
         return [
             *(f"stage{i + 1}" for i in range(len(self.stages))),
@@ -57,7 +56,7 @@ class Anatomy:
         ]
 
     def resolve(self, place: str) -> str:
-        """A role or a dotted path -> a dotted path.
+        """Turn a role or a dotted path into a dotted path.
 
         Raises:
             ValueError: If the network has no place of that role.
@@ -77,33 +76,14 @@ class Anatomy:
         return path
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         stages = " ".join(f"{i + 1}={path}" for i, path in enumerate(self.stages)) or "none found"
         return f"stages {stages}; map {self.map or 'none'}; head {self.head or 'none found'}"
 
 
-@dataclass(frozen=True)
-class _Call:
-    """A module that ran, and what came out."""
-
-    path: str
-    module: nn.Module
-    value: Tensor
-    input: Tensor | None
-    version: int
-
-    @property
-    def overwritten(self) -> bool:
-        return self.value._version != self.version
-
-    @property
-    def is_leaf(self) -> bool:
-        return next(self.module.children(), None) is None
-
-
 def _find(model: nn.Module, image_size: int | None) -> Anatomy:
-    calls, logits = dry_run(model, image_size)
-    head = _find_head(calls, logits)
+    run = dry_run(model, image_size)
+    calls, logits, head = run.calls, run.logits, _find_head(model, run)
     tokens = _token_stages(calls)
     maps = [call for call in calls if call.value.ndim == 4 and len(call.value) == len(logits)]
     if tokens or not maps:  # a transformer, perhaps behind a convolutional patch embedding
@@ -122,65 +102,17 @@ def _find(model: nn.Module, image_size: int | None) -> Anatomy:
     )
 
 
-@torch.no_grad()
-def dry_run(model: nn.Module, image_size: int | None) -> tuple[list[_Call], Tensor]:
-    """Every module call in the order of completion, and the logits, for one batch of two blank images."""
-    calls: list[_Call] = []
-
-    def record(path: str, module: nn.Module, args: tuple[object, ...], value: object) -> None:
-        if isinstance(value, Tensor):
-            first = args[0] if args and isinstance(args[0], Tensor) else None
-            calls.append(_Call(path, module, value, first, value._version))
-
-    handles = [
-        module.register_forward_hook(lambda m, args, value, path=path: record(path, m, args, value))
-        for path, module in model.named_modules()
-        if path
-    ]
-    parameter = next(model.parameters(), None)
-    if parameter is None:
-        raise ValueError(f"{type(model).__name__} has no parameters, so there is nothing to train or to distil")
-    error: Exception | None = None
-    try:
-        for size in (image_size,) if image_size else _likely_sizes(model):
-            calls.clear()
-            blank = torch.zeros(2, 3, size, size, dtype=parameter.dtype, device=parameter.device)
-            try:
-                with in_eval_mode(model):
-                    logits = model(blank)
-            except (RuntimeError, AssertionError) as failure:
-                error = failure
-                continue
-            if not isinstance(logits, Tensor):
-                raise ValueError(f"{type(model).__name__} returns {type(logits).__name__}, not a tensor of logits")
-            return calls, logits
-    finally:
-        for handle in handles:
-            handle.remove()
-    sizes = image_size or " or ".join(map(str, _likely_sizes(model)))
-    reason = str(error).splitlines()[0]
-    raise ValueError(
-        f"{type(model).__name__} cannot take images of {sizes} px ({reason}); choose another network or --image_size"
-    ) from error
-
-
-def _likely_sizes(model: nn.Module) -> list[int]:
-    declared = getattr(model, "pretrained_cfg", None) or {}
-    size = declared.get("input_size", (3, 224, 224))[-1] if isinstance(declared, dict) else 224
-    return list(dict.fromkeys([size, 224, 32, 64]))
-
-
-def _find_head(calls: list[_Call], logits: Tensor) -> str | None:
-    """The last linear layer, if what it returns are the logits."""
-    for call in reversed(calls):
-        if isinstance(call.module, nn.Linear) and call.value.shape == logits.shape:
-            same = call.value.data_ptr() == logits.data_ptr() or torch.equal(call.value, logits)
-            return call.path if same and call.input is not None and call.input.ndim == 2 else None
+def _find_head(model: nn.Module, run: DryRun) -> str | None:
+    """Return the last linear layer, if its output is the logits, whatever its weights are."""
+    for call in reversed(run.calls):
+        if isinstance(call.module, nn.Linear) and call.value.shape == run.logits.shape:
+            takes_vectors = call.input is not None and call.input.ndim == 2
+            return call.path if takes_vectors and gives_logits(model, call, run) else None
     return None
 
 
-def _global_pool(maps: list[_Call]) -> _Call | None:
-    """The pooling module behind which nothing spatial comes."""
+def _global_pool(maps: list[Call]) -> Call | None:
+    """Return the pooling module behind which nothing spatial comes."""
     convolved = False
     for call in reversed(maps):
         spatial = call.value.shape[2:].numel()
@@ -194,21 +126,21 @@ def _global_pool(maps: list[_Call]) -> _Call | None:
     return None
 
 
-def _ancestors(path: str, calls: list[_Call], blocks_only: bool = False) -> list[_Call]:
-    """The calls of the modules around this one; plain `nn.Sequential`s do not count as blocks."""
+def _ancestors(path: str, calls: list[Call], blocks_only: bool = False) -> list[Call]:
+    """Return the calls of the modules around this one; plain `nn.Sequential`s do not count as blocks."""
     around = [call for call in calls if path.startswith(f"{call.path}.")]
     return [call for call in around if not blocks_only or type(call.module) is not nn.Sequential]
 
 
-def _strided_stages(maps: list[_Call], calls: list[_Call], channels_last: bool) -> tuple[_Call | None, list[_Call]]:
-    """The last map of each resolution, and the stem if the first resolution has no block of its own."""
+def _strided_stages(maps: list[Call], calls: list[Call], channels_last: bool) -> tuple[Call | None, list[Call]]:
+    """Return the last map of each resolution, and the stem if the first resolution has no block of its own."""
     across = slice(1, 3) if channels_last else slice(2, 4)
 
     def side(value: Tensor) -> int:
         height, width = value.shape[across] if value.ndim == 4 else (0, 1)
         return height if height == width else 0
 
-    def inside_a_downsampling_block(call: _Call) -> bool:
+    def inside_a_downsampling_block(call: Call) -> bool:
         return any(
             side(block.value) < side(call.value)
             and block.input is not None
@@ -222,7 +154,7 @@ def _strided_stages(maps: list[_Call], calls: list[_Call], channels_last: bool) 
             largest_after = side(call.value)
             if not call.overwritten:
                 lasting.append(call)
-    by_side: dict[int, list[_Call]] = {}
+    by_side: dict[int, list[Call]] = {}
     for call in reversed(lasting):
         by_side.setdefault(side(call.value), []).append(call)
     groups = list(by_side.values())
@@ -232,9 +164,9 @@ def _strided_stages(maps: list[_Call], calls: list[_Call], channels_last: bool) 
     return (ends[0], ends[1:]) if has_stem else (None, ends)
 
 
-def _token_stages(calls: list[_Call]) -> tuple[str, ...]:
-    """Four evenly spaced blocks of the longest row of siblings that return tokens (N, L, D)."""
-    rows: dict[str, list[_Call]] = {}
+def _token_stages(calls: list[Call]) -> tuple[str, ...]:
+    """Return four evenly spaced blocks of the longest row of siblings that return tokens (N, L, D)."""
+    rows: dict[str, list[Call]] = {}
     for call in calls:
         if call.value.ndim == 3 and not call.is_leaf:
             rows.setdefault(call.path.rpartition(".")[0], []).append(call)
@@ -245,8 +177,8 @@ def _token_stages(calls: list[_Call]) -> tuple[str, ...]:
     return tuple(blocks[len(blocks) * (i + 1) // 4 - 1].path for i in range(4))
 
 
-def _preactivations(calls: list[_Call], stages: list[_Call]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Each stage before its last activation (itself if it ends without one), and the BatchNorm before that."""
+def _preactivations(calls: list[Call], stages: list[Call]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return each stage before its last activation (itself if it ends without one), and the BatchNorm before that."""
     preacts, norms = [], []
     for stage in stages:
         inside = list(_upto(calls, stage))
@@ -260,7 +192,7 @@ def _preactivations(calls: list[_Call], stages: list[_Call]) -> tuple[tuple[str,
     return tuple(preacts), tuple(norms) if len(norms) == len(stages) else ()
 
 
-def _upto(calls: list[_Call], stage: _Call) -> Iterator[_Call]:
+def _upto(calls: list[Call], stage: Call) -> Iterator[Call]:
     for call in calls:
         yield call
         if call is stage:

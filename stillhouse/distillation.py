@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .anatomy import Anatomy
 from .batch import Batch, DataInfo
+from .forward import are_probabilities, wrap
 from .method import Group, Method, Warmup
 from .rng import seeded
 from .taps import Outputs, Tapped, probe
@@ -84,6 +85,9 @@ class Distillation(nn.Module):
                 f"{type(self.student.model).__name__} returns {outputs[0].logits.shape[1]}; build it with "
                 f"num_classes={data.num_classes}"
             )
+        if are_probabilities(outputs[0].logits):
+            problem = "returns probabilities (each row sums to one), and losses are computed from logits"
+            raise ValueError(wrap(type(self.student.model).__name__, problem, "(images).clamp(min=1e-9).log()"))
         self.warmups: list[tuple[str, Warmup]] = []
         for name, method in self.named_methods():
             with _Blaming(name), seeded(data.seed, f"init {name}"):

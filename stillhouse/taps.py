@@ -13,25 +13,26 @@ from torch import Tensor, nn
 from . import distributed
 from .anatomy import Anatomy
 from .batch import Batch
+from .forward import return_logits
 from .modes import in_eval_mode
 from .rng import stream
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one network said about one batch."""
+    """Outputs of one network for one batch."""
 
     logits: Tensor  # (N, C)
     tapped: Mapping[str, Tensor]  # tap name -> (N, ...)
-    net: Tapped  # the network that said it
-    precision: torch.dtype | None = None  # what autocast made it compute in; None: nothing did
-    strong: Outputs | None = None  # what it said about the strong view of the same images, if the batch has one
+    net: Tapped  # the network they are of
+    precision: torch.dtype | None = None  # that autocast made it compute in; None: it did not
+    strong: Outputs | None = None  # its outputs for the strong view of the same images, if the batch has one
 
     def __getitem__(self, tap: str) -> Tensor:
         return self.logits if tap == "logits" else self.tapped[tap]
 
     def rows(self, keep: Tensor) -> Outputs:
-        """The same outputs for some of the samples; `keep` is a mask or indices over N."""
+        """Return the same outputs for some of the samples; `keep` is a mask or indices over N."""
         tapped = {tap: value[keep] for tap, value in self.tapped.items()}
         strong = None if self.strong is None else self.strong.rows(keep)
         return replace(self, logits=self.logits[keep], tapped=tapped, strong=strong)
@@ -42,17 +43,17 @@ class Tapped(nn.Module):
 
     Args:
         model: The network, unmodified; its parameters keep their names under `model.`.
-        anatomy: Where its landmarks are. What the model declares when left out; see `Anatomy.of`.
+        anatomy: Its landmarks; those that the model declares when left out, see `Anatomy.of`.
 
     Attributes:
-        precision: What autocast makes it compute in when it is called. None: whatever the caller has set.
+        precision: Number format that autocast makes it compute in; that of the caller when None.
     """
 
     precision: torch.dtype | None = None
 
     def __init__(self, model: nn.Module, anatomy: Anatomy | None = None):
         super().__init__()
-        self.model = model
+        self.model = return_logits(model)
         self.anatomy = anatomy or Anatomy.of(model)
         self._places: dict[str, str] = {}  # tap name -> path, `:in` included
         self._seen: dict[str, tuple[Tensor, int]] | None = None  # None: nobody is asking
@@ -63,7 +64,7 @@ class Tapped(nn.Module):
         return self.module("embedding")
 
     def module(self, place: str) -> nn.Module:
-        """The module that a role or dotted path names.
+        """Return the module that a role or dotted path names.
 
         Raises:
             ValueError: If this network has no such place.
@@ -109,12 +110,12 @@ class Tapped(nn.Module):
         self._record(name, module, args, value)
 
     def forward_batch(self, batch: Batch) -> Outputs:
-        """What the network says about a batch, and about its strong view if it has one."""
+        """Return the outputs for a batch, and for its strong view if it has one."""
         outputs = self._shared(batch.images)
         return outputs if batch.strong is None else replace(outputs, strong=self._shared(batch.strong))
 
     def _shared(self, images: Tensor) -> Outputs:
-        """As `forward`, where each rank looks at its share of the images only."""
+        """Do the same as `forward`, but on each rank for its share of the images only."""
         if distributed.world_size() == 1:
             alone: Outputs = self(images)
             return alone
@@ -125,7 +126,7 @@ class Tapped(nn.Module):
         return replace(outputs, logits=distributed.gather(outputs.logits, len(images)), tapped=tapped)
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """In which `precision` is what is computed in."""
+        """Return the context in which `precision` is computed in."""
         return torch.autocast(device.type, self.precision) if self.precision else nullcontext()
 
     def forward(self, images: Tensor) -> Outputs:
@@ -165,7 +166,7 @@ def _at_least_float32(value: Tensor) -> Tensor:
 
 @torch.no_grad()
 def probe(net: Tapped, image_size: int) -> Outputs:
-    """What the network says about two images of noise, in eval mode: shapes for methods to build on.
+    """Return the outputs for two images of noise, in eval mode: shapes for methods to build on.
 
     Raises:
         ValueError: If the network cannot take images of this size.

@@ -242,10 +242,55 @@ def test_what_does_not_return_logits_is_refused() -> None:
     class Pair(TinyNet):
         def forward(self, images: Tensor) -> Tensor:
             logits = super().forward(images)
-            return (logits, images)  # type: ignore[return-value] # wrong on purpose
+            return (logits, -logits)  # type: ignore[return-value] # wrong on purpose
 
-    with pytest.raises(ValueError, match="Pair returns tuple, not a tensor of logits"):
+    with pytest.raises(ValueError, match=r"Pair returns a tuple of 2, 2 of them \(N, C\) tensors, .*; wrap it"):
         Anatomy.of(Pair(), 16)
+
+
+class TwoHeads(TinyNet):
+    """Its answer is the mean of two classifiers', which are equal as long as both are untrained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc2 = nn.Linear(self.fc.in_features, self.fc.out_features)
+        for head in (self.fc, self.fc2):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.act2(self.norm2(self.conv2(self.act1(self.norm1(self.conv1(self.stem(images))))))).mean((2, 3))
+        logits: Tensor = (self.fc(x) + self.fc2(x)) / 2
+        return logits
+
+
+class Copied(TinyNet):
+    """Its logits are its classifier's output, in other memory."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) * 1.0
+
+
+@pytest.mark.parametrize(
+    ("build", "head", "size"),
+    [
+        (TwoHeads, None, 16),
+        (Copied, "fc", 16),
+        (lambda: timm.create_model("levit_128s", num_classes=10), None, 224),
+        (lambda: timm.create_model("test_vit", num_classes=10, img_size=32), "head", 32),
+    ],
+)
+def test_a_head_is_found_or_not_whatever_the_weights_are(build: Build, head: str | None, size: int) -> None:
+    net = build()
+    fresh = Anatomy.of(net, size)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.02)
+    assert fresh.head == head
+    assert Anatomy.of(net, size) == fresh
+    for parameter in net.parameters():
+        nn.init.zeros_(parameter)
+    assert Anatomy.of(net, size) == fresh
 
 
 THREE = Anatomy(stages=("a", "b", "c"), head="fc", map="c", preacts=("a:in", "b:in", "c:in"), stem="s")

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ...anatomy import dry_run
+from ...forward import dry_run
 from ...taps import Tapped
 
 
@@ -13,9 +13,8 @@ def feature_modules(net: Tapped, image_size: int) -> list[nn.Module]:
     MobileNetV2), nor are parameters that a module around both keeps for itself (the class token of a transformer).
     """
     end, _, is_input = net.anatomy.resolve("last_stage").partition(":")
-    calls, _ = dry_run(net.model, image_size)
     paths: list[str] = []
-    for call in calls:
+    for call in dry_run(net.model, image_size).calls:
         if is_input and f"{call.path}.".startswith(f"{end}."):
             break
         paths.append(call.path)
