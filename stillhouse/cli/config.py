@@ -15,7 +15,7 @@ import torch
 
 from .. import distributed
 from ..anatomy import Anatomy
-from ..data import Data, Folder, LoadOptions, load
+from ..data import Data, Folder, LoadOptions, Resize, load
 from ..models.spec import NetworkSource
 from ..training.cache_store import CacheStore
 from ..training.config import TrainConfig
@@ -34,11 +34,22 @@ class DataOptions:
     Args:
         data: A data set by name (`stillhouse list data`), or a folder: CIFAR archives, parquet files, or class folders.
         image_size: Height and width in px; the data's own when left out.
+        resize: Way to make images square that are not: crop keeps the middle, squash changes the shape, pad adds
+            background.
+        flip: Mirror half of the training images; as suits the data when left out (all but digits are mirrored).
+        background: Colour behind transparent pixels and beside padded images (white, #808080, ...); none shows what
+            lies under transparency.
+        max_value: Value that is white in images of more than 8 bits; when left out the largest of their type, 65535
+            for 16 bits and 1.0 for floats.
         workers: Processes that read images from disk; chosen when left out.
     """
 
     data: str = "digits"
     image_size: int | None = None
+    resize: Resize = "crop"
+    flip: bool | None = None
+    background: str = LoadOptions.background
+    max_value: float | None = None
     workers: int | None = None
 
     def load(
@@ -56,6 +67,10 @@ class DataOptions:
             seed=seed,
             image_size=self.image_size,
             validation=validation,
+            resize=self.resize,
+            flip=self.flip,
+            background=self.background,
+            max_value=self.max_value,
             workers=self.workers,
             strong_view=strong_view,
         )

@@ -19,6 +19,7 @@ from .fashion_mnist import fashion_mnist as fashion_mnist
 from .in_memory import InMemory as InMemory
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
+from .pixels.square import Resize as Resize
 
 DATASETS: dict[str, Callable[[Path], Arrays]] = {
     "digits": digits,

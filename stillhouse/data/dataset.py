@@ -55,6 +55,11 @@ class Split(ABC):
         smallest = 2 * distributed.world_size() if self.batch_size > 1 else 1
         return full if self.drop_last or rest < smallest else full + 1
 
+    def describe(self) -> str:
+        """Return a clause about how training shows images."""
+        views = "unbounded" if self.num_views is None else f"{self.num_views}"
+        return f"{views} views an image{' and a strong one' if self.strong_view else ''}"
+
     def epoch(
         self, epoch: int, device: torch.device | str, start_step: int = 0, phase_start: int = 0
     ) -> Iterator[Batch]:
@@ -128,14 +133,13 @@ class Data:
 
     def describe(self) -> str:
         """One line for the log."""
-        size, views = self.info.image_size, self.train.num_views
+        size = self.info.image_size
         held_out = f"{len(self.test):,} test images"
         if self.validation is not None:
             held_out = f"{len(self.validation):,} validation and {held_out}"
         return (
             f"{self.name}: {len(self.train):,} training, {held_out}, {size}x{size} pixels, {len(self.classes)} "
-            f"classes, {'unbounded' if views is None else views} views an image"
-            f"{' and a strong one' if self.train.strong_view else ''}, from {self.source}"
+            f"classes, {self.train.describe()}, from {self.source}"
         )
 
 

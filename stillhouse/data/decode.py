@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 
 import PIL
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageOps
 
 from .pixels.deep import eight_bits, raw_mode
 from .pixels.strange_files import kind_of, libtiff_errors
-from .pixels.transparency import BACKGROUND, HIDDEN, compose, with_alpha
+from .pixels.transparency import BACKGROUND, HIDDEN, colour_of, compose, with_alpha
 
 RULES = 2  # of turning files into pixels
 EXACT = 89_478_485  # pixels; larger images are reduced before they are used (Pillow warns from here on)
@@ -46,13 +46,7 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.max_value is not None and not 0 < self.max_value < math.inf:
             raise ValueError(f"--max_value must be above 0, not {self.max_value:g}")
-        if self.background != HIDDEN:
-            try:
-                ImageColor.getrgb(self.background)
-            except ValueError:
-                raise ValueError(
-                    f"--background must be a colour such as white or #808080, or {HIDDEN}, not {self.background!r}"
-                ) from None
+        colour_of(self.background)  # which raises for a wrong one
 
     def rules(self) -> str:
         """Return what pixels depend on beside the file, for what a run is known by."""

@@ -78,6 +78,9 @@ class InMemory(Split):
             self._scale, self._shift = self._scale.to(device), self._shift.to(device)
         return self
 
+    def describe(self) -> str:
+        return f"{super().describe()}, {'mirrored at random' if self.flip else 'never mirrored'}"
+
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         self.to(device)
         size, indices = batch_size or self.batch_size, torch.arange(len(self), device=device)

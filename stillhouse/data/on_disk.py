@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,8 +18,10 @@ from .. import distributed
 from ..batch import Batch
 from ..rng import stream, stream_seed
 from .dataset import Channels, Drawn, Split
-from .decode import Decoding, rgb
+from .decode import Decoding, Source, rgb
 from .options import DEFAULTS, LoadOptions
+from .pixels.square import IN_WORDS, Resize, central, fit, for_random_crops, middle, resized
+from .pixels.transparency import colour_of
 from .randaugment import AugmentParams, strengthen
 
 DEFAULT_SIZE = 224  # pixels
@@ -32,16 +33,18 @@ class Folder(Split):
     """Images read from disk, by worker processes where there are many.
 
     Training: a random part of 8 to 100 % of the area (`RandomResizedCrop`) is resized to S x S and mirrored half of the
-    time. Evaluation: the shorter side becomes S / 0.875, the S x S centre is kept. What is drawn for an image depends
-    on (seed, epoch, index of the image) only, so neither the number of workers nor a resume changes a pixel.
+    time. Evaluation: the shorter side becomes S / 0.875, the S x S centre is kept. With `resize` "squash" or "pad" the
+    whole image is made square first, and the whole square is evaluated. What is drawn for an image depends on (seed,
+    epoch, index of the image) only, so neither the number of workers nor a resume changes a pixel.
 
     Args:
-        options: Beside what `Split` reads, `image_size` (S, 224 if None), `flip` and `workers`.
+        options: Beside what `Split` reads, `image_size` (S, 224 if None), `resize`, `background`, `max_value`, `flip`
+            and `workers`.
     """
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[Source],
         labels: Tensor,
         options: LoadOptions = DEFAULTS,
         *,
@@ -54,6 +57,7 @@ class Folder(Split):
         self.paths = tuple(paths)
         self.size = DEFAULT_SIZE if options.image_size is None else options.image_size
         self.flip = options.flip is not False
+        self.resize = options.resize
         self.decoding = options.decoding
         few = 0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)
         self.workers = few if options.workers is None else options.workers
@@ -63,9 +67,7 @@ class Folder(Split):
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         device = torch.device(device)
         whole = distributed.every(torch.split(torch.arange(len(self)), batch_size or self.batch_size))
-        reader = _Reader(
-            self.paths, self.decoding, v2.Compose([v2.Resize(round(self.size / RESIZE)), v2.CenterCrop(self.size)])
-        )
+        reader = _Reader(self.paths, self.decoding, self.size, self.resize)
         for indices, (images,) in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
             yield Batch(
                 self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
@@ -79,7 +81,7 @@ class Folder(Split):
             crops.append("strong view")
         parts = torch.split(order, self.batch_size)
         seeds = tuple(stream_seed(self.seed, purpose, epoch) for purpose in crops)
-        reader = _Reader(self.paths, self.decoding, v2.RandomResizedCrop(self.size), seeds)
+        reader = _Reader(self.paths, self.decoding, self.size, self.resize, seeds)
         mine = [part[distributed.my_slice(len(part))].tolist() for part in parts]
         for indices, read in zip(parts, self._load(reader, mine, device), strict=True):
             own = read.to(device, non_blocking=True).transpose(0, 1)
@@ -89,6 +91,10 @@ class Folder(Split):
                 strong = self._normalise(strengthen(pixels, augment_params[indices]), device)
             images = self._normalise(self._mirrored(views[0], flips[indices]), device)
             yield Drawn(images, self.labels[indices].to(device), indices.to(device), strong=strong)
+
+    def describe(self) -> str:
+        mirrored = "mirrored at random" if self.flip else "never mirrored"
+        return f"{super().describe()}, {mirrored}, {IN_WORDS[self.resize]}"
 
     def _flips(self, generator: torch.Generator) -> Tensor:
         """(N,) whether each image is mirrored"""
@@ -142,25 +148,35 @@ def worker_died(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class _Reader(Dataset[Tensor | str]):
-    """Decodes and crops one image, in a worker: (V, 3, S, S) uint8, or the sentence that says why it cannot."""
+    """Decodes one image, in a worker: (V, 3, S, S) uint8, or the sentence that says why it cannot."""
 
-    paths: tuple[Path, ...]
+    sources: tuple[Source, ...]
     decoding: Decoding
-    crop: v2.Transform
-    seeds: tuple[int, ...] = (0,)  # of this epoch, one for each of V crops; without meaning if they are not random
+    size: int
+    resize: Resize
+    seeds: tuple[int, ...] = ()  # of this epoch, one for each of V random crops; none: as it is evaluated, and V is 1
 
     def __getitem__(self, index: int) -> Tensor | str:
-        path = self.paths[index]
+        source = self.sources[index]
         try:
-            image = v2.functional.pil_to_tensor(rgb(path, str(path), self.decoding))
+            image = v2.functional.pil_to_tensor(rgb(source, str(source), self.decoding))
         except ValueError as error:
             return str(error)  # an exception would reach the user wrapped in the worker's stack trace
-        crops = []
+        return self._crops(image, index) if self.seeds else self._evaluated(image)[None]
+
+    def _crops(self, image: Tensor, index: int) -> Tensor:
+        image = for_random_crops(image, self.size, self.resize, colour_of(self.decoding.background))
+        crop, crops = v2.RandomResizedCrop(self.size), []
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
             for seed in self.seeds:
                 torch.default_generator.manual_seed(stream_seed(seed, "crop", index))
-                crops.append(self.crop(image))
+                crops.append(crop(image))
         return torch.stack(crops)
+
+    def _evaluated(self, image: Tensor) -> Tensor:
+        if self.resize != "crop":
+            return fit(image, self.size, self.resize, colour_of(self.decoding.background))
+        return central(resized(middle(image), round(self.size / RESIZE)), self.size, self.size)
 
 
 def _collate(images: list[Tensor | str]) -> Tensor | str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..spelling import nearest
 from .decode import Decoding
+from .pixels.square import IN_WORDS, Resize
 from .pixels.transparency import BACKGROUND
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stillhouse"
@@ -27,7 +28,10 @@ class LoadOptions:
         split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
             seed would have been trained on the validation images of its students.
         flip: Whether training mirrors images. None: as suits the data set (everything but digits).
-        background: Colour behind transparent pixels, a name or #rrggbb; "none" shows what lies under transparency.
+        resize: Way to make images square that are not: "crop" keeps the middle, "squash" changes the shape, "pad" adds
+            background.
+        background: Colour behind transparent pixels and beside padded images, a name or #rrggbb; "none" shows what
+            lies under transparency, and pads with black.
         max_value: Value that becomes white in images of more than 8 bits. None: the largest of their type, 65535 for
             16 bits, 4095 for 12, 1.0 for floats.
         drop_last: Leave out the last training batch of an epoch if it is not full.
@@ -45,6 +49,7 @@ class LoadOptions:
     validation: float = 0.0
     split_seed: int = 0
     flip: bool | None = None
+    resize: Resize = "crop"
     background: str = BACKGROUND
     max_value: float | None = None
     drop_last: bool = False
@@ -61,8 +66,9 @@ class LoadOptions:
             raise ValueError(f"--validation must be a fraction of at least 0 and below 1, not {self.validation:g}")
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"--workers must be 0 or more, not {self.workers}")
-
-        _ = self.decoding
+        if self.resize not in IN_WORDS:
+            raise ValueError(f"--resize must be {', '.join(IN_WORDS)}, not {self.resize}")
+        _ = self.decoding  # which checks its own
 
     @property
     def decoding(self) -> Decoding:

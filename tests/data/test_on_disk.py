@@ -10,7 +10,7 @@ import torchvision.transforms.v2 as v2
 from PIL import Image
 
 from stillhouse.batch import Batch
-from stillhouse.data import Folder, LoadOptions, on_disk
+from stillhouse.data import Folder, LoadOptions, Resize, on_disk
 from tests.helpers.pictures import picture, png
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -151,3 +151,48 @@ def test_small_sets_are_read_without_workers(paths: list[Path]) -> None:
 def test_wrong_arguments_are_refused(paths: list[Path]) -> None:
     with pytest.raises(ValueError, match="11 images but 2 labels"):
         Folder(paths, torch.zeros(2), mean=MEAN, std=STD)
+
+
+@pytest.mark.parametrize("resize", ["squash", "pad"])
+def test_whole_images_may_be_shown_in_training_and_evaluation(tmp_path: Path, resize: Resize) -> None:
+    """Of an image that is red at both ends the middle square shows nothing of them."""
+    wide = Image.new("RGB", (180, 60), "blue")
+    for left in (0, 130):
+        wide.paste("red", (left, 0, left + 50, 60))
+    wide.save(tmp_path / "wide.png")
+    red = {}
+    for way in ("crop", resize):
+        options = LoadOptions(batch_size=1, image_size=32, resize=way)
+        data = Folder(
+            [tmp_path / "wide.png"], torch.zeros(1, dtype=torch.int64), options, mean=(0, 0, 0), std=(1, 1, 1)
+        )
+        (evaluated,) = data.batches("cpu")
+        shown = torch.cat([batch.images for epoch in range(20) for batch in data.epoch(epoch, "cpu")])
+        assert evaluated.images.shape == (1, 3, 32, 32)
+        red[way] = [float((images[:, 0] - images[:, 2] > 0.5).float().mean()) for images in (evaluated.images, shown)]
+    share = 100 / 180 * (1 / 3 if resize == "pad" else 1)
+    assert red["crop"][0] == 0
+    assert red[resize][0] == pytest.approx(share, abs=0.02)
+    assert red[resize][1] > share / 2
+
+
+def test_the_data_line_says_what_is_done_to_images(paths: list[Path]) -> None:
+    def line(**options: object) -> str:
+        labels = torch.zeros(len(paths), dtype=torch.int64)
+        return Folder(paths, labels, LoadOptions().but(**options), mean=MEAN, std=STD).describe()
+
+    assert line() == "unbounded views an image, mirrored at random, cropped to the middle square"
+    assert line(flip=False, resize="pad") == "unbounded views an image, never mirrored, padded to a square"
+    assert line(resize="squash").endswith("squashed to a square")
+
+
+def test_transparent_pixels_have_the_background_that_was_asked_for(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
+    image.putpixel((3, 3), (9, 9, 9, 255))
+    image.save(tmp_path / "a.png")
+    means = []
+    for background in ("white", "black"):
+        options = LoadOptions(image_size=16, background=background)
+        data = Folder([tmp_path / "a.png"], torch.zeros(1, dtype=torch.int64), options, mean=(0, 0, 0), std=(1, 1, 1))
+        means += [float(batch.images.mean()) for batch in data.batches("cpu")]
+    assert means == pytest.approx([1, 0], abs=0.05)

@@ -10,6 +10,23 @@ BACKGROUND = "white"
 HIDDEN = "none"  # as a background: transparency is ignored
 
 
+def colour_of(background: str) -> tuple[int, int, int]:
+    """Return the red, green and blue of a background; black for "none".
+
+    Raises:
+        ValueError: If there is no such colour.
+    """
+    if background == HIDDEN:
+        return 0, 0, 0
+    try:
+        red, green, blue = ImageColor.getrgb(background)[:3]
+    except ValueError:
+        raise ValueError(
+            f"--background must be a colour such as white or #808080, or {HIDDEN}, not {background!r}"
+        ) from None
+    return red, green, blue
+
+
 def with_alpha(image: Image.Image) -> Image.Image:
     """Return the image in RGBA if anything of it can be transparent, else as it is."""
     if image.mode in ("La", "RGBa"):
@@ -28,7 +45,7 @@ def compose(image: Image.Image, name: str, background: str) -> Image.Image:
     lowest, highest = image.getchannel("A").getextrema()
     if lowest == 255:
         return image.convert("RGB")
-    ground = Image.new("RGBA", image.size, (*ImageColor.getrgb(background)[:3], 255))
+    ground = Image.new("RGBA", image.size, (*colour_of(background), 255))
     flat = Image.alpha_composite(ground, image).convert("RGB")
     if _is_one_colour(flat) and not (_is_one_colour(image.convert("RGB")) and lowest == highest):
         raise ValueError(

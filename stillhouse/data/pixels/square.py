@@ -1,0 +1,67 @@
+"""Images of any shape made square: cropped, squashed or padded."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+Resize = Literal["crop", "squash", "pad"]
+IN_WORDS: dict[Resize, str] = {
+    "crop": "cropped to the middle square",
+    "squash": "squashed to a square",
+    "pad": "padded to a square",
+}
+LONGEST = 8  # times its width; of longer strips only the middle is resized, because a whole one could fill the memory
+DETAIL = 4  # times the size that is wanted: all that random crops of squashed or padded images need
+
+
+def fit(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) -> Tensor:
+    """Return the image in `size` x `size` pixels: (3, H, W) -> (3, S, S).
+
+    Args:
+        resize: "crop" keeps the middle square, "squash" the whole image in another shape, "pad" the whole image in its
+            shape.
+        colour: Of the padding.
+    """
+    if resize == "crop":
+        return central(resized(middle(image), size), size, size)
+    if resize == "squash":
+        return resized(image, size, size)
+    height, width = image.shape[1:]
+    scale = size / max(height, width)
+    inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    canvas = torch.tensor(colour, dtype=image.dtype)[:, None, None].repeat(1, size, size)
+    top, left = (size - inner.shape[1]) // 2, (size - inner.shape[2]) // 2
+    canvas[:, top : top + inner.shape[1], left : left + inner.shape[2]] = inner
+    return canvas
+
+
+def for_random_crops(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) -> Tensor:
+    """Return the image in the shape that crops of `size` pixels are taken from: (3, H, W) -> (3, H', W')."""
+    if resize == "crop":
+        return image
+    return fit(image, max(size, min(max(image.shape[1:]), DETAIL * size)), resize, colour)
+
+
+def middle(image: Tensor) -> Tensor:
+    """Return the middle of an image that is more than `LONGEST` times as long as it is wide, others as they are."""
+    height, width = image.shape[1:]
+    longest = LONGEST * min(height, width)
+    if max(height, width) <= longest:
+        return image
+    return central(image, min(height, longest), min(width, longest))
+
+
+def resized(image: Tensor, *size: int) -> Tensor:
+    """Return the image in another size, the shorter side's or that of height and width: (3, H, W) -> (3, H', W')."""
+    result: Tensor = transforms.resize(image, list(size))  # bilinear, with antialiasing
+    return result
+
+
+def central(image: Tensor, height: int, width: int) -> Tensor:
+    """(3, H, W) -> (3, height, width)"""
+    result: Tensor = transforms.center_crop(image, [height, width])
+    return result
