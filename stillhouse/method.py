@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .anatomy import Anatomy
 from .batch import Batch, DataInfo
+from .ranges import NonNegative, checked
 from .taps import Outputs, Tapped
 
 Places = str | Sequence[tuple[str, str]]  # "stages", one name for both networks, or (student, teacher) names
@@ -63,7 +64,14 @@ class Method(nn.Module, ABC):
         weight: The factor by which `Distillation` multiplies the loss.
     """
 
-    def __init__(self, weight: float):
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Arguments of constructors are compared with the ranges that their annotations declare."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", checked(vars(cls)["__init__"]))
+
+    @checked
+    def __init__(self, weight: NonNegative):
         super().__init__()
         self.weight = weight
         self.spots: Sequence[Spot] = ()

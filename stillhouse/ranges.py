@@ -1,0 +1,149 @@
+"""Ranges of numbers, declared in annotations (`temperature: Positive`) and checked in one place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+S = TypeVar("S")
+LARGEST = 1e9  # of any number that nobody gave another bound
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included unless the rule says otherwise.
+
+    Args:
+        rule: What follows "must be" in messages: positive, at least 1.
+        above: Leave out `low` itself.
+        below: Leave out `high` itself.
+    """
+
+    rule: str
+    low: float
+    high: float = LARGEST
+    above: bool = False
+    below: bool = False
+
+    def __repr__(self) -> str:
+        return self.rule
+
+    def complaint(self, value: float) -> str | None:
+        """Return what is wrong with a number, "must be positive, not 0"; None for a number in the range."""
+        if not math.isfinite(value):
+            return f"must be a finite number, not {value}"
+        if value > self.high and self.high >= LARGEST:
+            return f"must be at most {shown(self.high)}, not {shown(value)}"
+        if value < self.low or value > self.high or (self.above and value == self.low):
+            return f"must be {self.rule}, not {shown(value)}"
+        return f"must be {self.rule}, not {shown(value)}" if self.below and value == self.high else None
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A sequence, or a text, that is not empty."""
+
+    def __repr__(self) -> str:
+        return "not empty"
+
+
+Positive = Annotated[float, Range("positive", 0, above=True)]
+NonNegative = Annotated[float, Range("0 or more", 0)]
+Number = Annotated[float, Range(f"between {-LARGEST:g} and {LARGEST:g}", -LARGEST)]
+Fraction = Annotated[float, Range("between 0 and 1", 0, 1)]
+ProperFraction = Annotated[float, Range("at least 0 and below 1", 0, 1, below=True)]
+Temperature = Annotated[float, Range("at least 0.001, because logits are divided by it", 1e-3)]
+Count = Annotated[int, Range("at least 1", 1)]
+Whole = Annotated[int, Range("0 or more", 0)]
+Seed = Annotated[int, Range("a whole number of 64 bits", -(2.0**63), 2.0**63, below=True)]
+
+
+def shown(value: float) -> str:
+    """Return a number as messages show it, however long it is."""
+    if isinstance(value, int) and abs(value) < 10**15:
+        return str(value)
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return "a number of more than 300 digits"
+
+
+def complaint(value: object, hint: object) -> str | None:
+    """Return what is wrong with a value, given its annotation; None where it is as declared, or nothing is declared."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is Annotated:
+        for rule in arguments[1:]:
+            if isinstance(rule, Filled) and isinstance(value, Sequence) and not value:
+                return "must not be empty"
+            if isinstance(rule, Range) and isinstance(value, int | float):
+                return rule.complaint(value)
+        return complaint(value, arguments[0])
+    if isinstance(value, str) or value is None:
+        return None
+    if isinstance(value, Sequence):
+        found = [complaint(item, argument) for item in value for argument in _of_items(hint)]
+        return next((one for one in found if one), None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"must be a finite number, not {value}"
+    found = [complaint(value, argument) for argument in arguments if typing.get_origin(argument) is Annotated]
+    return found[0] if found else None
+
+
+def _of_items(hint: object) -> list[object]:
+    """Return the annotations of a sequence's items, whatever the sequence is one of."""
+    found: list[object] = []
+    for argument in typing.get_args(hint):
+        found += [argument] if typing.get_origin(argument) is Annotated else _of_items(argument)
+    return found
+
+
+def check(arguments: Mapping[str, object], hints: Mapping[str, object], before: str) -> None:
+    """Compare values with their annotations.
+
+    Args:
+        before: What messages say before the name of an argument: "KD: " or "--".
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+    for name, value in arguments.items():
+        wrong = complaint(value, hints.get(name))
+        if wrong:
+            raise ValueError(f"{before}{name} {wrong}")
+
+
+def check_options(options: object) -> None:
+    """Compare the fields of a dataclass of options with their annotations: `__post_init__` calls it.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+    hints = annotations(type(options))
+    check({name: getattr(options, name) for name in hints}, hints, "--")
+
+
+def checked(init: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    """Make a constructor compare its arguments with their annotations before it begins."""
+
+    @functools.wraps(init)
+    def checking(self: S, *args: P.args, **kwargs: P.kwargs) -> None:
+        given = inspect.signature(init).bind(self, *args, **kwargs).arguments
+        check(given, annotations(init), f"{type(self).__name__}: ")
+        init(self, *args, **kwargs)
+
+    return checking
+
+
+@functools.cache
+def annotations(annotated: Any) -> Mapping[str, object]:
+    """Return the annotations of a constructor or of a dataclass's fields; none where they cannot be resolved."""
+    try:
+        return typing.get_type_hints(annotated, include_extras=True)
+    except NameError:  # names that only type checkers import
+        return {}
