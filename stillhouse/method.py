@@ -2,16 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from .anatomy import Anatomy
 from .batch import Batch, DataInfo
-from .ranges import NonNegative, checked
+from .ranges import Filled, NonNegative, Temperature, checked
 from .taps import Outputs, Tapped
 
-Places = str | Sequence[tuple[str, str]]  # "stages", one name for both networks, or (student, teacher) names
+Places = Annotated[str | Sequence[tuple[str, str]], Filled()]  # "stages", any one name, or (student, teacher) names
 
 
 class Spot(NamedTuple):
@@ -68,7 +68,7 @@ class Method(nn.Module, ABC):
         """Arguments of constructors are compared with the ranges that their annotations declare."""
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            setattr(cls, "__init__", checked(vars(cls)["__init__"]))
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign] # by itself, made to check
 
     @checked
     def __init__(self, weight: NonNegative):
@@ -172,7 +172,7 @@ class TemperedMethod(LogitMethod):
         temperature: Divides both networks' logits.
     """
 
-    def __init__(self, weight: float, temperature: float):
+    def __init__(self, weight: NonNegative, temperature: Temperature):
         super().__init__(weight)
         self.temperature = temperature
 
@@ -185,7 +185,7 @@ class FeatureMethod(SpotMethod):
             (student, teacher) names is taken as it is.
     """
 
-    def __init__(self, weight: float, at: Places = "stages"):
+    def __init__(self, weight: NonNegative, at: Places = "stages"):
         super().__init__(weight)
         self.at = at
         self.connectors = nn.ModuleList()

@@ -1,17 +1,14 @@
 """Ranges of numbers, declared in annotations (`temperature: Positive`) and checked in one place."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, TypeVar
 
-P = ParamSpec("P")
-S = TypeVar("S")
+C = TypeVar("C", bound=Callable[..., None])
 LARGEST = 1e9  # of any number that nobody gave another bound
 
 
@@ -36,7 +33,7 @@ class Range:
 
     def complaint(self, value: float) -> str | None:
         """Return what is wrong with a number, "must be positive, not 0"; None for a number in the range."""
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return f"must be a finite number, not {value}"
         if value > self.high and self.high >= LARGEST:
             return f"must be at most {shown(self.high)}, not {shown(value)}"
@@ -60,6 +57,8 @@ Fraction = Annotated[float, Range("between 0 and 1", 0, 1)]
 ProperFraction = Annotated[float, Range("at least 0 and below 1", 0, 1, below=True)]
 Temperature = Annotated[float, Range("at least 0.001, because logits are divided by it", 1e-3)]
 Count = Annotated[int, Range("at least 1", 1)]
+Size = Annotated[int, Range("between 1 and 64", 1, 64)]  # of a grid of pixels: what it costs grows with its square
+Width = Annotated[int, Range("between 1 and 10,000", 1, 10_000)]  # of a layer
 Whole = Annotated[int, Range("0 or more", 0)]
 Seed = Annotated[int, Range("a whole number of 64 bits", -(2.0**63), 2.0**63, below=True)]
 
@@ -83,6 +82,8 @@ def complaint(value: object, hint: object) -> str | None:
                 return "must not be empty"
             if isinstance(rule, Range) and isinstance(value, int | float):
                 return rule.complaint(value)
+            if isinstance(rule, Range) and isinstance(value, str | None):
+                return f"must be a number, not {value!r}"
         return complaint(value, arguments[0])
     if isinstance(value, str) or value is None:
         return None
@@ -118,30 +119,30 @@ def check(arguments: Mapping[str, object], hints: Mapping[str, object], before: 
             raise ValueError(f"{before}{name} {wrong}")
 
 
-def check_options(options: object) -> None:
+def check_options(options: Any) -> None:
     """Compare the fields of a dataclass of options with their annotations: `__post_init__` calls it.
 
     Raises:
         ValueError: If a value is out of its range.
     """
-    hints = annotations(type(options))
+    hints = declared(type(options))  # type: ignore[arg-type] # a class can be hashed
     check({name: getattr(options, name) for name in hints}, hints, "--")
 
 
-def checked(init: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+def checked(init: C) -> C:
     """Make a constructor compare its arguments with their annotations before it begins."""
 
     @functools.wraps(init)
-    def checking(self: S, *args: P.args, **kwargs: P.kwargs) -> None:
+    def checking(self: object, *args: object, **kwargs: object) -> None:
         given = inspect.signature(init).bind(self, *args, **kwargs).arguments
-        check(given, annotations(init), f"{type(self).__name__}: ")
+        check(given, declared(init), f"{type(self).__name__}: ")
         init(self, *args, **kwargs)
 
-    return checking
+    return typing.cast(C, checking)
 
 
 @functools.cache
-def annotations(annotated: Any) -> Mapping[str, object]:
+def declared(annotated: Any) -> Mapping[str, object]:
     """Return the annotations of a constructor or of a dataclass's fields; none where they cannot be resolved."""
     try:
         return typing.get_type_hints(annotated, include_extras=True)

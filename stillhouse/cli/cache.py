@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ..anatomy import Anatomy
 from ..models.spec import NetworkSource
+from ..ranges import Count, NonNegative, check_options
 from ..training.cache_store import CacheStore, CacheUnavailable, open_cache
 from ..training.classroom import Classroom
 from ..training.config import TrainConfig
@@ -42,8 +43,11 @@ class FillOptions:
     teacher_anatomy: Anatomy | None = None
     embedding: bool = False
     folder: Path = Path("runs")
-    batch_size: int = TrainConfig.batch_size
-    cache_budget: float | None = None
+    batch_size: Count = TrainConfig.batch_size
+    cache_budget: NonNegative | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Fill:
 
 def fill(command: Fill, display: Display) -> None:
     asked, device = command.cache, command.device.torch_device()
-    data = command.data.load(display, batch_size=asked.batch_size, validation=command.split.validation)
+    data = command.data.load(display, command.split, batch_size=asked.batch_size)
     source = NetworkSource(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)
     teacher = find_trained(source, data, device)
     if teacher is None:

@@ -6,10 +6,9 @@ The first line of a group's docstring is its heading in the help; groups with on
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
@@ -17,12 +16,32 @@ from .. import distributed
 from ..anatomy import Anatomy
 from ..data import Data, Folder, LoadOptions, Resize, load
 from ..models.spec import NetworkSource
+from ..ranges import NonNegative, Positive, ProperFraction, Range, Seed, check_options
 from ..training.cache_store import CacheStore
 from ..training.config import TrainConfig
 from ..training.progress import Display
 
 EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
 EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
+        flip: Mirror half of the training images; as suits the data when left out (all but digits are mirrored).
+    """
+
+    validation: ProperFraction = 0.0
+    flip: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+DEFAULT_SPLIT = SplitOptions()
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,6 @@ class DataOptions:
         image_size: Height and width in px; the data's own when left out.
         resize: Way to make images square that are not: crop keeps the middle, squash changes the shape, pad adds
             background.
-        flip: Mirror half of the training images; as suits the data when left out (all but digits are mirrored).
         background: Colour behind transparent pixels and beside padded images (white, #808080, ...); none shows what
             lies under transparency.
         max_value: Value that is white in images of more than 8 bits; when left out the largest of their type, 65535
@@ -47,18 +65,20 @@ class DataOptions:
     data: str = "digits"
     image_size: int | None = None
     resize: Resize = "crop"
-    flip: bool | None = None
     background: str = LoadOptions.background
-    max_value: float | None = None
-    workers: int | None = None
+    max_value: Positive | None = None
+    workers: Annotated[int, Range("between 0 and 256", 0, 256)] | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     def load(
         self,
         display: Display,
+        split: SplitOptions = DEFAULT_SPLIT,
         *,
         batch_size: int = TrainConfig.batch_size,
         seed: int = 0,
-        validation: float = 0.0,
         strong_view: bool = False,
     ) -> Data:
         """Load the data and tell the user what they are."""
@@ -66,9 +86,9 @@ class DataOptions:
             batch_size=batch_size,
             seed=seed,
             image_size=self.image_size,
-            validation=validation,
+            validation=split.validation,
             resize=self.resize,
-            flip=self.flip,
+            flip=split.flip,
             background=self.background,
             max_value=self.max_value,
             workers=self.workers,
@@ -82,17 +102,6 @@ class DataOptions:
 
 
 @dataclass(frozen=True)
-class SplitOptions:
-    """Data, seed, device and output folder.
-
-    Args:
-        validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
-    """
-
-    validation: float = 0.0
-
-
-@dataclass(frozen=True)
 class OutputOptions:
     """Data, seed, device and output folder.
 
@@ -101,8 +110,11 @@ class OutputOptions:
         folder: Folder in which the folders of runs are kept.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     folder: Path = Path("runs")
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -169,7 +181,10 @@ class CacheOptions:
     """
 
     teacher_cache: Literal["auto", "on", "off"] = "auto"
-    cache_budget: float | None = None
+    cache_budget: NonNegative | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     def store(self, folder: Path) -> CacheStore | None:
         """Return the store of caches below the folder of the runs; None if nothing is to be kept."""
@@ -187,11 +202,10 @@ class MemoryOptions:
             tenths of what is free when left out. Those that do not fit are trained one after another.
     """
 
-    memory_budget: float | None = None
+    memory_budget: Positive | None = None
 
     def __post_init__(self) -> None:
-        if self.memory_budget is not None and not 0 < self.memory_budget < math.inf:
-            raise ValueError(f"--memory_budget must be above 0, in GB, not {self.memory_budget:g}")
+        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -240,9 +254,9 @@ class RunOptions:
         """Load the data of the run and tell the user what they are."""
         return self.data.load(
             display,
+            self.split,
             batch_size=self.config.batch_size,
             seed=self.output.seed,
-            validation=self.split.validation,
             strong_view=strong_view,
         )
 

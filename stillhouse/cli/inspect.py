@@ -16,6 +16,7 @@ from ..analysis.metrics import accuracy_by_class, calibration_error, divergence,
 from ..analysis.tables import listing
 from ..checkpoints import load_weights, write_atomically
 from ..data import Data
+from ..ranges import Count, check_options
 from ..training.progress import Display
 from ..training.run_folder import read_result, read_rows
 from ..training.student import StudentTrainer
@@ -42,7 +43,10 @@ class InspectOptions:
     run: str
     teacher: str | None = None
     data: str | None = None
-    images: int = 1000
+    images: Count = 1000
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
     @property
     def folder(self) -> Path:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Group, Method, Places, Spot, Warmup, needs_maps, pair
+from ..ranges import NonNegative, Whole
 from ..taps import Outputs, Tapped
 from .layers.backbone_modules import feature_modules
 from .layers.connectors import Regressor
@@ -32,7 +33,9 @@ class AB(Method):
         warmup_epochs: How long that training takes; 30 is the CIFAR-100 benchmark's (Tian et al., ICLR 2020).
     """
 
-    def __init__(self, weight: float = 0.003, margin: float = 1.0, warmup_epochs: int = 30, at: Places = "preacts"):
+    def __init__(
+        self, weight: float = 0.003, margin: NonNegative = 1.0, warmup_epochs: Whole = 30, at: Places = "preacts"
+    ):
         super().__init__(weight)
         self.margin = margin
         self.warmup_epochs = warmup_epochs

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..method import FeatureMethod, Places, needs_maps
+from ..ranges import Positive
 from .layers.feature_maps import channel_mean, mean_square
 
 
@@ -17,7 +18,7 @@ class AT(FeatureMethod):
         power: Exponent p of the attention map: the mean over channels of |activation|^p, to unit length.
     """
 
-    def __init__(self, weight: float = 1000.0, power: float = 2.0, at: Places = "stages"):
+    def __init__(self, weight: float = 1000.0, power: Positive = 2.0, at: Places = "stages"):
         super().__init__(weight, at)
         self.power = power
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod, needs_maps
+from ..ranges import Size
 from ..taps import Outputs
 
 
@@ -26,7 +27,7 @@ class CATKD(SpotMethod):
         normalize: Whether maps are brought to unit length.
     """
 
-    def __init__(self, weight: float = 600.0, size: int = 4, normalize: bool = True):
+    def __init__(self, weight: float = 600.0, size: Size = 4, normalize: bool = True):
         super().__init__(weight)
         self.size, self.normalize = size, normalize
 

@@ -1,7 +1,7 @@
 """Correlation congruence: the samples of a batch shall correlate for the student as for the teacher."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..batch import DataInfo
 from ..method import Places, RelationalMethod, Spot
+from ..ranges import Positive, Range, Width
 from ..taps import Outputs
 from .layers.affinity import gram, mean_over
 
@@ -37,10 +38,10 @@ class CC(RelationalMethod):
     def __init__(
         self,
         weight: float = 0.003,
-        dim: int = 128,
+        dim: Width = 128,
         correlation: Literal["gaussian", "consecutive"] = "gaussian",
-        gamma: float = 0.4,
-        order: int = 2,
+        gamma: Positive = 0.4,
+        order: Annotated[int, Range("between 0 and 20", 0, 20)] = 2,
         at: Places = "embedding",
     ):
         super().__init__(weight, at)

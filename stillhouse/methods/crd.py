@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod
+from ..ranges import Count, ProperFraction, Temperature, Width
 from ..taps import Outputs
 from .layers.memory import Classmates, Memory
 
@@ -36,10 +37,10 @@ class CRD(SpotMethod):
     def __init__(
         self,
         weight: float = 0.8,
-        dim: int = 128,
-        num_negatives: int = 16384,
-        temperature: float = 0.07,
-        momentum: float = 0.5,
+        dim: Width = 128,
+        num_negatives: Count = 16384,
+        temperature: Temperature = 0.07,
+        momentum: ProperFraction = 0.5,
         positive: Literal["exact", "relax"] = "exact",
     ):
         super().__init__(weight)

@@ -6,6 +6,7 @@ from torch import Tensor
 from ..anatomy import Anatomy
 from ..batch import Batch
 from ..method import Spot, SpotMethod
+from ..ranges import NonNegative, Temperature
 from ..taps import Outputs
 
 
@@ -24,7 +25,9 @@ class DIST(SpotMethod):
         temperature: Divides both networks' logits.
     """
 
-    def __init__(self, weight: float = 2.0, beta: float = 1.0, gamma: float = 1.0, temperature: float = 4.0):
+    def __init__(
+        self, weight: float = 2.0, beta: NonNegative = 1.0, gamma: NonNegative = 1.0, temperature: Temperature = 4.0
+    ):
         super().__init__(weight)
         self.beta, self.gamma, self.temperature = beta, gamma, temperature
 

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ..method import TemperedMethod
+from ..ranges import NonNegative, Temperature
 from .layers.logits import binary, divergence, without
 
 
@@ -22,7 +23,9 @@ class DKD(TemperedMethod):
         temperature: Divides both networks' logits.
     """
 
-    def __init__(self, weight: float = 1.0, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0):
+    def __init__(
+        self, weight: float = 1.0, alpha: NonNegative = 1.0, beta: NonNegative = 8.0, temperature: Temperature = 4.0
+    ):
         super().__init__(weight, temperature)
         self.alpha, self.beta = alpha, beta
 

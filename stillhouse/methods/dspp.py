@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch, DataInfo
 from ..method import FeatureMethod, Places, Spot, needs_maps
+from ..ranges import Count, NonNegative, Size
 from ..taps import Outputs
 from .layers.connectors import Regressor
 from .layers.running_means import Means
@@ -41,17 +42,15 @@ class DSPP(FeatureMethod):
     def __init__(
         self,
         weight: float = 1.0,
-        levels: int = 4,
-        divisor: int = 5,
-        strong_weight: float = 0.9,
-        weak_weight: float = 2.5,
+        levels: Size = 4,
+        divisor: Count = 5,
+        strong_weight: NonNegative = 0.9,
+        weak_weight: NonNegative = 2.5,
         decoupled: bool = True,
         pooling: Literal["padded", "adaptive"] = "padded",
         at: Places = "stage3",
     ):
         super().__init__(weight, at)
-        if levels < 1 or divisor < 1:
-            raise ValueError(f"levels and divisor count from 1 up, not {levels} and {divisor}")
         self.levels, self.divisor = levels, divisor
         self.strong_weight, self.weak_weight = strong_weight, weak_weight
         self.decoupled = decoupled

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Method, Places, Spot, Warmup, needs_maps, pair
+from ..ranges import Whole
 from ..taps import Outputs, Tapped
 from .layers.backbone_modules import feature_modules
 from .layers.channel_products import channel_products
@@ -32,7 +33,7 @@ class FSP(Method):
         at: Maps, shallow to deep. `"stages"` begins with the stem if both networks have one.
     """
 
-    def __init__(self, weight: float = 1.0, warmup_epochs: int = 30, at: Places = "stages"):
+    def __init__(self, weight: float = 1.0, warmup_epochs: Whole = 30, at: Places = "stages"):
         super().__init__(weight)
         self.warmup_epochs = warmup_epochs
         self.at = at

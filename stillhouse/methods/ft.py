@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Group, Places, Spot, SpotMethod, Warmup, needs_maps, pair
+from ..ranges import Positive, Whole
 from ..taps import Outputs, Tapped
 from .layers.feature_maps import mean_square
 from .layers.pooling import pool_to_smaller
@@ -34,11 +35,11 @@ class FT(SpotMethod):
     def __init__(
         self,
         weight: float = 500.0,
-        rate: float = 0.5,
+        rate: Positive = 0.5,
         compare: Literal["factors", "attention"] = "factors",
         translator_norm: bool = True,
-        warmup_epochs: int = 30,
-        warmup_lr: float = 0.01,
+        warmup_epochs: Whole = 30,
+        warmup_lr: Positive = 0.01,
         at: Places = "last_stage",
     ):
         super().__init__(weight)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..method import Places, RelationalMethod, Spot
+from ..ranges import Fraction, NonNegative
 from ..taps import Outputs
 from .layers.affinity import cosines, gram, mean_over, probabilities, squared_distances
 
@@ -34,8 +35,8 @@ class HKD(RelationalMethod):
     def __init__(
         self,
         weight: float = 1.0,
-        initial_weight: float = 100.0,
-        decay: float = 0.7,
+        initial_weight: NonNegative = 100.0,
+        decay: Fraction = 0.7,
         weighting: Literal["critical_period", "first_stage"] = "critical_period",
         at: Places = "stages",
     ):

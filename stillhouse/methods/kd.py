@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..method import TemperedMethod
+from ..ranges import Temperature
 from .layers.logits import divergence
 
 
@@ -19,7 +20,7 @@ class KD(TemperedMethod):
             PkuDavidGuan/Distillation, whose alpha is `CE(alpha), KD(1 - alpha, temperature=16, cross_entropy=True)`.
     """
 
-    def __init__(self, weight: float = 0.9, temperature: float = 4.0, cross_entropy: bool = False):
+    def __init__(self, weight: float = 0.9, temperature: Temperature = 4.0, cross_entropy: bool = False):
         super().__init__(weight, temperature)
         self.cross_entropy = cross_entropy
 

@@ -1,7 +1,7 @@
 """Multi-level logit distillation: predictions, and how alike samples and classes are in them."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..method import Method
+from ..ranges import Filled, Temperature
 from ..taps import Outputs
 from .layers.logits import divergence, z_score
 from .layers.strong_view import strong_outputs
@@ -35,7 +36,7 @@ class MLKD(Method):
     def __init__(
         self,
         weight: float = 0.9,
-        temperatures: Sequence[float] = (4.0, 3.0, 5.0, 2.0, 6.0),
+        temperatures: Annotated[Sequence[Temperature], Filled()] = (4.0, 3.0, 5.0, 2.0, 6.0),
         form: Literal["paper", "masks", "code"] = "paper",
         standardized: bool = False,
     ):

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..method import LogitMethod
+from ..ranges import NonNegative, Temperature
 from .layers.logits import without
 
 
@@ -20,7 +21,9 @@ class NKD(LogitMethod):
             lets it through (yzd-v/cls_KD, issue 16).
     """
 
-    def __init__(self, weight: float = 1.0, gamma: float = 1.5, temperature: float = 1.0, all_classes: bool = False):
+    def __init__(
+        self, weight: float = 1.0, gamma: NonNegative = 1.5, temperature: Temperature = 1.0, all_classes: bool = False
+    ):
         super().__init__(weight)
         self.gamma, self.temperature, self.all_classes = gamma, temperature, all_classes
 

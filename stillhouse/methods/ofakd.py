@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod
+from ..ranges import Positive, Temperature
 from ..taps import Outputs
 from .layers.auxiliary_heads import exit_from
 
@@ -27,7 +28,9 @@ class OFAKD(SpotMethod):
         enhance_all: The other classes' t_c^gamma instead of t_c, as in the authors' code.
     """
 
-    def __init__(self, weight: float = 1.0, gamma: float = 1.0, temperature: float = 1.0, enhance_all: bool = False):
+    def __init__(
+        self, weight: float = 1.0, gamma: Positive = 1.0, temperature: Temperature = 1.0, enhance_all: bool = False
+    ):
         super().__init__(weight)
         self.gamma, self.temperature, self.enhance_all = gamma, temperature, enhance_all
         self.exits = nn.ModuleList()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Places, Spot, SpotMethod, needs_maps, pair
+from ..ranges import Number, Positive
 from ..taps import Outputs
 
 _ACTIVATIONS: dict[str, nn.Module] = {"relu": nn.Identity(), "elu": nn.ELU(), "swish": nn.SiLU()}
@@ -37,9 +38,9 @@ class OFD(SpotMethod):
     def __init__(
         self,
         weight: float = 0.001,
-        margin: Literal["batchnorm"] | float = "batchnorm",
+        margin: Literal["batchnorm"] | Number = "batchnorm",
         activation: Literal["relu", "elu", "swish"] = "relu",
-        level_ratio: float = 0.5,
+        level_ratio: Positive = 0.5,
         teacher_statistics: Literal["running", "batch"] = "batch",
         at: Places = "preacts",
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from .. import methods
 from ..method import Method
+from ..ranges import check, declared
 from ..spelling import misfit, nearest
 from ..user_code import load_object, source_files
 from . import wrappers
@@ -135,7 +135,13 @@ def _spelled(name: str, positional: list[Value], named: dict[str, Value]) -> Met
         given.setdefault(argument, parameter.default)
         _check_kind(name, argument, given[argument], hints.get(argument, object))
     plain = _typed(name, cls, {k: v for k, v in given.items() if not _methods_in(v)}, hints)
-    return MethodSpec(name, cls, {argument: plain.get(argument, given[argument]) for argument in parameters})
+    spec = MethodSpec(name, cls, {argument: plain.get(argument, given[argument]) for argument in parameters})
+    try:
+        spec.build()
+    except ValueError as error:
+        before = "" if str(error).startswith(cls.__name__) else f"{name}: "
+        raise ValueError(f"{before}{error}") from None
+    return spec
 
 
 def _class(name: str) -> tuple[str, type[Method]]:
@@ -201,10 +207,7 @@ def _typed(name: str, cls: type[Method], plain: dict[str, Value], hints: Mapping
     for argument, value in typed.items():
         if value is None and not _takes_none(hints.get(argument, object)):
             raise ValueError(f"{name}: {argument} needs a value, not None")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name}: {argument} takes a finite number, not {value}")
-        if isinstance(value, float) and argument.endswith("temperature") and value <= 0:
-            raise ValueError(f"{name}: {argument} divides logits and has to be positive, not {value}")
+    check(typed, declared(cls.__init__), f"{name}: ")
     return typed
 
 

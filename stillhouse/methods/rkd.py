@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..method import Places, RelationalMethod
+from ..ranges import NonNegative
 from .layers.affinity import gram, mean_over, squared_distances
 
 
@@ -22,8 +23,8 @@ class RKD(RelationalMethod):
     def __init__(
         self,
         weight: float = 1.0,
-        distance_weight: float = 25.0,
-        angle_weight: float = 50.0,
+        distance_weight: NonNegative = 25.0,
+        angle_weight: NonNegative = 50.0,
         at: Places = "embedding",
     ):
         super().__init__(weight, at)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ..method import LogitMethod
+from ..ranges import NonNegative, Temperature
 from .layers.logits import binary, divergence
 
 
@@ -26,10 +27,10 @@ class RLD(LogitMethod):
     def __init__(
         self,
         weight: float = 1.0,
-        alpha: float = 1.0,
-        beta: float = 8.0,
-        temperature: float = 4.0,
-        confidence_temperature: float = 1.0,
+        alpha: NonNegative = 1.0,
+        beta: NonNegative = 8.0,
+        temperature: Temperature = 4.0,
+        confidence_temperature: Temperature = 1.0,
     ):
         super().__init__(weight)
         self.alpha, self.beta = alpha, beta

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Method, Places, Spot, needs_maps, pair
+from ..ranges import Temperature
 from ..taps import Outputs
 from .layers.affinity import gram
 from .layers.pooling import pool_to_smaller
@@ -34,7 +35,7 @@ class SemCKD(Method):
         at: Of a list of pairs, every student place still meets every teacher place.
     """
 
-    def __init__(self, weight: float = 400.0, temperature: float = 1.0, at: Places = "stages"):
+    def __init__(self, weight: float = 400.0, temperature: Temperature = 1.0, at: Places = "stages"):
         super().__init__(weight)
         self.temperature = temperature
         self.at = at

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import DataInfo
 from ..method import FeatureMethod, Places, Spot, needs_maps, pair
+from ..ranges import Count
 from ..taps import Outputs
 from .layers.feature_maps import as_map
 from .layers.pooling import pool_to_smaller
@@ -26,7 +27,7 @@ class SimKD(FeatureMethod):
         at: `"map"`, or `"embedding"` for networks without a map before their pool, or one pair of places.
     """
 
-    def __init__(self, weight: float = 1.0, reduction: int = 2, at: Places = "map"):
+    def __init__(self, weight: float = 1.0, reduction: Count = 2, at: Places = "map"):
         super().__init__(weight, at)
         self.reduction = reduction
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..method import Places, RelationalMethod
+from ..ranges import Positive
 
 
 class SRD(RelationalMethod):
@@ -18,7 +19,7 @@ class SRD(RelationalMethod):
         eps: Added to each dimension's variance.
     """
 
-    def __init__(self, weight: float = 2.0, power: float = 4.0, eps: float = 1e-4, at: Places = "embedding"):
+    def __init__(self, weight: float = 2.0, power: Positive = 4.0, eps: Positive = 1e-4, at: Places = "embedding"):
         super().__init__(weight, at)
         self.power, self.eps = power, eps
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod, needs_maps
+from ..ranges import NonNegative
 from ..taps import Outputs
 from .layers.feature_maps import as_map
 from .layers.teacher_classifier import frozen_classifier
@@ -24,7 +25,7 @@ class SRRL(SpotMethod):
         at: Where the student is read: its "map", its "embedding" (as in SimKD's code), or a path.
     """
 
-    def __init__(self, weight: float = 1.0, logit_weight: float = 1.0, at: str = "map"):
+    def __init__(self, weight: float = 1.0, logit_weight: NonNegative = 1.0, at: str = "map"):
         super().__init__(weight)
         self.logit_weight = logit_weight
         self.at = at

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ..method import LogitMethod
+from ..ranges import Positive
 from .layers.logits import divergence
 
 
@@ -16,7 +17,7 @@ class TTM(LogitMethod):
         exponent: Power that the teacher's probabilities are raised to.
     """
 
-    def __init__(self, weight: float = 45.0, exponent: float = 0.1):
+    def __init__(self, weight: float = 45.0, exponent: Positive = 0.1):
         super().__init__(weight)
         self.exponent = exponent
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Places, Spot, SpotMethod, needs_maps, pair
+from ..ranges import Positive
 from ..taps import Outputs
 from .layers.pooling import pool_to_smaller
 
@@ -31,7 +32,7 @@ class VID(SpotMethod):
     def __init__(
         self,
         weight: float = 1.0,
-        initial_variance: float = 5.0,
+        initial_variance: Positive = 5.0,
         learned_variance: bool = True,
         at: Places = "stages",
     ):

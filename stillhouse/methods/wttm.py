@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..method import LogitMethod
+from ..ranges import Positive
 from .layers.logits import divergence
 
 
@@ -18,7 +19,7 @@ class WTTM(LogitMethod):
         exponent: Power that the teacher's probabilities are raised to.
     """
 
-    def __init__(self, weight: float = 4.0, exponent: float = 0.2):
+    def __init__(self, weight: float = 4.0, exponent: Positive = 0.2):
         super().__init__(weight)
         self.exponent = exponent
 

@@ -36,7 +36,7 @@ def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("budget", [0.0, -1.0, math.inf, math.nan])
 def test_a_memory_budget_is_a_number_of_gigabytes(budget: float) -> None:
-    with pytest.raises(ValueError, match="--memory_budget must be above 0, in GB, not"):
+    with pytest.raises(ValueError, match=r"--memory_budget must be (positive|a finite number), not"):
         MemoryOptions(budget)
 
 

@@ -127,7 +127,7 @@ def test_a_temperature_of_nothing_is_refused_before_data_are_read(
     world: World, tmp_path: Path, capsys: Capture
 ) -> None:
     outputs = refusal(capsys, world.distill(tmp_path, "--methods", "CE,KD(temperature=0)", "--data", "nowhere"))
-    assert "KD: temperature divides logits and has to be positive, not 0.0" in outputs
+    assert "KD: temperature must be at least 0.001, because logits are divided by it, not 0" in outputs
 
 
 def test_ctrl_c_saves_and_the_same_command_ends_as_if_nothing_had_happened(

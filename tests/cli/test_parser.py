@@ -64,7 +64,7 @@ SENTENCES = {
     "train --data PICTURES --model resnet8 --weights pretrained": "nobody offers pretrained weights for resnet8",
     "train --data PICTURES --model resnet8 --weights x.pth": "there is no file x.pth",
     "train --data PICTURES --image_size 4": "--image_size must be 8 to 4096 pixels, not 4",
-    "train --data PICTURES --validation 1": "--validation must be a fraction of at least 0 and below 1, not 1",
+    "train --data PICTURES --validation 1": "--validation must be at least 0 and below 1, not 1",
     "evaluate runs/none": "there is no runs/none; give the folder of a finished run, or a network by name",
     "evaluate weights.safetensors": "there is no weights.safetensors; give the folder of a finished run",
     # methods

@@ -170,5 +170,5 @@ def test_tokens_are_refused() -> None:
 
 
 def test_counts_below_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="levels and divisor count from 1 up, not 0 and 5"):
+    with pytest.raises(ValueError, match="DSPP: levels must be between 1 and 64, not 0"):
         DSPP(levels=0)

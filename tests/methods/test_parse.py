@@ -146,7 +146,7 @@ def test_a_method_of_ones_own(mine: str) -> None:
         ("KD(temperature='hot')", r"KD: temperature takes a number, not hot"),
         ("KD(temperature=True)", r"KD: temperature takes a number, not True"),
         ("KD(temperature=None)", r"KD: temperature needs a value, not None"),
-        ("KD(weight=1e999)", r"KD: weight takes a finite number, not inf"),
+        ("KD(weight=1e999)", r"KD: weight must be a finite number, not inf"),
         ("FitNet(at=stage2)", r"'stage2' in --methods is no method.* If it is text, it needs quotes: 'stage2'"),
         ("FitNet(at=3)", r"FitNet: at takes text or a list, not 3"),
         ("KD(weight=AT)", r"KD takes a plain value as weight, not the method AT"),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...batch import DataInfo
 from ...method import LogitMethod, TemperedMethod
+from ...ranges import Count, NonNegative, Temperature, Width
 from ...taps import Outputs
 from .wrapper import Wrapper
 
@@ -41,10 +42,10 @@ class CTKD(Wrapper, LogitMethod):
         self,
         base: TemperedMethod,
         scope: Literal["global", "instance"] = "global",
-        start: float = 1.0,
-        span: float = 20.0,
-        epochs: int = 10,
-        width: int = 128,
+        start: Temperature = 1.0,
+        span: NonNegative = 20.0,
+        epochs: Count = 10,
+        width: Width = 128,
     ):
         if not isinstance(base, TemperedMethod):
             raise ValueError(

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from ...batch import Batch
 from ...method import Method
+from ...ranges import Count
 from ...taps import Outputs
 from .wrapper import Wrapper
 
@@ -18,7 +19,7 @@ class Ramped(Wrapper):
         epochs: When its full weight is reached.
     """
 
-    def __init__(self, base: Method, epochs: int = 20):
+    def __init__(self, base: Method, epochs: Count = 20):
         super().__init__(base)
         self.epochs = epochs
 

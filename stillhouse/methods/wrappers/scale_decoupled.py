@@ -1,7 +1,7 @@
 """Scale decoupling: any logit method, on the logits of image regions as well as of the whole image."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor
 from ...anatomy import Anatomy
 from ...batch import Batch, DataInfo
 from ...method import LogitMethod, Spot, SpotMethod
+from ...ranges import Filled, NonNegative, Size
 from ...taps import Outputs
 from ..layers.head_checks import needs_pooled_linear_head
 from ..layers.running_means import Means
@@ -49,8 +50,8 @@ class ScaleDecoupled(Wrapper, SpotMethod):
     def __init__(
         self,
         base: LogitMethod,
-        scales: Sequence[int] = (1, 2, 4),
-        complementary: float = 2.0,
+        scales: Annotated[Sequence[Size], Filled()] = (1, 2, 4),
+        complementary: NonNegative = 2.0,
         compare: Literal["classes", "correctness"] = "classes",
         pooling: Literal["direct", "nested"] = "direct",
         reduction: Literal["sum", "mean", "means"] = "sum",

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...anatomy import Anatomy
 from ...batch import Batch, DataInfo
 from ...method import Group, Spot, SpotMethod
+from ...ranges import Fraction, NonNegative, Number, Positive, Temperature
 from ...taps import Outputs, Tapped
 from ..layers.decision_stats import Decisions
 from ..layers.policy import Policy
@@ -57,20 +58,18 @@ class SpotAdaptive(Bundle):
         terms: Sequence[SpotMethod],
         weight: float = 1.0,
         mode: Literal["adaptive", "anti", "random", "always", "never", "joint"] = "adaptive",
-        gamma: float = 1.0,
-        balance: float = 0.5,
-        temperature: float = 5.0,
-        prior: float | None = None,
-        rate: float = 0.5,
+        gamma: Positive = 1.0,
+        balance: NonNegative = 0.5,
+        temperature: Temperature = 5.0,
+        prior: Number | None = None,
+        rate: Fraction = 0.5,
         fixed: Mapping[str, bool] | None = None,
-        agent_lr: float = 0.5,
-        agent_weight_decay: float = 1e-3,
+        agent_lr: Positive = 0.5,
+        agent_weight_decay: NonNegative = 1e-3,
     ):
         super().__init__(terms, weight)
         if not terms:
             raise ValueError("there are no terms to distil by; name some, such as [KD(1.0), AT()]")
-        if gamma <= 0 or not 0 <= rate <= 1:
-            raise ValueError(f"gamma is positive and rate a share between 0 and 1, not {gamma} and {rate}")
         self.mode, self.rate, self.fixed = mode, rate, dict(fixed or {})
         self.gamma, self.balance, self.temperature, self.prior = gamma, balance, temperature, prior
         self.agent_lr, self.agent_weight_decay = agent_lr, agent_weight_decay

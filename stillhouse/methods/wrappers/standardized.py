@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ...method import LogitMethod
+from ...ranges import NonNegative
 from ..layers.logits import z_score
 from .wrapper import Wrapper
 
@@ -23,7 +24,7 @@ class Standardized(Wrapper, LogitMethod):
 
     base: LogitMethod
 
-    def __init__(self, base: LogitMethod, unbiased: bool = False, eps: float = 1e-7):
+    def __init__(self, base: LogitMethod, unbiased: bool = False, eps: NonNegative = 1e-7):
         super().__init__(base)
         self.unbiased, self.eps = unbiased, eps
 
