@@ -1,4 +1,4 @@
-"""`stillhouse check`: whether methods keep the contract, in seconds, on small networks."""
+"""`stillhouse check`: try methods on the contract in seconds, on small networks."""
 
 from __future__ import annotations
 
@@ -6,59 +6,70 @@ import inspect
 import time
 import traceback
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..methods.parse import MethodSpec, parse
 from ..training.progress import Display
-from . import LAWS, Broken, Law, Subject
+from . import LAWS, Broken, Law, NotApplicable, Subject
+
+Verdict = Literal["ok", "note", "not applicable", "wrong"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came out when a law was tried."""
+    """The outcome of one law for one method."""
 
     law: Law
-    verdict: Literal["ok", "note", "wrong"]
+    verdict: Verdict
     remark: str = ""
 
     def __str__(self) -> str:
-        return f"{self.verdict:5}  {self.law.says}" + (f": {self.remark}" if self.remark else "")
+        return f"{self.verdict:14}  {self.law.says}" + (f": {self.remark}" if self.remark else "")
 
 
 def check(methods: str, display: Display) -> None:
-    """Try every law of the contract on methods, and say what came out.
+    """Try every law of the contract on methods and print the outcomes, one error once.
 
     Args:
         methods: As for `stillhouse distill`: 'my_method.py:MyMethod', 'SpotAdaptive([KD, AT])'.
 
     Raises:
-        ValueError: If one breaks a law.
+        ValueError: If a method breaks a law.
     """
     failed = []
     for spec in parse(methods):
         began = time.perf_counter()
         display.say(f"{spec}")
         subject = Subject(spec)
-        findings = []
+        verdicts: Counter[Verdict] = Counter()
+        errors: Counter[str] = Counter()
         for law in LAWS:
-            findings.append(tried(law, subject))
-            display.say(f"  {findings[-1]}")
-        wrong = sum(finding.verdict == "wrong" for finding in findings)
-        notes = sum(finding.verdict == "note" for finding in findings)
-        seconds = time.perf_counter() - began
-        display.say(f"{spec.name}: {len(findings)} laws, {wrong} broken, {notes} with a note, {seconds:.1f} s")
-        failed += [f"{spec.name} breaks {wrong} of {len(findings)} laws"] if wrong else []
+            finding = outcome(law, subject)
+            verdicts[finding.verdict] += 1
+            if finding.verdict == "wrong":
+                errors[finding.remark] += 1
+            if errors[finding.remark] < 2:
+                display.say(f"  {finding}")
+        for error, laws in errors.items():
+            if laws > 1:
+                display.say(f"  {'wrong':14}  {laws - 1} more laws, by the same error: {error.partition(': ')[0]}")
+        display.say(f"{spec.name}: {_summary(verdicts)}, {time.perf_counter() - began:.1f} s")
+        if verdicts["wrong"]:
+            failed.append(f"{spec.name} breaks {verdicts['wrong']} of {len(LAWS)} laws")
     if failed:
         raise ValueError("; ".join(failed))
 
 
-def tried(law: Law, subject: Subject) -> Finding:
-    """What comes out when a law is tried on a method, whatever its code does."""
+def outcome(law: Law, subject: Subject) -> Finding:
+    """Try a law on a method, whatever the method's code does."""
     try:
         with warnings.catch_warnings(action="ignore"):
             remark = law.try_on(subject)
+    except NotApplicable as reason:
+        return Finding(law, "not applicable", str(reason))
     except Broken as broken:
         return Finding(law, "wrong", str(broken))
     except Exception as error:  # somebody else's code can fail in any way
@@ -66,8 +77,13 @@ def tried(law: Law, subject: Subject) -> Finding:
     return Finding(law, "note" if remark else "ok", remark)
 
 
+def _summary(verdicts: Counter[Verdict]) -> str:
+    parts = [f"{verdicts['ok']} ok", f"{verdicts['note']} with a note", f"{verdicts['not applicable']} not applicable"]
+    return f"{verdicts.total()} laws: {', '.join(parts)}, {verdicts['wrong']} broken"
+
+
 def _in_a_line(error: Exception, spec: MethodSpec) -> str:
-    """An error, and the last line of the method's own file that it came through."""
+    """Return an error with the last line of the method's own file that it came through."""
     own = inspect.getfile(spec.cls)
     frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
     place = [frame for frame in frames if frame.filename == own][-1:] or frames[-1:]

@@ -1,4 +1,4 @@
-"""What every method must keep to, law by law."""
+"""The list of laws that every method must keep."""
 
 import inspect
 import re
@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..method import Method
-from . import capturing, learning, losses, running
+from . import capturing, learning, losses, masks, running
 from .specimens import PAIRS
 from .trial import Broken, Subject
 
@@ -15,14 +15,18 @@ _CITATION = re.compile(r"([^().]+) \(([^()]+?), ((?:[^,()]+ )?((?:19|20)\d\d))(?
 
 
 class Law(NamedTuple):
-    """What must hold. To try it returns a remark worth reading, or nothing, and raises `Broken` where it is broken."""
+    """A sentence that must be true of a method.
+
+    `try_on` returns a note worth reading, or "". It raises `Broken` if the law is broken and `NotApplicable` if there
+    was nothing to look at.
+    """
 
     says: str
     try_on: Callable[[Subject], str]
 
 
 class Citation(NamedTuple):
-    """What a docstring begins with: Title (Authors, VENUE 2017, arXiv:1612.03928)."""
+    """The beginning of a docstring: Title (Authors, VENUE 2017, arXiv:1612.03928)."""
 
     title: str
     authors: str
@@ -51,30 +55,34 @@ def _has_defaults(subject: Subject) -> str:
 
 
 LAWS = (
-    *(Law(f"{pair.name} can be taught, or it says why not", partial(running.runs_between, pair)) for pair in PAIRS),
-    Law("two images are enough for a batch", running.runs_on_two_images),
-    Law("networks in bfloat16 leave it finite", running.runs_in_bfloat16),
-    Law("on a GPU it works, and does not wait", running.runs_on_a_gpu),
+    *(
+        Law(f"{pair.name} can be distilled, or is refused with a reason", partial(running.runs_between, pair))
+        for pair in PAIRS
+    ),
+    Law("a batch of two images works", running.runs_on_two_images),
+    Law("the loss is finite in bfloat16", running.runs_in_bfloat16),
+    Law("the loss is computed on a GPU without waiting for it", running.runs_on_a_gpu),
     Law("its steps can be captured in a CUDA graph", capturing.can_be_captured),
-    Law("it returns a loss for each image, or one for all", losses.is_by_sample_or_one),
-    Law("it leaves alone what the networks said", losses.leaves_what_it_reads),
-    Law("a student that says nothing but zeros leaves it finite", losses.survives_zeros),
-    Law("a student equal to its teacher costs nothing", losses.is_zero_between_equals),
-    Law("it rises along its gradient, as the gradient says", losses.follows_its_gradient),
-    Law("the order of a batch does not matter", losses.ignores_order),
-    Law("the memory format of features does not matter", losses.ignores_memory_format),
-    Law("its random numbers are the batch's", losses.draws_from_the_batch),
-    Law("it knows whether it needs a teacher", losses.knows_whether_it_needs_a_teacher),
-    Law("samples that are off might as well not be there", losses.can_leave_samples_out),
-    Law("gradients reach the student, and never the teacher", learning.teaches_the_student_only),
-    Law("its parameters are its own, and trained", learning.owns_its_parameters),
-    Law("made twice, it begins the same", learning.begins_the_same),
-    Law("its state_dict is all of its state", learning.keeps_its_state),
-    Law("a deep copy does the same, and is apart from it", learning.can_be_copied),
-    Law("interrupted and resumed, it ends the same, and the teacher is as before", learning.can_be_interrupted),
-    Law("a step that is taken back leaves no mark", learning.takes_a_step_back),
-    Law("what it ships is a classifier", learning.ships_a_classifier),
-    Law("what it observes are numbers", learning.observes_numbers),
-    Law("all parameters of its constructor have defaults", _has_defaults),
-    Law("its docstring names the paper", _cites),
+    Law("the loss is (N,) or ()", losses.has_the_right_shape),
+    Law("outputs of the networks are not modified", losses.does_not_modify_outputs),
+    Law("the loss is finite for a student whose outputs are all zero", losses.is_finite_for_zeros),
+    Law("loss must be 0 for identical networks", losses.is_zero_for_identical_networks),
+    Law("the gradient agrees with finite differences", losses.agrees_with_its_gradient),
+    Law("the order of the batch does not matter", losses.ignores_order),
+    Law("the memory format of feature maps does not matter", losses.ignores_memory_format),
+    Law("random numbers come from the batch's generator", losses.draws_from_the_batch),
+    Law("needs_teacher says whether the loss depends on the teacher", losses.knows_whether_it_needs_a_teacher),
+    Law("masked samples do not affect the loss", masks.do_not_affect_the_loss),
+    Law("masked samples are not remembered", masks.are_not_remembered),
+    Law("gradients reach the student and never the teacher", learning.gradients_reach_only_the_student),
+    Law("its parameters are its own and are trained", learning.owns_its_parameters),
+    Law("its initial weights follow from the seed", learning.starts_the_same),
+    Law("state_dict holds all of its state", learning.keeps_its_state),
+    Law("a deep copy behaves the same and shares nothing", learning.can_be_copied),
+    Law("an interrupted run ends the same, and the teacher does not change", learning.can_be_interrupted),
+    Law("a trial step that is undone leaves no trace", learning.can_undo_a_step),
+    Law("deploy returns a classifier", learning.deploys_a_classifier),
+    Law("observations are finite numbers", learning.observes_numbers),
+    Law("all constructor arguments have defaults", _has_defaults),
+    Law("the docstring cites the paper", _cites),
 )

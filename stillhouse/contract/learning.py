@@ -1,4 +1,4 @@
-"""Laws about training: who learns, what is remembered, what is shipped."""
+"""Laws about training: gradients, parameters, state, and the network that is deployed."""
 
 import copy
 import tempfile
@@ -11,10 +11,10 @@ from torch import Tensor
 from ..checkpoints import fingerprint
 from ..modes import in_eval_mode
 from .specimens import BATCH, CLASSES, batch
-from .trial import Broken, Subject, Trial
+from .trial import Broken, NotApplicable, Subject, Trial
 
 
-def teaches_the_student_only(subject: Subject) -> str:
+def gradients_reach_only_the_student(subject: Subject) -> str:
     trial = subject.trial()
     trial.teacher.requires_grad_()
     gradients = trial.gradients(trial.losses(subject.batch()))
@@ -23,31 +23,39 @@ def teaches_the_student_only(subject: Subject) -> str:
             raise Broken(f"the teacher's {name} gets a gradient; compute what is the teacher's under torch.no_grad()")
     reached = {name for name, gradient in gradients.items() if gradient.any()}
     if not reached:
-        raise Broken("nobody learns from it: neither student nor method gets a gradient")
+        raise Broken("nothing learns from it: neither the student nor the method gets a gradient")
     own = {f"methods.{trial.name}.{name}" for name, p in trial.method.named_parameters() if p.requires_grad}
     if own - gradients.keys():
-        return f"{_some(own - gradients.keys())} gets none"
-    return "" if any(name.startswith("student.") for name in reached) else "the method learns, but not the student"
+        return f"{_some(own - gradients.keys())} gets no gradient"
+    return (
+        ""
+        if any(name.startswith("student.") for name in reached)
+        else "the method gets gradients, but the student does not"
+    )
 
 
 def owns_its_parameters(subject: Subject) -> str:
     trial = subject.trial()
+    if not list(trial.method.parameters()) and not any(group.parameters for group in trial.method.groups()):
+        raise NotApplicable("it has no parameters")
     networks = (("student", trial.distillation.student.model), ("teacher", trial.teacher.model))
     foreign = {id(p): f"the {who}'s {name}" for who, net in networks for name, p in net.named_parameters()}
     for name, parameter in trial.method.named_parameters():
         if id(parameter) in foreign:
             raise Broken(
-                f"its {name} is {foreign[id(parameter)]}, which would be saved and trained with it; keep networks in "
-                f"a tuple, or copy them"
+                f"its {name} is {foreign[id(parameter)]}, and would be saved and trained with the method; keep "
+                f"networks in a tuple, or copy them"
             )
     trained = {id(p) for phase in trial.phases for group in phase.groups for p in group.parameters}
     if any(id(parameter) in trained for parameter in trial.teacher.parameters()):
-        raise Broken("its groups hold parameters of the teacher")
+        raise Broken("its groups contain parameters of the teacher")
     left = [name for name, p in trial.method.named_parameters() if p.requires_grad and id(p) not in trained]
-    return f"{_some(left)} is trained in no phase" if left else ""
+    return f"{_some(left)} is not trained in any phase" if left else ""
 
 
-def begins_the_same(subject: Subject) -> str:
+def starts_the_same(subject: Subject) -> str:
+    if not subject.trial().method.state_dict():
+        raise NotApplicable("it has no parameters or buffers")
     states = []
     with torch.random.fork_rng():
         for seed in (1, 2):
@@ -55,7 +63,7 @@ def begins_the_same(subject: Subject) -> str:
             states.append(subject.trial().method.state_dict())
     different = _differences(*states)
     if different:
-        raise Broken(f"{_some(different)} does not; make modules in build, where draws follow the run's seed")
+        raise Broken(f"{_some(different)} does not; create modules in build, where the run's seed is set")
     return ""
 
 
@@ -64,7 +72,9 @@ def keeps_its_state(subject: Subject) -> str:
     try:
         other.distillation.load_state_dict(copy.deepcopy(trial.distillation.state_dict()))
     except RuntimeError as error:
-        raise Broken(f"after some steps it does not fit into a new one: {' '.join(str(error).split())}") from error
+        raise Broken(
+            f"after some steps it does not load into a new instance: {' '.join(str(error).split())}"
+        ) from error
     _same_losses(trial, other)
     return ""
 
@@ -86,49 +96,50 @@ def _same_losses(one: Trial, other: Trial) -> None:
     left, right = one.losses(last), other.losses(last)
     for phase in left:
         if not torch.equal(left[phase], right[phase]):
-            raise Broken(
-                f"the same batch costs {left[phase].item():.6g} before and {right[phase].item():.6g} after ({phase}); "
-                f"keep what a method remembers in buffers"
-            )
+            numbers = f"{left[phase].item():.6g} before and {right[phase].item():.6g} after"
+            raise Broken(f"the loss of one batch is {numbers} ({phase}); keep all state in buffers")
 
 
 def can_be_interrupted(subject: Subject) -> str:
     new, whole = subject.trial(), subject.trained()
     if fingerprint(whole.teacher.model) != fingerprint(new.teacher.model):
-        raise Broken("the teacher's weights or buffers are not what they were")
+        raise Broken("the teacher's weights or buffers have changed")
     with tempfile.TemporaryDirectory() as folder:
-        parts = subject.trial().train(Path(folder), relief=new)
+        parts = subject.trial().train(Path(folder), successor=new)
     different = _differences(whole.distillation.state_dict(), parts.distillation.state_dict())
     if different:
-        raise Broken(f"{_some(different)} comes out otherwise; keep what a method remembers in buffers")
+        raise Broken(f"{_some(different)} differs at the end; keep all state in buffers")
     return ""
 
 
-def takes_a_step_back(subject: Subject) -> str:
+def can_undo_a_step(subject: Subject) -> str:
     marked = subject.trial().trial_step().train()
     different = _differences(subject.trained().distillation.state_dict(), marked.distillation.state_dict())
     if different:
-        raise Broken(f"the step leaves its mark on {_some(different)}; keep what a method remembers in buffers")
+        raise Broken(f"{_some(different)} differs after it; keep all state in buffers")
     return ""
 
 
-def ships_a_classifier(subject: Subject) -> str:
+def deploys_a_classifier(subject: Subject) -> str:
     model, images = subject.trained().distillation.deploy(), subject.batch().images
     with torch.no_grad(), in_eval_mode(model):
         logits = model(images)
     if not isinstance(logits, Tensor) or logits.shape != (BATCH, CLASSES):
-        raise Broken(f"what deploy returns makes {tuple(logits.shape)} of {BATCH} images and {CLASSES} classes")
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise Broken(f"the network returns {shape} for {BATCH} images and {CLASSES} classes")
     return ""
 
 
 def observes_numbers(subject: Subject) -> str:
-    trial, one = subject.trained(), subject.batch()
+    trial, batch = subject.trained(), subject.batch()
     with torch.no_grad():
-        by_image = trial.method.per_image(*trial.ask(one), one)
+        by_image = trial.method.per_image(*trial.outputs(batch), batch)
     shapes = ((trial.method.observations(), ()), (by_image, (BATCH,)))
+    if not any(observed for observed, _ in shapes):
+        raise NotApplicable("it observes nothing")
     for name, value, shape in ((n, v, shape) for observed, shape in shapes for n, v in observed.items()):
         if value.shape != shape or not value.isfinite().all():
-            raise Broken(f"{name} is {value.tolist()}, not {shape or 'a scalar'} and finite")
+            raise Broken(f"{name} must be finite and {shape or 'a scalar'}, not {value.tolist()}")
     return ""
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .specimens import Pair
-from .trial import Subject, Trial, total
+from .trial import NotApplicable, Subject, Trial, total
 
 
 def runs_between(pair: Pair, subject: Subject) -> str:
@@ -42,19 +42,19 @@ def runs_in_bfloat16(subject: Subject) -> str:
 
 def runs_on_a_gpu(subject: Subject) -> str:
     if not torch.cuda.is_available():
-        return "there is no GPU here"
-    trial, one = subject.trial(), subject.batch()
+        raise NotApplicable("there is no GPU here")
+    trial, batch = subject.trial(), subject.batch()
     trial.teacher.to("cuda")
     trial.distillation.to("cuda")
-    moved: dict[str, Any] = {name: value.to("cuda") for name, value in vars(one).items() if isinstance(value, Tensor)}
-    one = replace(one, **moved)
-    trial.gradients(trial.losses(one))
-    asked = trial.ask(one)
+    moved: dict[str, Any] = {name: value.to("cuda") for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    batch = replace(batch, **moved)
+    trial.gradients(trial.losses(batch))
+    both = trial.outputs(batch)
     torch.cuda.synchronize()
     with warnings.catch_warnings(record=True, action="always") as caught:
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            total(trial.charge(*asked, one))
+            total(trial.unweighted(*both, batch))
         finally:
             torch.cuda.set_sync_debug_mode("default")
     waits = [warning for warning in caught if "synchroniz" in str(warning.message)]

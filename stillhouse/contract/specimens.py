@@ -30,7 +30,7 @@ class Pair:
     name: str
     student_kind: Callable[[], nn.Module]
     teacher_kind: Callable[[], nn.Module]
-    TEACHER: ClassVar[int] = 1000  # what a teacher's weights follow from
+    TEACHER: ClassVar[int] = 1000  # seed of a teacher's weights
 
     def student(self, seed: int = 0) -> Tapped:
         return _specimen(self.student_kind, seed)
@@ -42,7 +42,7 @@ class Pair:
 class PlainNet(nn.Module):
     """(N, 3, 16, 16) -> (N, classes) in four stages without shortcuts; another convolution stands before the pool.
 
-    It declares no landmarks, so that they have to be found, and its activations work in place.
+    It declares no anatomy, so that it has to be detected, and its activations work in place.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ PAIRS = (
 
 
 def batch(step: int = 0, size: int = BATCH, strong_view: bool = False) -> Batch:
-    """Different images each step."""
+    """Return a batch of images that differ from step to step."""
     draw = stream(0, "specimens", step)
     rows = torch.randperm(IMAGES, generator=draw)[:size]
     noise, colour = (torch.randn(2, size, 3, side, side, generator=draw) for side in (SIZE, 1))
@@ -129,7 +129,7 @@ def _specimen(kind: Callable[[], nn.Module], seed: int) -> Tapped:
 @cache
 @torch.no_grad()
 def _grown(kind: Callable[[], nn.Module], seed: int) -> tuple[dict[str, Tensor], Anatomy]:
-    """As if it had learned something: BatchNorms that know these images and scale, a head with opinions."""
+    """Return weights as if the network were trained: BatchNorm statistics and scales, a head with large weights."""
     with seeded(seed, "specimen"):
         net = kind()
         anatomy = Anatomy.of(net, SIZE)

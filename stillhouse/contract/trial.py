@@ -31,6 +31,10 @@ class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller
     """A law is broken; the sentence says how."""
 
 
+class NotApplicable(Exception):  # noqa: N818 (it is no error)
+    """A law has nothing to look at in a method; the sentence says why."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A method to be tried."""
@@ -43,7 +47,7 @@ class Subject:
 
     @cached_property
     def pair(self) -> Pair:
-        """The first one that the method does not refuse."""
+        """The first pair that the method does not refuse."""
         refusals = []
         for pair in PAIRS:
             try:
@@ -52,7 +56,7 @@ class Subject:
                 refusals.append(f"{pair.name}: {error}")
             else:
                 return pair
-        raise Broken(f"it works for no pair of networks, {refusals[0]}")
+        raise Broken(f"it refuses every pair of networks, {refusals[0]}")
 
     def batch(self, step: int = 0, size: int = BATCH) -> Batch:
         return batch(step, size, self.data.strong_view)
@@ -65,15 +69,15 @@ class Subject:
         return self.trial().train()
 
     def trained(self) -> Trial:
-        """The same after a few steps."""
+        """Return a copy of the trial after a few steps."""
         return copy.deepcopy(self._trained)
 
 
 class Trial:
-    """A new method between a new student and a teacher, the same each time; cross-entropy stands by when it trains.
+    """A new method between a new student and a teacher, the same each time; cross-entropy joins in when it trains.
 
     Args:
-        student: What the student's weights follow from.
+        student: Seed of the student's weights.
     """
 
     def __init__(self, spec: MethodSpec, pair: Pair, data: DataInfo, student: int = 0):
@@ -86,24 +90,24 @@ class Trial:
         self.phases = self.distillation.phases(epochs=1)
         self.strong_view = data.strong_view
 
-    def ask(self, batch: Batch) -> tuple[Outputs, Outputs]:
-        """What student and teacher say."""
+    def outputs(self, batch: Batch) -> tuple[Outputs, Outputs]:
+        """Return the student's and the teacher's outputs."""
         with torch.no_grad():
             outputs = self.teacher.forward_batch(batch)
         return self.distillation.student.forward_batch(batch), outputs
 
-    def charge(self, student: Outputs, teacher: Outputs, batch: Batch) -> list[Tensor]:
-        """The unweighted losses of all phases, (N,) or () each."""
+    def unweighted(self, student: Outputs, teacher: Outputs, batch: Batch) -> list[Tensor]:
+        """Return the method's losses, one for each phase, (N,) or () each."""
         return [*(loss(student, teacher, batch) for loss in self.warmups), self.method(student, teacher, batch)]
 
     def twin(self) -> Trial:
-        """The same networks with a copy of the method, so that it does not remember what this one is asked."""
+        """Return the same networks with a copy of the method, so that this one does not remember the twin's batches."""
         twin = copy.copy(self)
         twin.method, twin.warmups = copy.deepcopy((self.method, self.warmups))
         return twin
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """By phase what it trains on, (), with all in the mode it is in then."""
+        """Return the loss of each phase, (), computed with all modules in the mode of that phase."""
         with torch.no_grad():
             outputs = self.teacher.forward_batch(batch)
         losses = {}
@@ -115,10 +119,10 @@ class Trial:
         return losses
 
     def gradients(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Those of student and method, by name, for what all phases train on.
+        """Return the gradients of student and method, by name, summed over the losses.
 
         Raises:
-            Broken: If a loss or a gradient is no finite number.
+            Broken: If a loss or a gradient is NaN or inf.
         """
         for phase, loss in losses.items():
             if not loss.isfinite():
@@ -133,7 +137,7 @@ class Trial:
         return gradients
 
     def trial_step(self) -> Trial:
-        """A step that is taken back."""
+        """Take a step and undo it."""
         trainer = StudentTrainer(self.distillation, RECIPE, Run(Path(), "trial", {}, {}))
         room = Classroom(self.teacher, [trainer])
         room.to(torch.device("cpu"))
@@ -141,12 +145,12 @@ class Trial:
         trainer.free_step_memory()
         return self
 
-    def train(self, folder: Path | None = None, relief: Trial | None = None) -> Trial:
-        """A few steps of each phase by the real loop's parts. In the middle of each, a new trial takes over, if given.
+    def train(self, folder: Path | None = None, successor: Trial | None = None) -> Trial:
+        """Train a few steps of each phase with the loop's own parts.
 
         Args:
-            folder: Where the state is handed over.
-            relief: What takes over; it is left as it is.
+            folder: The run's folder, for the state that is handed over.
+            successor: If given, a copy of this new trial takes over in the middle of each phase.
         """
         run = Run(folder or Path(), "trial", {}, {})
         trial, trainer = self, StudentTrainer(self.distillation, RECIPE, run)
@@ -155,10 +159,10 @@ class Trial:
             for step in range(STEPS):
                 if step == 0:
                     trainer.move_to(start)
-                if relief and step == STEPS // 2:
+                if successor and step == STEPS // 2:
                     run.folder.mkdir(exist_ok=True)
                     trainer.save()
-                    trial = copy.deepcopy(relief)
+                    trial = copy.deepcopy(successor)
                     trainer = StudentTrainer(trial.distillation, RECIPE, run)
                     trainer.resume()
                 room = Classroom(trial.teacher, [trainer])
@@ -171,5 +175,5 @@ class Trial:
 
 
 def total(losses: Iterable[Tensor]) -> Tensor:
-    """The mean over samples, summed over phases."""
+    """Return the mean over samples, summed over phases."""
     return torch.stack([loss.mean() for loss in losses]).sum()

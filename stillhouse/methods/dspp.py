@@ -11,6 +11,7 @@ from ..batch import Batch, DataInfo
 from ..method import FeatureMethod, Places, Spot, needs_maps
 from ..ranges import Count, NonNegative, Size
 from ..taps import Outputs
+from .layers.affinity import mean_over
 from .layers.connectors import Regressor
 from .layers.running_means import Means
 
@@ -67,7 +68,7 @@ class DSPP(FeatureMethod):
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         parts = self.parts(*self.features_at(spot, student, teacher))
-        dict(self.recorded())[spot].record({name: part.mean() for name, part in parts.items()})
+        dict(self.recorded())[spot].record({name: mean_over(part, batch.active) for name, part in parts.items()})
         return torch.stack(list(parts.values())).sum(0)
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:

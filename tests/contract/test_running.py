@@ -1,7 +1,5 @@
 """Each law about where a method runs finds what it is there to find."""
 
-from functools import partial
-
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +12,7 @@ from stillhouse.method import LogitMethod, Spot
 from stillhouse.methods import AT, KD, MLKD
 from stillhouse.taps import Outputs
 
-from .bad import sentence, subject
+from .bad import reason, sentence, subject
 
 
 class Careless(KD):
@@ -25,7 +23,7 @@ class Careless(KD):
         return [Spot(middle, middle), Spot(deep, deep)]
 
 
-def test_a_pair_is_taught_or_refused_with_a_sentence() -> None:
+def test_a_pair_is_distilled_or_refused_with_a_sentence() -> None:
     results = [running.runs_between(pair, subject(AT)) for pair in PAIRS]
     assert results[:4] == [""] * 4
     assert all(result.startswith("refused: AT compares maps (N, C, H, W), but the ") for result in results[4:])
@@ -52,7 +50,7 @@ class Loud(Spread):
         return (scale * student.logits).square().sum(1)
 
 
-def test_small_batches_and_small_numbers() -> None:
+def test_losses_that_overflow_on_small_batches_or_in_bfloat16_are_wrong() -> None:
     assert running.runs_on_two_images(subject(KD)) == ""
     assert sentence(running.runs_on_two_images, Spread) == "the loss is inf (distillation)"
     assert running.runs_in_bfloat16(subject(KD)) == ""
@@ -65,13 +63,13 @@ class Waiting(KD):
         return super().loss(student, teacher, labels) * len(student[sure])
 
 
-def test_on_a_gpu() -> None:
-    law = partial(running.runs_on_a_gpu)
+def test_on_a_gpu_waiting_gets_a_note_and_without_one_the_law_does_not_apply() -> None:
+    law = running.runs_on_a_gpu
     if torch.cuda.is_available():
         assert law(subject(KD)) == ""
         assert law(subject(Waiting)).startswith("it waits for the GPU in test_running.py, line ")
     else:
-        assert law(subject(KD)) == "there is no GPU here"
+        assert reason(law, KD) == "there is no GPU here"
 
 
 def test_a_method_for_no_pair_is_refused_by_every_law() -> None:
@@ -80,6 +78,6 @@ def test_a_method_for_no_pair_is_refused_by_every_law() -> None:
             raise ValueError("it cannot be")
 
     with pytest.raises(
-        Broken, match="it works for no pair of networks, a ResNet from a wider one: Nowhere: it cannot be"
+        Broken, match="it refuses every pair of networks, a ResNet from a wider one: Nowhere: it cannot be"
     ):
         running.runs_on_two_images(subject(Nowhere))

@@ -26,11 +26,11 @@ def test_two_trials_of_a_method_are_equal_and_training_changes_them() -> None:
     assert weights(other.train().distillation.state_dict()).equal(weights(one.distillation.state_dict()))
 
 
-def test_a_relief_takes_over_in_each_phase(tmp_path: Path) -> None:
-    whole, relief = subject(FT).trial().train(), subject(FT).trial()
-    before = weights(relief.distillation.state_dict())
-    last = subject(FT).trial().train(tmp_path, relief)
-    assert weights(relief.distillation.state_dict()).equal(before)
+def test_a_successor_takes_over_in_the_middle_of_each_phase(tmp_path: Path) -> None:
+    whole, successor = subject(FT).trial().train(), subject(FT).trial()
+    before = weights(successor.distillation.state_dict())
+    last = subject(FT).trial().train(tmp_path, successor)
+    assert weights(successor.distillation.state_dict()).equal(before)
     assert weights(last.distillation.state_dict()).equal(weights(whole.distillation.state_dict()))
 
 
@@ -40,7 +40,7 @@ def test_losses_are_named_by_phase() -> None:
     assert list(losses) == ["FSP warm-up", "distillation"]
     assert losses["FSP warm-up"] > 0
     assert losses["distillation"] == 0
-    assert total(trial.charge(*trial.ask(subject(FSP).batch()), subject(FSP).batch())) == losses["FSP warm-up"]
+    assert total(trial.unweighted(*trial.outputs(subject(FSP).batch()), subject(FSP).batch())) == losses["FSP warm-up"]
 
 
 def test_data_have_a_second_view_where_it_is_needed() -> None:

@@ -11,7 +11,11 @@ from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
 from tests.helpers.batches import DATA, TINY_DATA, empty_batch, outputs, tiny_batch
+from tests.helpers.contract import TRANSFORMERS, ZERO_LOSS
 from tests.helpers.networks import tiny
+
+REFUSES = TRANSFORMERS
+NOTES = {ZERO_LOSS}
 
 
 def _transfer(method: AB, student: list[Tensor], teacher: list[Tensor]) -> Tensor:

@@ -9,6 +9,9 @@ from stillhouse.method import Spot
 from stillhouse.methods import AT
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_maps, teacher_maps
+from tests.helpers.contract import TRANSFORMERS
+
+REFUSES = TRANSFORMERS
 
 
 def _attention(features: Tensor, power: float) -> list[float]:

@@ -14,7 +14,10 @@ from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
 from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.contract import TRANSFORMERS
 from tests.helpers.networks import tiny
+
+REFUSES = TRANSFORMERS
 
 
 def _said(features: Tensor, weight: Tensor, bias: float = 0.0) -> Outputs:

@@ -6,6 +6,9 @@ import torch
 from stillhouse.methods import CE
 from tests.golden.closed_form import u
 from tests.golden.features import LABELS, gradient_norm, student_logits, teacher_logits
+from tests.helpers.contract import CITATION
+
+NOTES = {CITATION}
 
 
 def test_each_sample_is_charged_its_surprise() -> None:

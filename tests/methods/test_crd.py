@@ -16,7 +16,10 @@ from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_vector, teacher_vector
 from tests.golden.patterns import pattern
 from tests.helpers.batches import TINY_DATA, outputs, tiny_batch
+from tests.helpers.contract import GRAPH, ORDER, ZERO_LOSS
 from tests.helpers.networks import tiny
+
+NOTES = {GRAPH, ORDER, ZERO_LOSS}
 
 SPOT = Spot("embedding", "embedding")
 

@@ -10,7 +10,10 @@ from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
 from tests.helpers.batches import TINY_DATA, empty_batch, outputs, tiny_batch
+from tests.helpers.contract import UNEQUAL_WIDTHS
 from tests.helpers.networks import tiny
+
+REFUSES = UNEQUAL_WIDTHS
 
 
 def _built(maps: int) -> FSP:

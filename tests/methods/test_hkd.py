@@ -9,6 +9,9 @@ from stillhouse.methods import HKD
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_maps, teacher_maps
 from tests.helpers.batches import DATA, assert_mask_works, empty_batch, outputs
+from tests.helpers.contract import GRAPH
+
+NOTES = {GRAPH}
 
 _STAGES = [Spot(f"stage{i}", f"stage{i}") for i in (1, 2, 3)]
 

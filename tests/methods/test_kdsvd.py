@@ -10,7 +10,11 @@ from stillhouse.methods import KDSVD
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
 from tests.helpers.batches import TINY_DATA, empty_batch, outputs
+from tests.helpers.contract import GRAPH, UNEQUAL_WIDTHS
 from tests.helpers.networks import tiny
+
+REFUSES = UNEQUAL_WIDTHS
+NOTES = {GRAPH}
 
 
 def _loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:

@@ -8,6 +8,9 @@ from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm
 from tests.golden.softmax import but, softmax
 from tests.golden.waves import LABELS, student_waves, teacher_waves
+from tests.helpers.contract import ZERO_LOSS
+
+NOTES = {ZERO_LOSS}
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])

@@ -7,6 +7,9 @@ from torch import Tensor
 from stillhouse.methods import NST
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_maps, teacher_maps
+from tests.helpers.contract import TRANSFORMERS
+
+REFUSES = TRANSFORMERS
 
 FEW_CHANNELS, MANY_CHANNELS = (3, 2, 4, 4), (3, 9, 2, 2)  # products of channels, products of positions
 

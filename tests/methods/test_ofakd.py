@@ -16,7 +16,10 @@ from stillhouse.taps import Tapped
 from tests.golden.softmax import softmax
 from tests.golden.waves import LABELS, student_waves, teacher_waves
 from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.contract import ZERO_LOSS
 from tests.helpers.networks import tiny
+
+NOTES = {ZERO_LOSS}
 
 DATA = DataInfo(5, 32, TINY_DATA.labels, batch_size=6)
 

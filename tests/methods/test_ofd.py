@@ -15,7 +15,11 @@ from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.golden.patterns import pattern
 from tests.helpers.batches import DATA, TINY_DATA, empty_batch, outputs, tiny_batch
+from tests.helpers.contract import TRANSFORMERS, ZERO_LOSS
 from tests.helpers.networks import tiny
+
+REFUSES = TRANSFORMERS
+NOTES = {ZERO_LOSS}
 
 Activation = Literal["relu", "elu", "swish"]
 

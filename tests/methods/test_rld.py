@@ -5,6 +5,9 @@ from stillhouse.methods import DKD, RLD
 from tests.golden.closed_form import u
 from tests.golden.softmax import kl, softmax
 from tests.golden.waves import LABELS, student_waves, teacher_waves
+from tests.helpers.contract import ZERO_LOSS
+
+NOTES = {ZERO_LOSS}
 
 
 def test_confidence_and_correlation() -> None:

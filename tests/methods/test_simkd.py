@@ -13,7 +13,11 @@ from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
 from tests.golden.closed_form import u
 from tests.helpers.batches import DATA, TINY_DATA, tiny_batch
+from tests.helpers.contract import TRANSFORMERS, ZERO_LOSS
 from tests.helpers.networks import TokenNet, tiny
+
+REFUSES = TRANSFORMERS
+NOTES = {ZERO_LOSS}
 
 
 def test_each_sample_is_charged_its_mean_squared_error() -> None:

@@ -11,7 +11,10 @@ from stillhouse.methods import SRD
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.contract import ZERO_LOSS
 from tests.helpers.networks import tiny
+
+NOTES = {ZERO_LOSS}
 
 
 def _normalised(rows: list[list[float]]) -> list[list[float]]:

@@ -9,7 +9,11 @@ from stillhouse.models import zoo
 from stillhouse.taps import Tapped
 from tests.golden.closed_form import u
 from tests.helpers.batches import DATA, TINY_DATA, tiny_batch
+from tests.helpers.contract import ZERO_LOSS
 from tests.helpers.networks import TokenNet, tiny
+
+REFUSES = {"a transformer from a CNN"}
+NOTES = {ZERO_LOSS}
 
 
 def test_features_and_logits_are_compared_behind_the_connector() -> None:

@@ -11,7 +11,11 @@ from stillhouse.methods import VID
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
 from tests.helpers.batches import DATA, TINY_DATA, empty_batch, outputs
+from tests.helpers.contract import TRANSFORMERS, ZERO_LOSS
 from tests.helpers.networks import tiny
+
+REFUSES = TRANSFORMERS
+NOTES = {ZERO_LOSS}
 
 
 def _built(method: VID, **shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> VID:

@@ -12,6 +12,7 @@ from ...batch import Batch, DataInfo
 from ...method import LogitMethod, Spot, SpotMethod
 from ...ranges import Filled, NonNegative, Size
 from ...taps import Outputs
+from ..layers.affinity import mean_over
 from ..layers.head_checks import needs_pooled_linear_head
 from ..layers.running_means import Means
 from .wrapper import Wrapper
@@ -97,7 +98,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         labels = batch.labels.expand(len(t), -1)
         losses = self.base.loss(s.flatten(0, 1), t.flatten(0, 1), labels.flatten()).view_as(labels)
         complementary = self.is_complementary(t, labels).to(losses)
-        share = complementary.mean()
+        share = mean_over(complementary.mean(0), batch.active)
         self.means.record({"regions/consistent": 1 - share, "regions/complementary": share})
         weights = 1 + (self.complementary - 1) * complementary
         return (weights * losses / self.regions).sum(0)

@@ -26,6 +26,10 @@ from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
 from tests.golden.closed_form import fill, u
+from tests.helpers.contract import GRAPH, ORDER, TRANSFORMERS, ZERO_LOSS
+
+REFUSES = TRANSFORMERS
+NOTES = {GRAPH, ORDER, ZERO_LOSS}
 
 METHODS: dict[str, Callable[[float], SpotMethod]] = {
     "FitNet": FitNet,

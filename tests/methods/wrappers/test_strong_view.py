@@ -8,7 +8,10 @@ from stillhouse.methods import AT, CE
 from stillhouse.methods.wrappers import StrongView
 from stillhouse.taps import Tapped
 from tests.helpers.batches import TINY_DATA, tiny_batch
+from tests.helpers.contract import CITATION
 from tests.helpers.networks import tiny
+
+NOTES = {CITATION}
 
 
 def _two_views() -> Batch:
