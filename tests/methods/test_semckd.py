@@ -15,10 +15,10 @@ from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped, probe
 from tests.golden.closed_form import u
 from tests.golden.features import fill_auxiliary, gradient_norm, student_maps, teacher_maps
-from tests.helpers.contract import GRAPH, ORDER, TRANSFORMERS, ZERO_LOSS
+from tests.helpers.contract import ORDER, TRANSFORMERS, ZERO_LOSS
 
 REFUSES = TRANSFORMERS
-NOTES = {GRAPH, ORDER, ZERO_LOSS}
+NOTES = {ORDER, ZERO_LOSS}
 
 _NET = Tapped(nn.Identity(), Anatomy())
 

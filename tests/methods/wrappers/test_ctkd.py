@@ -15,10 +15,7 @@ from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
 from tests.golden.waves import LABELS, student_waves, teacher_waves
 from tests.helpers.batches import TINY_DATA, tiny_batch
-from tests.helpers.contract import GRAPH
 from tests.helpers.networks import tiny
-
-NOTES = {GRAPH}
 
 FIRST = 1 + 20 / (1 + exp(-1))  # the temperature to begin with
 

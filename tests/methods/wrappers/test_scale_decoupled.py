@@ -16,11 +16,10 @@ from stillhouse.methods.wrappers import CTKD, ScaleDecoupled, Standardized
 from stillhouse.models import zoo
 from stillhouse.taps import Outputs, Tapped
 from tests.golden.closed_form import u
-from tests.helpers.contract import GRAPH, TRANSFORMERS
+from tests.helpers.contract import TRANSFORMERS
 from tests.helpers.networks import tiny
 
 REFUSES = TRANSFORMERS
-NOTES = {GRAPH}
 
 
 class _Head(nn.Module):
