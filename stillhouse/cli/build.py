@@ -22,7 +22,8 @@ from ..user_code import hash_of_file
 from .arguments import named_values
 from .config import DataOptions, RunOptions, SplitOptions
 
-_ALWAYS_KNOWN = ("data", "image_size", "validation", "workers")  # options that identities have in a form of their own
+# Options that identities have in a form of their own.
+_ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken")
 
 
 def about(source: NetworkSource, data: Data) -> dict[str, object]:

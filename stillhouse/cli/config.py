@@ -60,6 +60,7 @@ class DataOptions:
         max_value: Value that is white in images of more than 8 bits; when left out the largest of their type, 65535
             for 16 bits and 1.0 for floats.
         workers: Processes that read images from disk; chosen when left out.
+        skip_broken: Leave out images that cannot be read, and count them, instead of refusing the data.
     """
 
     data: str = "digits"
@@ -68,6 +69,7 @@ class DataOptions:
     background: str = LoadOptions.background
     max_value: Positive | None = None
     workers: Annotated[int, Range("between 0 and 256", 0, 256)] | None = None
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -80,6 +82,7 @@ class DataOptions:
         batch_size: int = TrainConfig.batch_size,
         seed: int = 0,
         strong_view: bool = False,
+        test_only: bool = False,
     ) -> Data:
         """Load the data and tell the user what they are."""
         options = LoadOptions(
@@ -93,6 +96,8 @@ class DataOptions:
             max_value=self.max_value,
             workers=self.workers,
             strong_view=strong_view,
+            skip_broken=self.skip_broken,
+            test_only=test_only,
         )
         data = load(self.data, options)
         display.say(data.describe())

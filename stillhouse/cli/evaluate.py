@@ -36,7 +36,7 @@ class Evaluate:
 
 
 def measure(command: Evaluate, display: Display) -> None:
-    device, data = command.device.torch_device(), command.data.load(display)
+    device, data = command.device.torch_device(), command.data.load(display, test_only=True)
     source = NetworkSource(command.network.model, command.network.weights)
     found = find_trained(source, data, device, option="--weights")
     if found is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,10 +14,11 @@ from typing import Any
 from . import cifar, image_folder, own, parquet
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .cifar import cifar10 as cifar10, cifar100 as cifar100
-from .dataset import Data as Data, Split as Split
+from .dataset import Data as Data, Split as Split, digest_classes
 from .decoded_cache import keep
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
+from .image_files import Files, decoded, look_into, small_size
 from .in_memory import InMemory as InMemory
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
@@ -47,12 +50,15 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     options = options.but(**changes)
     if own.is_own(str(data)):
         return own.load(str(data), options)
-    source = _decoded(str(data), at_home(Path(options.download_to)), options)
-    return from_arrays(source, options) if isinstance(source, Arrays) else image_folder.from_files(source, options)
+    download_to = at_home(Path(options.download_to))
+    if str(data) in DATASETS:
+        return from_arrays(DATASETS[str(data)](download_to), options)
+    source = _in_folder(str(data), download_to, options)
+    return image_folder.from_files(source, options) if isinstance(source, Files) else _named(source, options)
 
 
 def at_home(folder: Path) -> Path:
-    """Where ~/... is; a place among temporary files for a user who has no home, as in some containers."""
+    """Return the place of ~/...; one among temporary files for a user who has no home, as in some containers."""
     try:
         return folder.expanduser()
     except RuntimeError:
@@ -61,10 +67,8 @@ def at_home(folder: Path) -> Path:
         return own if own.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp())
 
 
-def _decoded(data: str, download_to: Path, options: LoadOptions) -> Arrays | image_folder.Files:
-    """The images in memory if they are small, otherwise where they are."""
-    if data in DATASETS:
-        return DATASETS[data](download_to)
+def _in_folder(data: str, download_to: Path, options: LoadOptions) -> Arrays | Files:
+    """Return the images in memory if they are small, otherwise where they are."""
     folder = Path(data).expanduser()
     if not folder.exists():
         raise ValueError(_unknown(data))
@@ -80,15 +84,25 @@ def _decoded(data: str, download_to: Path, options: LoadOptions) -> Arrays | ima
         asked = f"{folder} {options.decoding.key()}"
         files_read = sorted(tables.glob("*.parquet"))
         return keep(shelf, asked, files_read, lambda: parquet.read(tables, folder.name, options.decoding))
-    files = image_folder.find(folder)
+    known = download_to / "contents" / hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    files = look_into(image_folder.find(folder, options.test_only), options, known)
 
-    def small() -> Arrays | image_folder.Files:
-        size = image_folder.small_size(files)
-        if size is None or options.image_size not in (None, size):
-            return files
-        return image_folder.decoded(files, size, options.decoding)
+    def small() -> Arrays | Files:
+        size = small_size(files)
+        return files if size is None or options.image_size not in (None, size) else decoded(files, size, options)
 
-    return keep(shelf, f"{folder} {options.image_size} {options.decoding.key()}", (*files.train, *files.test), small)
+    asked = f"{folder} {options.image_size} {options.test_only} {options.skip_broken} {options.decoding.key()}"
+    source = keep(shelf, asked, files.paths, small)
+    if isinstance(source, Files):
+        return source
+    return dataclasses.replace(source, notes=(*files.notes, *source.notes), skipped=files.skipped + source.skipped)
+
+
+def _named(arrays: Arrays, options: LoadOptions) -> Data:
+    """Return decoded images of a folder; unlike those of a data set with a name, its classes can be renamed."""
+    data = from_arrays(arrays, options)
+    names = hashlib.blake2b(digest_classes(data.classes) + data.fingerprint.encode(), digest_size=16)
+    return dataclasses.replace(data, fingerprint=names.hexdigest())
 
 
 def _unknown(data: str) -> str:

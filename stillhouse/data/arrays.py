@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from .dataset import Channels, Data, check_labels, data_info, held_out_in_words, stratified
+from .dataset import Channels, Data, check_labels, check_own_validation, data_info, held_out_in_words, stratified
 from .in_memory import InMemory
 from .options import DEFAULTS, LoadOptions
+from .splits import held_out_by_name
 
 MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
 
@@ -31,6 +32,11 @@ class Arrays:
     mean: Channels | None = None  # None: measured on the training images
     std: Channels | None = None
     flip: bool = True  # whether a mirrored image still belongs to its class
+    validation_images: Tensor | None = None  # (V, S, S, 3) uint8, of a data set that has its own
+    validation_labels: Tensor | None = None  # (V,) int64
+    train_keys: Tensor | None = None  # (N,) int64, hashes of the images' names, by which a validation set is drawn
+    notes: tuple[str, ...] = ()  # as in `Data`
+    skipped: int = 0
 
 
 def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any) -> Data:
@@ -43,19 +49,25 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
         ValueError: If images and labels do not make a data set.
     """
     options = options.but(**changes)
-    check_labels(arrays.train_labels, len(arrays.classes), f"The training split of {arrays.name}")
+    if len(arrays.train_labels) or not options.test_only:
+        check_labels(arrays.train_labels, len(arrays.classes), f"The training split of {arrays.name}")
     check_labels(arrays.test_labels, len(arrays.classes), f"The test split of {arrays.name}")
     arrays = _resized(arrays, options.image_size)
     if arrays.mean is not None and arrays.std is not None:
         mean, std = arrays.mean, arrays.std
     else:  # over the whole training set, so that they do not depend on whether a validation split is taken out
-        mean, std = channel_statistics(arrays.train_images)
+        mean, std = channel_statistics(arrays.train_images if len(arrays.train_images) else arrays.test_images)
     options = options.but(flip=arrays.flip if options.flip is None else options.flip)
     once = options.but(strong_view=False)
 
     images, labels, source, held_out = arrays.train_images, arrays.train_labels, arrays.source, None
-    if options.validation:
-        kept, taken = stratified(labels, options.validation, options.split_seed)
+    own = [part for part in (arrays.validation_images, arrays.validation_labels) if part is not None]
+    check_own_validation(bool(own), options)
+    if own:
+        check_labels(own[1], len(arrays.classes), f"The validation split of {arrays.name}")
+        held_out = InMemory(own[0], own[1], once, mean=mean, std=std)
+    elif options.validation:
+        kept, taken = _drawn(arrays, options)
         held_out = InMemory(images[taken], labels[taken], once, mean=mean, std=std)
         images, labels = images[kept], labels[kept]
         source += held_out_in_words(options)
@@ -68,9 +80,18 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
         classes=arrays.classes,
         mean=mean,
         std=std,
-        fingerprint=_fingerprint(images, labels, arrays.test_images, arrays.test_labels),
+        fingerprint=_fingerprint(images, labels, *own, arrays.test_images, arrays.test_labels),
         source=source,
+        notes=arrays.notes,
+        skipped=arrays.skipped,
     )
+
+
+def _drawn(arrays: Arrays, options: LoadOptions) -> tuple[Tensor, Tensor]:
+    """Return which training images stay, (K,), and which are for validation, (N - K,)"""
+    if arrays.train_keys is None:
+        return stratified(arrays.train_labels, options.validation, options.split_seed)
+    return held_out_by_name(arrays.train_keys, arrays.train_labels, options.validation, options.split_seed)
 
 
 def channel_statistics(images: Tensor) -> tuple[Channels, Channels]:
@@ -97,13 +118,19 @@ def _resized(arrays: Arrays, size: int | None) -> Arrays:
             f"{arrays.name} holds {have}x{have} images in memory; image_size can be 8 to {MAX_SIZE}, not {size}. For "
             "larger inputs write the images to class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder."
         )
+    own = arrays.validation_images
     return replace(
-        arrays, train_images=_resize(arrays.train_images, size), test_images=_resize(arrays.test_images, size)
+        arrays,
+        train_images=_resize(arrays.train_images, size),
+        test_images=_resize(arrays.test_images, size),
+        validation_images=None if own is None else _resize(own, size),
     )
 
 
 def _resize(images: Tensor, size: int) -> Tensor:
     resized = torch.empty(len(images), size, size, 3, dtype=torch.uint8)
+    if len(images) == 0:
+        return resized
     for source, target in zip(torch.split(images, 4096), torch.split(resized, 4096), strict=True):
         target.copy_(transforms.resize(source.permute(0, 3, 1, 2), [size, size]).permute(0, 2, 3, 1))
     return resized

@@ -1,9 +1,11 @@
-"""What the loop reads: a `Split` hands out batches; a `Data` is the splits of a data set and what is known of it."""
+"""Data as the loop reads them: a `Split` hands out batches; a `Data` is all splits of a data set and facts about it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +15,7 @@ from .. import distributed
 from ..batch import Batch, DataInfo
 from ..rng import stream
 from .options import LoadOptions
+from .splits import check_fraction
 
 Channels = tuple[float, float, float]
 
@@ -122,14 +125,15 @@ class Data:
     name: str
     train: Split
     test: Split
-    validation: Split | None  # taken out of the training set on request; never part of `train`
+    validation: Split | None  # to choose by: the data set's own, or taken out of the training set on request
     info: DataInfo
     classes: tuple[str, ...]  # names, in the order of the labels
     mean: Channels  # normalisation: (pixel / 255 - mean) / std, per channel
     std: Channels
-    fingerprint: str  # equal if and only if the images and labels are, for the files of a folder their names and sizes
+    fingerprint: str  # equal if and only if the images and labels are, and of folders the names of the classes
     source: str  # where the images come from and how they were split, in words
-    notes: tuple[str, ...] = ()  # what was not read as one would expect, a sentence each; commands print them
+    notes: tuple[str, ...] = ()  # what a user should know about how the data were read, a sentence each
+    skipped: int = 0  # images that were left out because they cannot be read
 
     def describe(self) -> str:
         """One line for the log."""
@@ -137,8 +141,9 @@ class Data:
         held_out = f"{len(self.test):,} test images"
         if self.validation is not None:
             held_out = f"{len(self.validation):,} validation and {held_out}"
+        training = f"{len(self.train):,} training, " if len(self.train) else ""
         return (
-            f"{self.name}: {len(self.train):,} training, {held_out}, {size}x{size} pixels, {len(self.classes)} "
+            f"{self.name}: {training}{held_out}, {size}x{size} pixels, {len(self.classes)} "
             f"classes, {self.train.describe()}, from {self.source}"
         )
 
@@ -148,6 +153,20 @@ def data_info(num_classes: int, image_size: int, labels: Tensor, options: LoadOp
     return DataInfo(num_classes, image_size, labels, options.batch_size, options.seed, options.strong_view)
 
 
+def digest_classes(classes: Sequence[str]) -> bytes:
+    """Return a digest of the names of classes in their order; names that are no UTF-8 on disk count as they are."""
+    return hashlib.blake2b(json.dumps(list(classes)).encode(), digest_size=16).digest()
+
+
+def check_own_validation(has_validation: bool, options: LoadOptions) -> None:
+    """Refuse to take validation images out of the training set of data that have a validation set of their own."""
+    if has_validation and options.validation:
+        raise ValueError(
+            f"--validation {options.validation:g} is for data without a validation set, and these data have one: leave "
+            "it out"
+        )
+
+
 def held_out_in_words(options: LoadOptions) -> str:
     """Return the clause of `Data.source` about validation images."""
     share = f"{100 * options.validation:g} % of each training class"
@@ -155,12 +174,12 @@ def held_out_in_words(options: LoadOptions) -> str:
 
 
 def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Splits positions so that `fraction` of each class is held out: (N,) -> kept (K,), held out (N - K,), ascending.
+    """Split positions so that `fraction` of each class is held out: (N,) -> kept (K,), held out (N - K,), ascending.
 
-    Of a class with two images or more at least one is held out and one kept.
+    Of a class with two images or more at least one is held out and one kept. Adding images draws all of them anew: for
+    images with names use `splits.held_out_by_name`.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"The fraction to hold out is {fraction}; it must lie between 0 and 1, for example 0.1.")
+    check_fraction(fraction)
     generator = stream(seed, "held out")
     kept, held_out = [], []
     for label in labels.bincount().nonzero().flatten():

@@ -23,9 +23,8 @@ from .arrays import Arrays
 MANY = 10_000  # images; fewer are decoded in a second
 BUDGET = 4e9  # bytes on disk for all data sets together; what was not read for longest makes room
 ABANDONED = 3600.0  # seconds, after which what nobody finished writing is removed
-FORMAT = 1  # of the files; to be raised when decoding comes to mean something else
+FORMAT = 2  # of the files; to be raised when decoding comes to mean something else
 _UNFIT = (OSError, ValueError, KeyError, TypeError)  # what a folder that is not there, or damaged, can raise
-_TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
 
 Other = TypeVar("Other")
 
@@ -69,15 +68,17 @@ def _stamp(files: Sequence[Path]) -> str:
 
 def _write(folder: Path, arrays: Arrays) -> None:
     """All of it, or nothing."""
-    if sum(getattr(arrays, name).nbytes for name in _TENSORS) > BUDGET:
+    values = {f.name: getattr(arrays, f.name) for f in dataclasses.fields(arrays)}
+    tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    if sum(tensor.nbytes for tensor in tensors.values()) > BUDGET:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     growing = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
     try:
-        words = {f.name: getattr(arrays, f.name) for f in dataclasses.fields(arrays) if f.name not in _TENSORS}
-        sums = {"words": _sum_of_words(words)}
-        for name in _TENSORS:
-            np.save(file := growing / f"{name}.npy", getattr(arrays, name).contiguous().numpy())
+        words = {name: value for name, value in values.items() if name not in tensors}
+        sums = {"words": _sum_of_words([words, sorted(tensors)])}
+        for name, tensor in tensors.items():
+            np.save(file := growing / f"{name}.npy", tensor.contiguous().numpy())
             sums[name] = _sum_of_file(file)
         (growing / "about.json").write_text(json.dumps({"words": words, "sums": sums}))
         growing.chmod(0o755)
@@ -108,10 +109,11 @@ def _size(folder: Path) -> int:
 def _open(folder: Path) -> Arrays:
     """Mapped, so that processes share the memory"""
     about = json.loads((folder / "about.json").read_text())
-    if _sum_of_words(about["words"]) != about["sums"]["words"]:
+    tensors = sorted(set(about["sums"]) - {"words"})
+    if _sum_of_words([about["words"], tensors]) != about["sums"]["words"]:
         raise ValueError(f"{folder / 'about.json'} is damaged")
     found: dict[str, Any] = {name: _tuple(value) for name, value in about["words"].items()}
-    for name in _TENSORS:
+    for name in tensors:
         file = folder / f"{name}.npy"
         if _sum_of_file(file) != about["sums"][name]:  # before NumPy reads its header
             raise ValueError(f"{file} is damaged")

@@ -1,105 +1,126 @@
-"""Finds the images of a data set in class folders: train/CLASS/*.jpg and val/CLASS/*.jpg, or just CLASS/*.jpg."""
+"""Images in class folders: train/CLASS/*.jpg with val/CLASS/*.jpg or test/CLASS/*.jpg, or just CLASS/*.jpg."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .arrays import MAX_SIZE, Arrays
-from .dataset import Data, data_info, held_out_in_words, stratified
-from .decode import Decoding, header, rgb
+from .dataset import Data, check_own_validation, data_info, digest_classes, held_out_in_words
+from .folders.classes import Labelled, Selection, select
+from .folders.inventory import some
+from .folders.layout import Layout, recognise
+from .folders.tree import Tree
+from .image_files import Files, take
 from .on_disk import Folder
 from .options import DEFAULTS, LoadOptions
+from .splits import TEST_FRACTION, choose_held_out, held_out_by_name, name_keys
 
-TEST_NAMES = ("val", "valid", "validation", "test")
-SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-TEST_FRACTION = 0.2  # of each class, where the folder has no test set
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_BY_NAME = f"about {TEST_FRACTION:.0%} of each class"
 
 
-@dataclass(frozen=True)
-class Files:
-    """The images of a folder, not yet opened."""
+def find(root: Path, test_only: bool = False) -> Files:
+    """Find the images of a data set; labels are the positions of the class folders' names in alphabetical order.
 
-    root: Path
-    source: str
-    train: tuple[Path, ...]
-    train_labels: Tensor  # (N,) int64
-    test: tuple[Path, ...]
-    test_labels: Tensor  # (M,) int64
-    classes: tuple[str, ...]
+    Of a folder without splits about 20 % of each class are held out as the test set, by a hash of each image's name:
+    the same ones in every run, and adding images moves none (see `held_out_by_name`). With validation and test folders
+    the best epoch is chosen on the first and the result measured on the second; one of the two alone is the test set.
 
+    Args:
+        test_only: Do not ask for training images: a folder without splits is a test set then.
 
-def find(root: Path) -> Files:
-    """Labels are the positions of the class folders' names in alphabetical order.
-
-    Without a test folder the same seeded 20 % of each class are held out as the test set in every run.
+    Raises:
+        ValueError: If the folder is organised in a way that is not read; the sentence says what it holds.
     """
-    train_folder = root / "train"
-    if not train_folder.is_dir():
-        paths, labels, classes = _scan(root)
-        kept, held_out = stratified(labels, TEST_FRACTION, seed=0)
-        return Files(
-            root=root,
-            source=f"{root}; {TEST_FRACTION:.0%} of each class held out as the test set",
-            train=tuple(paths[i] for i in kept.tolist()),
-            train_labels=labels[kept],
-            test=tuple(paths[i] for i in held_out.tolist()),
-            test_labels=labels[held_out],
-            classes=classes,
-        )
-    test_folder = next((root / name for name in TEST_NAMES if (root / name).is_dir()), None)
-    if test_folder is None:
+    tree = Tree()
+    layout = recognise(tree, str(root))
+    chosen = select(tree, layout)
+    notes = [f"{layout.parts[split].name} is not used: it holds {held}" for split, held in chosen.unlabelled.items()]
+    place = str(root) if layout.place == str(root) else f"{root}, read in {os.path.relpath(layout.place, root)}"
+    if not layout.has_splits and not test_only:
+        return _held_out(root, f"{place}; {_BY_NAME} held out as the test set by their names", chosen)
+    if not layout.has_splits:
+        return _files(root, f"{place}; all images are measured", chosen, [], chosen.parts["train"])
+    test, validation = choose_held_out(chosen.parts)
+    if test is None:
+        raise ValueError(_no_test_set(layout, chosen))
+    if "train" not in chosen.parts and not test_only:
+        names = some([part.name for part in layout.parts.values()])
         raise ValueError(
-            f"{root} has a folder train but no test set (val, valid, validation or test). Add one, or pass "
-            f"{train_folder} itself: then {TEST_FRACTION:.0%} of each class are held out as the test set."
+            f"{layout.place} holds {names} but no training images: add train/CLASS/*.jpg; to measure a trained network "
+            "on these images use stillhouse evaluate"
         )
-    train, train_labels, classes = _scan(train_folder)
-    test, test_labels, test_classes = _scan(test_folder)
-    if classes != test_classes:
-        only_train = ", ".join(sorted(set(classes) - set(test_classes))[:5]) or "none"
-        only_test = ", ".join(sorted(set(test_classes) - set(classes))[:5]) or "none"
-        raise ValueError(
-            f"{train_folder} and {test_folder} must hold the same class folders. Only in {train_folder.name}: "
-            f"{only_train}. Only in {test_folder.name}: {only_test}."
-        )
-    source = f"{root}; test set {test_folder.name}"
-    return Files(root, source, train, train_labels, test, test_labels, classes)
+    source = f"{place}; {_roles(layout, chosen)}"
+    return _files(root, source, chosen, chosen.parts.get("train", []), test, validation, notes)
 
 
-def small_size(files: Files) -> int | None:
-    """The side of the images if all are square, of one size and small enough for memory, otherwise None.
-
-    Only headers are read, and none after the first image that differs.
-    """
-    side = None
-    for path in (*files.train, *files.test):
-        seen = header(path, str(path))
-        width, height = seen.width, seen.height
-        if width != height or width > MAX_SIZE or side not in (None, width):
-            return None
-        side = width
-    return side
+def _held_out(root: Path, source: str, chosen: Selection) -> Files:
+    """Hold out a test set of a folder without splits."""
+    images = chosen.parts["train"]
+    labels = torch.tensor([label for _, label in images], dtype=torch.int64)
+    kept, taken = held_out_by_name(_keys(chosen.classes, images), labels)
+    if len(taken) == 0:
+        raise ValueError(f"{root} holds one image of each class: at least two are needed, one of them to test on")
+    train, test = ([images[i] for i in where.tolist()] for where in (kept, taken))
+    return _files(root, source, chosen, train, test)
 
 
-def decoded(files: Files, size: int, decoding: Decoding) -> Arrays:
-    """All images, each of `size` x `size` pixels, in memory; normalisation measured on them."""
-    return Arrays(
-        name=files.root.name,
-        source=files.source,
-        train_images=_decode(files.train, size, decoding),
-        train_labels=files.train_labels,
-        test_images=_decode(files.test, size, decoding),
-        test_labels=files.test_labels,
-        classes=files.classes,
+def _files(
+    root: Path,
+    source: str,
+    chosen: Selection,
+    train: Labelled,
+    test: Labelled,
+    validation: Labelled | None = None,
+    notes: Sequence[str] = (),
+) -> Files:
+    parts = (train, test, validation or [])
+    paths = [tuple(Path(image.path) for image, _ in part) for part in parts]
+    labels = [torch.tensor([label for _, label in part], dtype=torch.int64) for part in parts]
+    return Files(
+        root=root,
+        source=source,
+        classes=chosen.classes,
+        train=paths[0],
+        train_labels=labels[0],
+        test=paths[1],
+        test_labels=labels[1],
+        validation=paths[2],
+        validation_labels=labels[2],
+        train_keys=_keys(chosen.classes, train),
+        problems=tuple(
+            (Path(image.path), f"{image.path} {image.problem}") for part in parts for image, _ in part if image.problem
+        ),
+        notes=(*chosen.notes, *notes),
     )
+
+
+def _keys(classes: Sequence[str], images: Labelled) -> Tensor:
+    return name_keys([f"{classes[label]}/{image.name}" for image, label in images])
+
+
+def _roles(layout: Layout, chosen: Selection) -> str:
+    """Return which folder is measured on, and which one is chosen by, if any."""
+    test, validation = choose_held_out({split: layout.parts[split].name for split in chosen.parts})
+    return f"test set {test}" + (f", validation set {validation}" if validation else "")
+
+
+def _no_test_set(layout: Layout, chosen: Selection) -> str:
+    """Return why a folder with a training set alone is refused."""
+    train = os.path.join(layout.place, layout.parts["train"].name)
+    way_out = f"or pass {train} itself: then {_BY_NAME} are held out as the test set"
+    for split, held in chosen.unlabelled.items():
+        place = os.path.join(layout.place, layout.parts[split].name)
+        return (
+            f"{place} cannot be measured on, because it holds {held}: sort images into the class folders of "
+            f"{layout.parts['train'].name} there, {way_out}"
+        )
+    return f"{layout.place} has a folder {layout.parts['train'].name} but no test set (val or test): add one, {way_out}"
 
 
 def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
@@ -109,61 +130,35 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
     def split(paths: Sequence[Path], labels: Tensor, options: LoadOptions) -> Folder:
         return Folder(paths, labels, options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
-    paths, labels, source, held_out = files.train, files.train_labels, files.source, None
+    check_own_validation(bool(files.validation), options)
+    paths, labels, source = files.train, files.train_labels, files.source
+    validation = split(files.validation, files.validation_labels, once) if files.validation else None
+    digests = [content.digest for content in files.contents]
     if options.validation:
-        kept, taken = stratified(labels, options.validation, options.split_seed)
-        held_out = split([paths[i] for i in taken.tolist()], labels[taken], once)
-        paths, labels = tuple(paths[i] for i in kept.tolist()), labels[kept]
+        kept, taken = held_out_by_name(files.train_keys, labels, options.validation, options.split_seed)
+        validation = split(take(paths, taken), labels[taken], once)
+        digests = [digests[i] for i in kept.tolist()] + digests[len(paths) :]
+        paths, labels = take(paths, kept), labels[kept]
         source += held_out_in_words(options)
     train = split(paths, labels, options)
     return Data(
         name=files.root.name,
         train=train,
         test=split(files.test, files.test_labels, once),
-        validation=held_out,
+        validation=validation,
         info=data_info(len(files.classes), train.size, labels, options),
         classes=files.classes,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        fingerprint=_fingerprint(options.decoding, files.root, (*paths, *files.test)),
+        fingerprint=_fingerprint(files, options, digests, labels),
         source=source,
+        notes=files.notes,
+        skipped=files.skipped,
     )
 
 
-def _scan(folder: Path) -> tuple[tuple[Path, ...], Tensor, tuple[str, ...]]:
-    """Image paths, their labels (N,) and the class names; images may lie in subfolders of the class folder"""
-    places = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(places) < 2:
-        raise ValueError(
-            f"{folder} needs a folder of images for each class, at least two, as in {folder / 'cat'}/1.jpg; it holds "
-            f"{len(places)} folder{'s' if len(places) != 1 else ''}."
-        )
-    paths, labels = [], []
-    for label, place in enumerate(places):
-        found = sorted(
-            Path(parent, name)
-            for parent, _, names in os.walk(place, followlinks=True)
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        )
-        if not found:
-            raise ValueError(
-                f"The class folder {place} holds no images ({', '.join(sorted(SUFFIXES))}): add some or remove it."
-            )
-        paths += found
-        labels += [label] * len(found)
-    return tuple(paths), torch.tensor(labels), tuple(place.name for place in places)
-
-
-def _decode(paths: Sequence[Path], size: int, decoding: Decoding) -> Tensor:
-    images = torch.empty(len(paths), size, size, 3, dtype=torch.uint8)
-    for image, path in zip(images, paths, strict=True):
-        image.copy_(torch.from_numpy(np.array(rgb(path, str(path), decoding))))
-    return images
-
-
-def _fingerprint(decoding: Decoding, root: Path, paths: Sequence[Path]) -> str:
-    digest = hashlib.blake2b(decoding.rules().encode(), digest_size=16)
-    for path in paths:
-        digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\n".encode())
-    return digest.hexdigest()
+def _fingerprint(files: Files, options: LoadOptions, digests: Sequence[bytes], train_labels: Tensor) -> str:
+    """Return a digest of all that the data are: classes, contents of the images and how they are decoded, labels."""
+    labels = [split.tolist() for split in (train_labels, files.validation_labels, files.test_labels)]
+    words = [digest_classes(files.classes), options.decoding.rules().encode(), *digests, str(labels).encode()]
+    return hashlib.blake2b(b"".join(words), digest_size=16).hexdigest()

@@ -37,6 +37,8 @@ class LoadOptions:
         drop_last: Leave out the last training batch of an epoch if it is not full.
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one per CPU, at most 8.
         strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
+        test_only: Whether only test images are needed: a folder without a training set is a test set then, all of it.
+        skip_broken: Whether images that cannot be read are left out, and counted, instead of refused.
         download_to: Where downloads are kept, and the decoded images of folders with many small images.
 
     Raises:
@@ -55,6 +57,8 @@ class LoadOptions:
     drop_last: bool = False
     workers: int | None = None
     strong_view: bool = False
+    test_only: bool = False
+    skip_broken: bool = False
     download_to: str | Path = CACHE
 
     def __post_init__(self) -> None:

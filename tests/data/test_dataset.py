@@ -61,7 +61,7 @@ def test_stratified_keeps_one_of_every_class() -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5])
 def test_stratified_refuses_a_fraction_that_is_none(fraction: float) -> None:
-    with pytest.raises(ValueError, match=f"fraction to hold out is {fraction}"):
+    with pytest.raises(ValueError, match=f"must lie between 0 and 1, for example 0.1, not {fraction}"):
         stratified(torch.tensor([0, 1]), fraction, seed=0)
 
 

@@ -51,7 +51,7 @@ def same(one: Data, other: Data) -> bool:
 
 
 def without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    for reader in ("parquet", "image_folder"):
+    for reader in ("parquet", "image_files"):
         monkeypatch.setattr(f"stillhouse.data.{reader}.rgb", lambda *_: pytest.fail("decoded again"))
 
 

@@ -40,6 +40,16 @@ def write_classes(
             picture(1000 * label + number, width, height).save(root / name / f"{number}.png")
 
 
+def write_folders(root: Path, *folders: str, count: int = 2, suffix: str = ".png") -> Path:
+    """Write 0.png, 1.png, ... into each folder below root, no two images alike, and return root."""
+    first = sum(1 for _ in root.rglob("*")) if root.is_dir() else 0
+    for place, name in enumerate(folders):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            picture(10_000 * (first + 1) + 100 * place + number).save(root / name / f"{number}{suffix}")
+    return root
+
+
 def write_parquet(
     path: Path,
     images: Sequence[bytes | None],

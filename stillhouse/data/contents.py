@@ -1,0 +1,169 @@
+"""Contents of image files: a digest of each, and whether it is whole, found out once and remembered.
+
+Every file is read once from beginning to end. Its header is parsed, and its end looked at: that shows nearly all files
+that were cut off, without decoding them. What looks odd there is decoded to make sure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoints import write_atomically
+from .decode import PLAIN, Decoding, header, rgb
+
+FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, and not remembered
+KEPT = 50  # folders that are remembered
+_LARGE = 1 << 26  # bytes; larger files are not held in memory, but decoded to see whether they are whole
+_TAIL = 1 << 12  # bytes at the end of a file that are looked at
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_ROW = np.dtype([("key", "V16"), ("digest", "V16"), ("width", "<u4"), ("height", "<u4"), ("frames", "<u4")])
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The contents of an image file."""
+
+    digest: bytes  # of all its bytes
+    width: int = 0  # pixels, as it is shown
+    height: int = 0
+    frames: int = 1
+    problem: str = ""  # a sentence that says why it cannot be read
+
+
+def examine(paths: Sequence[Path], cache: Path | None = None, decoding: Decoding = PLAIN) -> list[Content]:
+    """Return what each file contains.
+
+    Args:
+        cache: A file that remembers the answers for files that did not change since; it is made when it pays.
+    """
+    keys = [_key(path) for path in paths]
+    known = _remembered(cache) if cache is not None else {}
+    new = [path for path, key in zip(paths, keys, strict=True) if key not in known]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing and reading leave Python's lock
+        read = dict(zip(new, pool.map(_read, new, chunksize=64), strict=True))
+    total = sum(one.size for one in read.values())
+    contents = [
+        known[key] if key in known else _content(path, read[path], decoding)
+        for path, key in zip(paths, keys, strict=True)
+    ]
+    if cache is not None and (len(new) >= FEW or total >= LITTLE):
+        with suppress(OSError):  # no room, no permission
+            _remember(cache, keys, contents)
+    return contents
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    digest: bytes
+    size: int
+    is_whole: bool  # as far as its end says
+    problem: str = ""
+
+
+def _read(path: Path) -> _Read:
+    """Read a file and look at its end, in a thread: nothing here calls Pillow."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGE:
+                return _Read(hashlib.file_digest(file, _digest).digest(), size, is_whole=False)
+            content = file.read()
+    except OSError as error:
+        return _Read(b"", 0, False, f"{path} cannot be read ({error.strerror}): replace or delete it")
+    if content.startswith(_JPEG) and len(content) > _TAIL and not content[-_TAIL:].strip(b"\0"):
+        problem = f"{path} ends in zeros, as downloads do that were not finished: get it again"  # grey for libjpeg
+        return _Read(b"", len(content), False, problem)
+    return _Read(_digest(content).digest(), len(content), _looks_whole(content))
+
+
+def _digest(content: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(content, digest_size=16)
+
+
+def _looks_whole(content: bytes) -> bool:
+    """Return True where the end of a file is in order; False where it is not, or the format does not tell."""
+    if content.startswith(_JPEG):
+        return content[-_TAIL:].rstrip(b"\0\n\r ").endswith(b"\xff\xd9")
+    if content.startswith(_PNG):
+        return _png_is_whole(content)
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return content.endswith(b"\x3b")
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return int.from_bytes(content[4:8], "little") + 8 <= len(content)
+    if content.startswith(b"BM"):
+        return 0 < int.from_bytes(content[2:6], "little") <= len(content)
+    return False
+
+
+def _png_is_whole(content: bytes) -> bool:
+    """Return True if the checksums of all its chunks are right."""
+    view = memoryview(content)  # so that nothing is copied
+    at = len(_PNG)
+    while at + 12 <= len(content):
+        end = at + 8 + int.from_bytes(content[at : at + 4], "big")
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
+            return False
+        if content[at + 4 : at + 8] == b"IEND":
+            return True
+        at = end + 4
+    return False
+
+
+def _content(path: Path, read: _Read, decoding: Decoding) -> Content:
+    if read.problem:
+        return Content(read.digest, problem=read.problem)
+    try:
+        seen = header(path, str(path))
+        if not read.is_whole:
+            rgb(path, str(path), decoding)
+        return Content(read.digest, seen.width, seen.height, seen.frames)
+    except ValueError as error:
+        return Content(read.digest, problem=str(error))
+
+
+def _key(path: Path) -> bytes:
+    """Return 16 bytes that change when the file does; none if it cannot be looked at."""
+    try:
+        about = path.stat()
+    except OSError:
+        return b""
+    when = f"{about.st_dev} {about.st_ino} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}"
+    return hashlib.blake2b(os.fsencode(path) + f"\0{when}".encode(), digest_size=16).digest()
+
+
+def _remembered(cache: Path) -> dict[bytes, Content]:
+    try:
+        content = cache.read_bytes()
+        if zlib.crc32(content[4:]).to_bytes(4, "little") != content[:4]:
+            return {}
+        rows = np.frombuffer(content[4:], _ROW)
+    except (OSError, ValueError):  # there is none, or it is damaged
+        return {}
+    with suppress(OSError):
+        os.utime(cache)  # when it was read last
+    return {key: Content(*content) for key, *content in rows.tolist()}
+
+
+def _remember(cache: Path, keys: Sequence[bytes], contents: Sequence[Content]) -> None:
+    """Keep what is known of whole files; broken ones are looked at again."""
+    whole = [
+        (key, one.digest, one.width, one.height, one.frames)
+        for key, one in zip(keys, contents, strict=True)
+        if key and not one.problem
+    ]
+    rows = np.array(whole, dtype=_ROW).tobytes()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(cache, zlib.crc32(rows).to_bytes(4, "little") + rows)
+    others = sorted(cache.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in others[KEPT:]:
+        old.unlink(missing_ok=True)

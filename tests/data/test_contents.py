@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from stillhouse.data import contents
+from stillhouse.data.contents import examine
+from tests.helpers.pictures import picture, png
+
+FORMATS = [".jpg", ".png", ".gif", ".webp", ".bmp", ".tif", ".ppm", ".jp2"]
+
+
+def broken(path: Path) -> bool:
+    return bool(examine([path])[0].problem)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_whole_files_pass_and_cut_ones_are_found(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"image{suffix}"
+    picture(1, 60, 40).save(path)
+    content = path.read_bytes()
+    (whole,) = examine([path])
+    assert (whole.width, whole.height, whole.problem) == (60, 40, "")
+    assert whole.digest == hashlib.blake2b(content, digest_size=16).digest()
+    for share in (0, 0.02, 0.5, 0.9):
+        path.write_bytes(content[: int(share * len(content))])
+        (cut,) = examine([path])
+        assert cut.problem.startswith(f"{path} cannot be read as an image"), share
+
+
+def test_whole_jpegs_are_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for suffix in (".jpg", ".png", ".gif", ".webp", ".bmp"):
+        picture(1, 60, 40).save(tmp_path / f"image{suffix}")
+    monkeypatch.setattr(contents, "rgb", lambda *_: pytest.fail("decoded"))
+    assert not any(one.problem for one in examine(sorted(tmp_path.iterdir())))
+
+
+def test_bytes_behind_the_end_do_not_matter(tmp_path: Path) -> None:
+    for suffix in (".jpg", ".png", ".gif", ".webp", ".bmp"):
+        picture(1, 60, 40).save(path := tmp_path / f"image{suffix}")
+        for more in (b"\n", b"\0" * 100, b"a trailer of some program" * 1000):
+            path.write_bytes(path.read_bytes() + more)
+            assert not broken(path), suffix
+
+
+def test_one_wrong_bit_in_a_png_is_found(tmp_path: Path) -> None:
+    content = bytearray(png(picture(1, 60)))
+    content[len(content) // 2] ^= 1
+    (tmp_path / "a.png").write_bytes(content)
+    assert broken(tmp_path / "a.png")
+
+
+def test_a_download_that_was_not_finished_is_found(tmp_path: Path) -> None:
+    """libjpeg shows grey for zeros, and Pillow says nothing."""
+    picture(1, 300).save(path := tmp_path / "a.jpg")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    assert examine([path])[0].problem == f"{path} ends in zeros, as downloads do that were not finished: get it again"
+
+
+def test_what_is_no_image_or_gone_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("<html>429 Too many requests</html>")
+    (tmp_path / "c.jpg").mkdir()
+    html, gone, folder = examine([tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")])
+    assert "a.jpg cannot be read" in html.problem
+    assert "b.jpg cannot be read (No such file or directory)" in gone.problem
+    assert "c.jpg cannot be read (Is a directory)" in folder.problem
+
+
+def test_a_large_file_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(1, 60).save(path := tmp_path / "a.jpg")
+    whole = examine([path])
+    monkeypatch.setattr(contents, "_LARGE", 100)
+    assert examine([path]) == whole
+    path.write_bytes(path.read_bytes()[:-200])
+    assert broken(path)
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "FEW", 1)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_what_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for number, path in enumerate(paths):
+        picture(number, 10 + number).save(path)
+    cache = tmp_path / "cache" / "known"
+    first = examine(paths, cache)
+    read: list[Path] = []
+    usual = contents._read
+
+    def counting(path: Path) -> contents._Read:
+        read.append(path)
+        return usual(path)
+
+    monkeypatch.setattr(contents, "_read", counting)
+    assert examine(paths, cache) == first
+    assert read == []
+    time.sleep(0.02)
+    picture(9, 12).save(paths[2])
+    changed = examine(paths, cache)
+    assert read == [paths[2]]
+    assert [one == other for one, other in zip(first, changed, strict=True)] == [True, True, False, True]
+    assert examine(paths, cache) == changed
+    assert read == [paths[2]]
+
+
+@pytest.mark.usefixtures("few_are_many")
+@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "folder"])
+def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path, harm: str) -> None:
+    picture(1).save(path := tmp_path / "a.png")
+    cache = tmp_path / "cache" / "known"
+    first = examine([path], cache)
+    content = cache.read_bytes()
+    cache.unlink()
+    if harm == "folder":
+        cache.mkdir()
+    else:
+        flipped = content[:-1] + bytes([content[-1] ^ 1])
+        cache.write_bytes({"cut": content[:-3], "flip": flipped, "empty": b""}[harm])
+    assert examine([path], cache) == first
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_broken_files_are_looked_at_again(tmp_path: Path) -> None:
+    (path := tmp_path / "a.png").write_text("x")
+    for _ in range(2):
+        assert examine([path], tmp_path / "cache" / "known")[0].problem
+
+
+def test_few_files_leave_no_cache(tmp_path: Path) -> None:
+    picture(1).save(path := tmp_path / "a.png")
+    examine([path], tmp_path / "cache" / "known")
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_folders_that_were_not_read_for_longest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "KEPT", 2)
+    picture(1).save(path := tmp_path / "a.png")
+    for age, name in enumerate("abc"):
+        examine([path], tmp_path / "cache" / name)
+        os.utime(tmp_path / "cache" / name, (age + 1, age + 1))
+    examine([path], tmp_path / "cache" / "d")
+    assert sorted(file.name for file in (tmp_path / "cache").iterdir()) == ["c", "d"]
