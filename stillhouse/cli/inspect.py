@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,24 +98,36 @@ def inspect(command: Inspect, display: Display) -> None:
     trainer = trainer_taught(source, teacher, specs, data, distilled.run, {})
     if asked.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
         display.say(f"note: {asked.run} was made with another teacher, data or configuration than is found now")
+    rows = read_rows(asked.folder)
+    if len(rows) < trainer.epochs:
+        raise ValueError(f"{asked.folder / 'metrics.jsonl'} has {len(rows)} of {trainer.epochs} epochs; restore it")
     for note in restore(trainer, asked.folder):
         display.say(f"note: {note}")
     findings = look(trainer.distillation, trainer.model, teacher.net, data, device, asked.images)
 
     summary, by_class = summarised(findings), by_classes(findings, data.classes)
-    target = asked.folder / "inspection"
-    target.mkdir(exist_ok=True)
-    for name, table in (("summary", summary), ("classes", by_class)):
-        write_atomically(target / f"{name}.csv", table.csv().encode())
     named = f"{source.short} from {teacher.short} on {data.name}"
     from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
 
     methods = dict(trainer.distillation.named_methods())
-    names = save(figures(findings, read_rows(asked.folder), methods, data.classes, named), target)
+    with _filled(asked.folder / "inspection") as target:
+        for name, table in (("summary", summary), ("classes", by_class)):
+            (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
+        names = save(figures(findings, rows, methods, data.classes, named), target)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
     display.console.print(summary.printed(3))
     display.console.print(by_class.printed(5))
-    display.say(f"in {target}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
+    display.say(f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
+
+
+@contextmanager
+def _filled(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder elsewhere, and move its files to `folder` once all are written: killed, nothing is left."""
+    with tempfile.TemporaryDirectory(prefix="stillhouse-") as elsewhere:
+        yield Path(elsewhere)
+        folder.mkdir(exist_ok=True)
+        for file in sorted(Path(elsewhere).iterdir()):
+            write_atomically(folder / file.name, file.read_bytes())
 
 
 def _teacher(distilled: Distill, data: Data, device: torch.device) -> Teacher:

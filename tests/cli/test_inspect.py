@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from unittest.mock import Mock
 from xml.etree import ElementTree
 
 import pytest
@@ -19,7 +20,7 @@ from stillhouse.methods.wrappers import SpotAdaptive
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
 from stillhouse.training.student import StudentTrainer
-from tests.helpers.commands import printed
+from tests.helpers.commands import contents, printed
 from tests.helpers.data import quick_data
 from tests.helpers.networks import quick_net_file
 from tests.helpers.training import assert_same, teacher_net, trainer
@@ -143,6 +144,17 @@ def test_the_command_from_a_run_to_its_pictures(
     assert right == pytest.approx(result["top1"])
     assert [float(row["gain"]) for row in classes] == sorted(float(row["gain"]) for row in classes)
     assert all(0 <= float(row["SpotAdaptive.likely/stage1"]) <= 1 for row in classes)
+
+    before = contents(run)
+    with monkeypatch.context() as killed:
+        killed.setattr(plots, "save", Mock(side_effect=[None, KeyboardInterrupt]))
+        assert main(["inspect", str(run), "--device", "cpu"]) == 2
+    assert contents(run) == before
+    rows = (run / "metrics.jsonl").read_bytes()
+    (run / "metrics.jsonl").unlink()
+    assert main(["inspect", str(run), "--device", "cpu"]) == 2
+    assert "metrics.jsonl has 0 of 8 epochs; restore it" in capsys.readouterr().err
+    (run / "metrics.jsonl").write_bytes(rows)
 
     moved = run.rename(tmp_path / f"moved-{run.name[-8:]}")
     assert main(["inspect", str(moved), "--device", "cpu"]) == 2
