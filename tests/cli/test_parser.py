@@ -71,7 +71,7 @@ SENTENCES = {
     "distill --methods KDD": "there is no method 'KDD'. Did you mean",
     "distill --methods KD(temprature=2)": "KD has no argument 'temprature'. Did you mean temperature?",
     "distill --methods KD(temperature='x')": "KD: temperature takes a number, not x",
-    "distill --methods ScaleDecoupled(AT)": "ScaleDecoupled takes a LogitMethod as base, such as KD, and AT(",
+    "distill --methods ScaleDecoupled(AT)": "ScaleDecoupled takes a LogitMethod as base, such as KD, not AT(",
     "distill --methods CE,,KD": "--methods 'CE,,KD' cannot be read",
     "distill --methods []": "--methods is empty; write CE,KD for example",
     # configurations

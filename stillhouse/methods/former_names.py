@@ -1,0 +1,55 @@
+"""Names that methods and their arguments have in other code bases, for the error that says what they are called here.
+
+The code bases are RepDistiller, SemCKD, DSPP, mdistiller with its descendants, and PkuDavidGuan/Distillation.
+"""
+
+METHODS = {
+    "hint": "FitNet",
+    "attention": "AT",
+    "similarity": "SP",
+    "correlation": "CC",
+    "abound": "AB",
+    "factor": "FT",
+    "spp": "DSPP",
+    "mlld": "MLKD",
+    "mlkd_noaug": "MLKD",
+    "kdpp": "KD",
+    "sdd": "ScaleDecoupled",
+    "sdd_kd": "ScaleDecoupled(KD)",
+    "sdd_dkd": "ScaleDecoupled(DKD)",
+    "sdd_nkd": "ScaleDecoupled(NKD)",
+    "sd_kd": "ScaleDecoupled(KD)",
+    "lskd": "Standardized(KD)",
+    "kd_ls": "Standardized(KD)",
+    "sakd": "SpotAdaptive([KD, AT])",
+    "dot": "--optimizer dot",
+}
+
+ARGUMENTS = {  # those a method really has are offered
+    "t": ("temperature", "temperatures"),
+    "kd_t": ("temperature",),
+    "tau": ("temperature",),
+    "nce_t": ("temperature",),
+    "base_temp": ("temperature",),
+    "nce_k": ("num_negatives",),
+    "nce_m": ("momentum",),
+    "feat_dim": ("dim",),
+    "mode": ("positive", "weighting"),
+    "topk": ("divisor",),
+    "max_w": ("strong_weight",),
+    "min_w": ("weak_weight",),
+    "spp_layer": ("levels",),
+    "m": ("scales", "margin"),
+    "p": ("power",),
+    "init_epochs": ("warmup_epochs",),
+    "warmup": ("epochs", "warmup_epochs"),
+    "hint_layer": ("at",),
+    "hkd_initial_weight": ("initial_weight",),
+    "hkd_decay": ("decay",),
+    "alpha": ("weight",),
+    "beta": ("weight",),
+    "kd_weight": ("weight",),
+    "ce_weight": ("weight",),
+    "loss_weight": ("weight",),
+    "lambda": ("weight",),
+}
