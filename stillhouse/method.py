@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .anatomy import Anatomy
 from .batch import Batch, DataInfo
-from .ranges import Filled, NonNegative, Temperature, checked
+from .ranges import Checked, Filled, NonNegative, Temperature
 from .taps import Outputs, Tapped
 
 Places = Annotated[str | Sequence[tuple[str, str]], Filled()]  # "stages", any one name, or (student, teacher) names
@@ -38,7 +38,7 @@ class Warmup(NamedTuple):
     lr: float | None = None  # None: the run's; constant either way
 
 
-class Method(nn.Module, ABC):
+class Method(Checked, nn.Module, ABC):
     """A term of the student's loss, made of what student and teacher say about a batch.
 
     Constructors take hyper-parameters only, the paper's values being the defaults; what a method remembers is kept in
@@ -64,13 +64,6 @@ class Method(nn.Module, ABC):
         weight: The factor by which `Distillation` multiplies the loss.
     """
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
-        """Arguments of constructors are compared with the ranges that their annotations declare."""
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign] # by itself, made to check
-
-    @checked
     def __init__(self, weight: NonNegative):
         super().__init__()
         self.weight = weight
@@ -181,8 +174,7 @@ class FeatureMethod(SpotMethod):
     """A method that compares features spot by spot, each after a connector of its own.
 
     Args:
-        at: `"stages"` pairs all stages, deepest with deepest; any other name is one place in both networks; a list of
-            (student, teacher) names is taken as it is.
+        at: `"stages"` pairs stages, deepest with deepest; any other name is a place in both; or (student, teacher) names.
     """
 
     def __init__(self, weight: NonNegative, at: Places = "stages"):

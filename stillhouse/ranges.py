@@ -129,7 +129,7 @@ def check_options(options: Any) -> None:
     check({name: getattr(options, name) for name in hints}, hints, "--")
 
 
-def checked(init: C) -> C:
+def _checked(init: C) -> C:
     """Make a constructor compare its arguments with their annotations before it begins."""
 
     @functools.wraps(init)
@@ -139,6 +139,15 @@ def checked(init: C) -> C:
         init(self, *args, **kwargs)
 
     return typing.cast(C, checking)
+
+
+class Checked:
+    """Classes whose constructors, those of subclasses too, compare their arguments with their annotations."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign] # by itself, made to check
 
 
 @functools.cache

@@ -20,7 +20,8 @@ from ..training.student import StudentTrainer
 from ..training.teacher import Teacher
 from ..user_code import hash_of_file
 from .arguments import named_values
-from .config import DataOptions, RunOptions, SplitOptions
+from .config import RunOptions
+from .data_options import DataOptions, SplitOptions
 
 # Options that identities have in a form of their own.
 _ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken")

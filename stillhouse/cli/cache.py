@@ -17,7 +17,8 @@ from ..training.config import TrainConfig
 from ..training.progress import Display, duration
 from ..training.teacher import examine, find_trained
 from ..training.teacher_cache import TeacherCache
-from .config import CompileOptions, DataOptions, DeviceOptions, PrecisionOptions, SplitOptions
+from .config import CompileOptions, DeviceOptions, PrecisionOptions
+from .data_options import DataOptions, SplitOptions
 from .train import speed_up
 
 _PLAIN_EVERY = 60.0  # seconds between two lines where there is no terminal

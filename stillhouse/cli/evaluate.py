@@ -10,7 +10,8 @@ from ..training.evaluation import evaluate, size_of
 from ..training.progress import Display
 from ..training.teacher import find_trained
 from ..training.teacher_checks import check_classes
-from .config import DataOptions, DeviceOptions
+from .config import DeviceOptions
+from .data_options import DataOptions
 
 
 @dataclass(frozen=True)

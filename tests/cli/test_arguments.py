@@ -8,7 +8,8 @@ import yaml
 
 from stillhouse.cli.arguments import build, group_of, named_values, option_groups, parse
 from stillhouse.cli.cache import Fill
-from stillhouse.cli.config import DataOptions, DeviceOptions, RunOptions
+from stillhouse.cli.config import DeviceOptions, RunOptions
+from stillhouse.cli.data_options import DataOptions
 from stillhouse.cli.distill import Distill, DistillOptions
 from stillhouse.cli.evaluate import Evaluate
 from stillhouse.cli.inspect import Inspect

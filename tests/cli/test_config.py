@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stillhouse.cli import config
-from stillhouse.cli.config import CacheOptions, DataOptions, DeviceOptions, EpochOptions, MemoryOptions
+from stillhouse.cli.config import CacheOptions, DeviceOptions, EpochOptions, MemoryOptions
 from stillhouse.data import load
 from stillhouse.training.config import TrainConfig
-from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
 from tests.helpers.pictures import write_pictures
 
@@ -45,12 +43,3 @@ def test_a_store_of_caches_lies_below_the_runs_unless_it_is_off(tmp_path: Path) 
     assert store is not None
     assert (store.folder, store.use, store.budget) == (tmp_path / "teacher_cache", "on", 2.5)
     assert CacheOptions("off").store(tmp_path) is None
-
-
-def test_what_was_read_otherwise_than_expected_is_a_note(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = replace(quick_data(), notes=("3 files are no images", "one is sideways"))
-    monkeypatch.setattr(config, "load", lambda *_: data)
-    assert DataOptions().load(Display()) is data
-    assert capsys.readouterr().out.splitlines()[1:] == ["note: 3 files are no images", "note: one is sideways"]

@@ -1,0 +1,92 @@
+"""Options about the images that a command reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..data import Data, LoadOptions, Resize, load
+from ..ranges import Positive, ProperFraction, Range, check_options
+from ..training.config import TrainConfig
+from ..training.progress import Display
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
+        flip: Mirror half of the training images; as suits the data when left out (all but digits are mirrored).
+    """
+
+    validation: ProperFraction = 0.0
+    flip: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+DEFAULT_SPLIT = SplitOptions()
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Data, seed, device and output folder.
+
+    A new option of this group or of `SplitOptions` becomes a part of a run's identity where it is not at its default.
+
+    Args:
+        data: A data set by name (`stillhouse list data`), or a folder: CIFAR archives, parquet files, or class folders.
+        image_size: Height and width in px; the data's own when left out.
+        resize: Way to make images square that are not: crop keeps the middle, squash changes the shape, pad adds
+            background.
+        background: Colour behind transparent pixels and beside padded images (white, #808080, ...); none shows what
+            lies under transparency.
+        max_value: Value that is white in images of more than 8 bits; when left out the largest of their type, 65535
+            for 16 bits and 1.0 for floats.
+        workers: Processes that read images from disk; chosen when left out.
+        skip_broken: Leave out images that cannot be read, and count them, instead of refusing the data.
+    """
+
+    data: str = "digits"
+    image_size: int | None = None
+    resize: Resize = "crop"
+    background: str = LoadOptions.background
+    max_value: Positive | None = None
+    workers: Annotated[int, Range("between 0 and 256", 0, 256)] | None = None
+    skip_broken: bool = False
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def load(
+        self,
+        display: Display,
+        split: SplitOptions = DEFAULT_SPLIT,
+        *,
+        batch_size: int = TrainConfig.batch_size,
+        seed: int = 0,
+        strong_view: bool = False,
+        test_only: bool = False,
+    ) -> Data:
+        """Load the data and tell the user what they are."""
+        options = LoadOptions(
+            batch_size=batch_size,
+            seed=seed,
+            image_size=self.image_size,
+            validation=split.validation,
+            resize=self.resize,
+            flip=split.flip,
+            background=self.background,
+            max_value=self.max_value,
+            workers=self.workers,
+            strong_view=strong_view,
+            skip_broken=self.skip_broken,
+            test_only=test_only,
+        )
+        data = load(self.data, options)
+        display.say(data.describe())
+        for note in data.notes:
+            display.say(f"note: {note}")
+        return data
