@@ -174,7 +174,7 @@ class FeatureMethod(SpotMethod):
     """A method that compares features spot by spot, each after a connector of its own.
 
     Args:
-        at: `"stages"` pairs stages, deepest with deepest; any other name is a place in both; or (student, teacher) names.
+        at: `"stages"` pairs stages, deepest first; any other name is a place in both; or (student, teacher) names.
     """
 
     def __init__(self, weight: NonNegative, at: Places = "stages"):
