@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ..method import FeatureMethod, Places, needs_maps
 from ..ranges import Positive
 from .layers.feature_maps import channel_mean, mean_square
+from .layers.pooling import pool_to_smaller
 
 
 class AT(FeatureMethod):
@@ -28,13 +29,11 @@ class AT(FeatureMethod):
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """(N, Cs, Hs, Ws), (N, Ct, Ht, Wt) -> (N,)"""
-        size = min(student.shape[-1], teacher.shape[-1])
-        return (self.attention(student, size) - self.attention(teacher, size)).square().mean(1)
+        s, t = pool_to_smaller(student, teacher)
+        return (self.attention(s) - self.attention(t)).square().mean(1)
 
-    def attention(self, features: Tensor, size: int) -> Tensor:
-        """(N, C, H, W) -> (N, size * size), unit length"""
-        if features.shape[-1] != size:
-            features = F.adaptive_avg_pool2d(features, size)
+    def attention(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, H * W), unit length"""
         if self.power == 2:
             return F.normalize(mean_square(features).flatten(1))
         return F.normalize(channel_mean(features.abs().pow(self.power)).flatten(1))

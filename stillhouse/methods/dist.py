@@ -2,6 +2,7 @@
 
 import torch.nn.functional as F
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from ..anatomy import Anatomy
 from ..batch import Batch
@@ -44,7 +45,11 @@ class DIST(SpotMethod):
 
 
 def correlation(one: Tensor, other: Tensor, active: Tensor) -> Tensor:
-    """(N, C), (N, C), (N,) zeros and ones -> (C,), Pearson's over those of the N that are on"""
+    """(N, C), (N, C), (N,) zeros and ones -> (C,), Pearson's over those of the N that are on
+
+    As in the authors' code, 1e-8 is added to the product of the two lengths: probabilities are so small that this
+    matters, and `F.cosine_similarity`, which bounds that product from below, gives other values and gradients.
+    """
     active = active[:, None]
     one, other = (active * (x - (active * x).sum(0) / active.sum().clamp_min(1)) for x in (one, other))
-    return F.cosine_similarity(one, other, dim=0)
+    return (one * other).sum(0) / (vector_norm(one, dim=0) * vector_norm(other, dim=0) + 1e-8)

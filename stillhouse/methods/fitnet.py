@@ -24,6 +24,6 @@ class FitNet(FeatureMethod):
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """(N, Ct, H, W) behind the connector, (N, Ct, Ht, Wt) -> (N,)"""
-        if student.shape[-1] != teacher.shape[-1]:
-            teacher = F.adaptive_avg_pool2d(teacher, (student.shape[-2], student.shape[-1]))
+        if student.shape[2:] != teacher.shape[2:]:
+            teacher = F.adaptive_avg_pool2d(teacher, (student.shape[2], student.shape[3]))
         return (student - teacher).square().flatten(1).mean(1)

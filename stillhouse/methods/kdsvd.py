@@ -1,6 +1,7 @@
 """Knowledge distillation by singular vectors: match how the main directions of maps relate from stage to stage."""
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,13 +23,18 @@ class KDSVD(Method):
         R_ij = exp(-(v_bi - v_aj)^2 / 8)
 
     of the teacher's first vectors and of those among the student's first four that are closest to them or to their
-    opposite. A singular vector's sign is arbitrary, and RepDistiller's code takes what the solver gives; here the sum
-    of the teacher's is positive, which for maps behind a ReLU comes to the same.
+    opposite. A singular vector's sign is arbitrary. RepDistiller's code takes the one that the solver returns, which
+    differs between libraries and devices; here the sum of the teacher's vector is positive, so the loss equals theirs
+    only where the solver's signs are these. Where the teacher's map is all zero, v is 0, as it is there.
+
+    Args:
+        rows: One row of a map's matrix for each of its "positions", (H W, C), as in RepDistiller, or for each of its
+            "lines", (C H, W), as in mdistiller, which takes maps of equal width instead of equal channels.
     """
 
-    def __init__(self, weight: float = 1.0, at: Places = "stages"):
+    def __init__(self, weight: float = 1.0, rows: Literal["positions", "lines"] = "positions", at: Places = "stages"):
         super().__init__(weight)
-        self.at = at
+        self.rows, self.at = rows, at
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         spots = pair(self.at, student, teacher)
@@ -40,46 +46,57 @@ class KDSVD(Method):
         for spot in self.spots:
             s, t = student[spot.student], teacher[spot.teacher]
             needs_maps("KDSVD", student=s, teacher=t)
-            needs_equal_channels("KDSVD", spot, s, t)
+            if self.rows == "positions":
+                needs_equal_channels("KDSVD", spot, s, t)
+            elif s.shape[3] != t.shape[3]:
+                raise ValueError(
+                    f"KDSVD(rows='lines') needs maps of equal width, but the student's {spot.student!r} is "
+                    f"{s.shape[3]} wide and the teacher's {spot.teacher!r} {t.shape[3]}; name other places with at"
+                )
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Outputs with maps (N, C, H, W), of equal channels -> (N,)"""
-        vectors = [aligned_vectors(student[spot.student], teacher[spot.teacher]) for spot in self.spots]
+        matrices = ((self.matrix(student[spot.student]), self.matrix(teacher[spot.teacher])) for spot in self.spots)
+        vectors = [aligned_vectors(s, t) for s, t in matrices]
         first, *others = (
             (_relation(s_lower, s_upper) - _relation(t_lower, t_upper)).square().sum((1, 2))
             for (s_lower, t_lower), (s_upper, t_upper) in pairwise(vectors)
         )
         return sum(others, start=first)
 
+    def matrix(self, maps: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, rows, columns)"""
+        return maps.flatten(2).mT if self.rows == "positions" else maps.flatten(1, 2)
+
 
 def aligned_vectors(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C, Hs, Ws), (N, C, Ht, Wt) -> the chosen singular vector of each, (N, C), (N, C)"""
-    _, t_vectors = _decompose(teacher)
+    """(N, Rs, D), (N, Rt, D) matrices -> the chosen right singular vector of each, (N, D), (N, D)"""
+    t_values, t_vectors = _decompose(teacher)
     t_first = t_vectors[:, :, :1]
     t_first = t_first * _sign(t_first.sum(1, keepdim=True))
     values, s_vectors = _decompose(student)
     along = s_vectors[:, :, :4].mT @ t_first  # (N, 4, 1)
     closest = along.abs().argmax(1, keepdim=True)
     s_closest = _with_gradient(closest, values, s_vectors, student) * _sign(along.gather(1, closest))
-    return s_closest.squeeze(2), t_first.squeeze(2)
+    strength = t_values[:, :1] / t_values[:, :1].clamp(min=1e-12)  # 1, but 0 for a map that is all zero
+    return s_closest.squeeze(2) * strength, t_first.squeeze(2) * strength
 
 
 @torch.no_grad()
-def _decompose(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C, H, W) -> singular values (N, K), right singular vectors (N, C, K)"""
-    _, values, vectors = torch.linalg.svd(maps.flatten(2).mT, full_matrices=False)
+def _decompose(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, R, D) -> singular values (N, K), right singular vectors (N, D, K)"""
+    _, values, vectors = torch.linalg.svd(matrix, full_matrices=False)
     return values, vectors.mT
 
 
-def _with_gradient(chosen: Tensor, values: Tensor, vectors: Tensor, maps: Tensor) -> Tensor:
-    """The chosen vectors v, (N, C, 1), with the gradient of an eigenvector of X^T X
+def _with_gradient(chosen: Tensor, values: Tensor, vectors: Tensor, matrix: Tensor) -> Tensor:
+    """Return the chosen vectors v, (N, D, 1), with the gradient of an eigenvector of X^T X
 
         dv = sum over the other eigenvectors w of  w (w . d(X^T X) v) / (eigenvalue of v - eigenvalue of w)
 
     except where the two are equal and this is infinite, since v could be any mixture of v and w.
     """
     v = vectors.gather(2, chosen.expand(-1, vectors.shape[1], -1))
-    matrix = maps.flatten(2).mT
     image = matrix.mT @ (matrix @ v)
     inside = vectors.mT @ image  # the vectors that are not among `vectors` have the eigenvalue 0
     eigenvalues = values.square()[:, :, None]

@@ -51,6 +51,16 @@ def test_the_larger_map_is_averaged_down() -> None:
     torch.testing.assert_close(AT().loss(small, large), AT().loss(small, halved))
 
 
+@pytest.mark.parametrize("height", [4, 12, 3])
+def test_maps_need_not_be_square(height: int) -> None:
+    wide, tall = u((2, 3, 6, 4), 1), u((2, 5, height, 8), 2)
+    losses = AT().loss(wide, tall)
+    assert losses.shape == (2,)
+    size = (min(6, height), 4)
+    s, t = (_attention(torch.nn.functional.adaptive_avg_pool2d(maps, size)[0], 2.0) for maps in (wide, tall))
+    assert losses[0].item() == pytest.approx(sum((a - b) ** 2 for a, b in zip(s, t, strict=True)) / len(s), rel=1e-12)
+
+
 def test_only_the_pattern_counts() -> None:
     student, teacher = u((2, 3, 4, 4), 1), u((2, 5, 4, 4), 2)
     torch.testing.assert_close(AT().loss(20 * student, teacher), AT().loss(student, teacher))

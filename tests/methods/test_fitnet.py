@@ -58,6 +58,15 @@ def test_recorded_value_where_the_teacher_is_pooled() -> None:
     assert gradient_norm(loss, regressor.parameters()) == pytest.approx(0.04513006269646246, rel=1e-8)
 
 
+@pytest.mark.parametrize("size", [(4, 8), (8, 4), (3, 3), (6, 2), (12, 8)])
+def test_maps_need_not_be_square(size: tuple[int, int]) -> None:
+    student, teacher = u((2, 3, 6, 4), 1).float(), u((2, 5, *size), 2).float()
+    regressed = FitNet().connector(student, teacher)(student)
+    losses = FitNet().loss(regressed, teacher)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(teacher, (regressed.shape[2], regressed.shape[3]))
+    torch.testing.assert_close(losses, (regressed - pooled).square().mean((1, 2, 3)))
+
+
 def test_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match=r"FitNet compares maps .* the teacher's features are \(2, 16, 8\)"):
         FitNet().connector(torch.zeros(2, 5, 4, 4), torch.zeros(2, 16, 8))

@@ -3,6 +3,7 @@ from math import exp, sqrt
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stillhouse.distillation import Distillation
 from stillhouse.method import Spot
@@ -95,6 +96,58 @@ def test_only_directions_count() -> None:
     shapes = [(2, 4, 3, 3), (2, 5, 2, 2)]
     teacher = [u(shape, seed) for seed, shape in enumerate(shapes, start=1)]
     assert _loss([-3 * features for features in teacher], teacher).max() < 1e-20
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_sample_for_which_the_teacher_is_silent_adds_nothing_there(silent: int) -> None:
+    """The published code scales vectors by the teacher's first singular value, which is 1 or 0 once normalised."""
+    shapes = [(2, 4, 3, 3), (2, 5, 2, 2)]
+    student, teacher = ([u(shape, seed + i) for i, shape in enumerate(shapes)] for seed in (1, 3))
+    for maps in teacher:
+        maps[silent] = 0
+    losses = _loss(student, teacher)
+    assert losses[silent] == 0
+    assert losses[1 - silent] > 0
+
+
+def _published(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
+    """mdistiller's loss, with the sum of the teacher's vectors positive; maps are (C H, W) there."""
+    losses, before = torch.zeros(len(student[0])), None
+    for s, t in zip(student, teacher, strict=True):
+        _, strengths, t_vectors = torch.linalg.svd(t.flatten(1, 2), full_matrices=False)
+        first = t_vectors.mT[:, :, :1]
+        first = (
+            first * torch.where(first.sum(1, keepdim=True) < 0, -1, 1) * functional.normalize(strengths[:, :1])[:, None]
+        )
+        vectors = torch.linalg.svd(s.flatten(1, 2), full_matrices=False).Vh.mT[:, :, :4]
+        along = vectors.mT @ first
+        chosen = torch.where(along.abs() == along.abs().amax(1, keepdim=True), along, 0).sign()
+        now = vectors @ chosen, first
+        if before is not None:
+            s_relation, t_relation = (
+                (-((upper[:, :, None] - lower[:, None]) ** 2) / 8).exp()[..., 0]
+                for upper, lower in zip(now, before, strict=True)
+            )
+            losses = losses + (s_relation - t_relation).square().sum((1, 2))
+        before = now
+    return losses
+
+
+def test_rows_may_be_the_lines_of_all_channels_as_in_mdistiller() -> None:
+    student, teacher = (
+        [u((3, c, s, s), seed + c) for c, s in shapes]
+        for seed, shapes in ((1, [(3, 8), (5, 4)]), (7, [(4, 8), (6, 4)]))
+    )
+    method = KDSVD(rows="lines")
+    method.spots = [Spot("stage1", "stage1"), Spot("stage2", "stage2")]
+    s, t = (outputs(stage1=maps[0], stage2=maps[1]) for maps in (student, teacher))
+    torch.testing.assert_close(method(s, t, empty_batch(3)), _published(student, teacher), rtol=1e-10, atol=0)
+    assert not torch.allclose(
+        _published(student, teacher), _published([f.mT for f in student], [f.mT for f in teacher])
+    )
+    method.build(s, t, TINY_DATA)
+    with pytest.raises(ValueError, match=r"maps of equal width, but the student's 'stage2' is 4 wide .* 'stage2' 2"):
+        method.build(s, outputs(stage1=teacher[0], stage2=teacher[1][..., :2]), TINY_DATA)
 
 
 def test_refusals() -> None:

@@ -1,4 +1,4 @@
-"""What carries features of one network into another, whatever the two look like."""
+"""Adapters: they carry features of one network into another, whatever the two look like."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from .connectors import Regressor
 
 
 def adapter(source: Sequence[int], target: Sequence[int]) -> nn.Module:
-    """A trainable module from features of one shape, the batch in front, to features of another.
+    """Return a trainable module from features of one shape, the batch in front, to features of another.
 
     Between maps: a 1 x 1 convolution, one of stride 2 to a map half as large or a transposed one to a map twice as
     large, then BatchNorm and ReLU; to any other size, the map is averaged or repeated beforehand. Between vectors: a
@@ -18,9 +18,10 @@ def adapter(source: Sequence[int], target: Sequence[int]) -> nn.Module:
         return nn.Linear(source[1], target[1])
     if len(source) != 4 or len(target) != 4:
         return _Mixer(source, target)
-    if source[2] in (target[2], 2 * target[2]) or 2 * source[2] == target[2]:
+    before, size = (source[2], source[3]), (target[2], target[3])
+    double, half = (2 * size[0], 2 * size[1]), (2 * before[0], 2 * before[1])
+    if before in (size, double) or half == size:
         return Regressor(source, target)
-    size = (target[2], target[3])
     return nn.Sequential(nn.AdaptiveAvgPool2d(size), Regressor((*source[:2], *size), target))
 
 

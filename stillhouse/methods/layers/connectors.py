@@ -1,4 +1,4 @@
-"""What brings the student's features to the teacher's shape."""
+"""Connectors: they bring the student's features to the teacher's shape."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ class Regressor(nn.Module):
 
     Args:
         student: Shape (N, C, H, W) of its input.
-        teacher: Shape of the features it predicts; the output has this shape except where the student's map is
-            smaller and not exactly half as large: then the student's size is kept.
-        active: Whether a ReLU follows; not for targets before an activation.
+        teacher: Shape of the features it predicts. The output has this shape, except where the student's map is smaller
+            in one dimension and not exactly half as large in both: then the student's size is kept.
+        active: A ReLU follows; not for targets before an activation.
     """
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int], active: bool = True):
@@ -21,11 +21,11 @@ class Regressor(nn.Module):
         _, s_channels, s_height, s_width = student
         _, t_channels, t_height, t_width = teacher
         self.conv: nn.Conv2d | nn.ConvTranspose2d
-        if s_height == 2 * t_height:
+        if (s_height, s_width) == (2 * t_height, 2 * t_width):
             self.conv = nn.Conv2d(s_channels, t_channels, 3, stride=2, padding=1)
-        elif 2 * s_height == t_height:
+        elif (2 * s_height, 2 * s_width) == (t_height, t_width):
             self.conv = nn.ConvTranspose2d(s_channels, t_channels, 4, stride=2, padding=1)
-        elif s_height >= t_height:
+        elif s_height >= t_height and s_width >= t_width:
             self.conv = nn.Conv2d(s_channels, t_channels, (1 + s_height - t_height, 1 + s_width - t_width))
         else:
             self.conv = nn.Conv2d(s_channels, t_channels, 3, padding=1)

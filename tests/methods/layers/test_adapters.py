@@ -6,7 +6,8 @@ from stillhouse.methods.layers.adapters import adapter
 
 MAP, HALF, DOUBLE, ODD = (2, 6, 8, 8), (2, 10, 4, 4), (2, 5, 16, 16), (2, 4, 7, 7)
 TOKENS, FEWER_TOKENS, VECTOR, LONGER = (2, 17, 12), (2, 5, 8), (2, 9), (2, 11)
-SHAPES = [MAP, HALF, DOUBLE, ODD, TOKENS, FEWER_TOKENS, VECTOR, LONGER]
+WIDE, TALL = (2, 3, 4, 8), (2, 5, 8, 4)  # each as large as others in one dimension only
+SHAPES = [MAP, HALF, DOUBLE, ODD, WIDE, TALL, TOKENS, FEWER_TOKENS, VECTOR, LONGER]
 
 
 @pytest.mark.parametrize("source", SHAPES)

@@ -29,6 +29,23 @@ def test_sizes_choose_the_convolution(
     assert regressor(features).shape == (2, 5, result, result)
 
 
+@pytest.mark.parametrize(
+    ("student", "teacher", "result"),
+    [
+        ((8, 4), (4, 2), (4, 2)),
+        ((4, 2), (8, 4), (8, 4)),
+        ((8, 4), (4, 4), (4, 4)),  # twice as high, but not twice as wide
+        ((8, 5), (4, 3), (4, 3)),
+        ((4, 4), (8, 4), (4, 4)),
+        ((4, 8), (8, 4), (4, 8)),
+        ((6, 4), (5, 6), (6, 4)),
+    ],
+)
+def test_maps_need_not_be_square(student: tuple[int, int], teacher: tuple[int, int], result: tuple[int, int]) -> None:
+    regressor = Regressor((2, 3, *student), (2, 5, *teacher))
+    assert regressor(u((2, 3, *student), 1).float()).shape == (2, 5, *result)
+
+
 def test_output_is_normalised_then_rectified() -> None:
     features = u((8, 3, 6, 6), 1).float()
     signed, active = (Regressor((8, 3, 6, 6), (8, 5, 6, 6), active=active) for active in (False, True))
