@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from .formats import read_tensors
-from .state_dicts import Weights, choose
+from .state_dicts import Tensors, Weights, choose
 
 _SHOWN = 3  # names in a sentence
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -48,7 +49,8 @@ def load_weights(
     run = path / "student.safetensors"
     path = run if run.is_file() else path
     own = check_state(model)
-    weights = choose(path, read_tensors(path), own, key)
+    tensors = read_tensors(path)
+    weights = _by_former_names(model, path, tensors, own, key) or choose(path, tensors, own, key)
     for note in weights.notes:
         (say or str)(f"{path}: {note}")
     reshaped = [name for name, value in weights.values.items() if value.shape != own[name].shape]
@@ -59,6 +61,19 @@ def load_weights(
     _check_shapes(model, path, weights.values, own)
     _check_values(model, path, weights.values, own)
     model.load_state_dict(weights.values, strict=False)
+
+
+def _by_former_names(
+    model: nn.Module, path: Path, tensors: Tensors, own: Mapping[str, Tensor], key: str | None
+) -> Weights | None:
+    """Return the weights in a file of the time when modules of a network of the zoo were called otherwise."""
+    former = getattr(model, "former_names", None)
+    if not isinstance(former, dict) or not any(names[-1].endswith(tuple(former.values())) for names in tensors):
+        return None
+    weights = choose(path, tensors, {former[name]: value for name, value in own.items()}, key)
+    present = {old: new for new, old in former.items()}
+    values = {present[name]: value for name, value in weights.values.items()}
+    return None if weights.missing else replace(weights, values=values)
 
 
 def check_state(model: nn.Module) -> dict[str, Tensor]:

@@ -52,4 +52,5 @@ def correlation(one: Tensor, other: Tensor, active: Tensor) -> Tensor:
     """
     active = active[:, None]
     one, other = (active * (x - (active * x).sum(0) / active.sum().clamp_min(1)) for x in (one, other))
-    return (one * other).sum(0) / (vector_norm(one, dim=0) * vector_norm(other, dim=0) + 1e-8)
+    correlations: Tensor = (one * other).sum(0) / (vector_norm(one, dim=0) * vector_norm(other, dim=0) + 1e-8)
+    return correlations

@@ -7,9 +7,11 @@ from functools import partial
 
 from torch import nn
 
+from .deep_resnet import DeepResNet
+from .mobilenetv1 import MobileNetV1
 from .mobilenetv2 import MobileNetV2
+from .mobilenetv2_tiny import TinyMobileNetV2
 from .resnet import ResNet
-from .resnet50 import ResNet50
 from .shufflenetv1 import ShuffleV1
 from .shufflenetv2 import ShuffleV2
 from .shufflenetv2_preact import PreactShuffleV2
@@ -28,7 +30,11 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet8x4": partial(ResNet, 8, widths=(32, 64, 128, 256)),
     "resnet32x4": partial(ResNet, 32, widths=(32, 64, 128, 256)),
     "resnet8x4_double": partial(ResNet, 8, widths=(64, 128, 256, 512)),
-    "ResNet50": ResNet50,
+    "ResNet18": partial(DeepResNet, 18),
+    "ResNet34": partial(DeepResNet, 34),
+    "ResNet50": partial(DeepResNet, 50),
+    "ResNet101": partial(DeepResNet, 101),
+    "ResNet152": partial(DeepResNet, 152),
     "wrn_16_1": partial(WRN, 16, 1),
     "wrn_16_2": partial(WRN, 16, 2),
     "wrn_40_1": partial(WRN, 40, 1),
@@ -38,7 +44,10 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "vgg13": partial(VGG, (2, 2, 2, 2, 2)),
     "vgg16": partial(VGG, (2, 2, 3, 3, 3)),
     "vgg19": partial(VGG, (2, 2, 4, 4, 4)),
+    "MobileNetV1": MobileNetV1,
     "MobileNetV2": MobileNetV2,
+    "MobileNetV2_1.0": partial(MobileNetV2, width=1.0),
+    "MobileNetV2_tiny": TinyMobileNetV2,
     "ShuffleV1": ShuffleV1,
     "ShuffleV2": ShuffleV2,
     "shufflenetV2_0.5": partial(PreactShuffleV2, (48, 96, 192, 1024)),

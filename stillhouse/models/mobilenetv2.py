@@ -1,4 +1,4 @@
-"""MobileNetV2 at half width for small images."""
+"""MobileNetV2 at half or full width for small images."""
 
 from torch import Tensor, nn
 
@@ -36,28 +36,33 @@ class _InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """MobileNetV2: Inverted Residuals and Linear Bottlenecks (Sandler et al., CVPR 2018, arXiv:1801.04381).
 
-    The layout is RepDistiller's, so its checkpoints load. It differs from the paper: half width, ReLU instead of
-    ReLU6, stride 1 instead of 2 in the second group, and an expanding convolution in the first block as well.
-    Stages are linear bottlenecks, signed; no activation follows, so `preacts` are the stages themselves.
+    The layout is RepDistiller's, at half width, and SAKD's, at full width, so their checkpoints load. It differs from
+    the paper: ReLU instead of ReLU6, stride 1 instead of 2 in the second group, and an expanding convolution in the
+    first block as well. Stages are linear bottlenecks, signed; no activation follows, so `preacts` are the stages
+    themselves.
+
+    Args:
+        width: Factor of the paper's numbers of channels, of all but the last convolution.
     """
 
-    def __init__(self, num_classes: int):
+    def __init__(self, num_classes: int, width: float = 0.5):
         super().__init__()
+        stem, *widths = (int(width * channels) for channels in (32, 16, 24, 32, 64, 96, 160, 320))
         self.conv1 = nn.Sequential(
-            nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(16),
+            nn.Conv2d(3, stem, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(stem),
             nn.ReLU(),
         )
         self.blocks = nn.Sequential(
-            _layer(16, 8, blocks=1, stride=1, expansion=1),
-            _layer(8, 12, blocks=2, stride=1, expansion=6),
-            _layer(12, 16, blocks=3, stride=2, expansion=6),
-            _layer(16, 32, blocks=4, stride=2, expansion=6),
-            _layer(32, 48, blocks=3, stride=1, expansion=6),
-            _layer(48, 80, blocks=3, stride=2, expansion=6),
-            _layer(80, 160, blocks=1, stride=1, expansion=6),
+            _layer(stem, widths[0], blocks=1, stride=1, expansion=1),
+            _layer(widths[0], widths[1], blocks=2, stride=1, expansion=6),
+            _layer(widths[1], widths[2], blocks=3, stride=2, expansion=6),
+            _layer(widths[2], widths[3], blocks=4, stride=2, expansion=6),
+            _layer(widths[3], widths[4], blocks=3, stride=1, expansion=6),
+            _layer(widths[4], widths[5], blocks=3, stride=2, expansion=6),
+            _layer(widths[5], widths[6], blocks=1, stride=1, expansion=6),
         )
-        self.conv2 = nn.Sequential(nn.Conv2d(160, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU())
+        self.conv2 = nn.Sequential(nn.Conv2d(widths[6], 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU())
         linear = nn.Linear(1280, num_classes)
         self.classifier = nn.Sequential(linear)
         for module in self.modules():
@@ -78,8 +83,8 @@ class MobileNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C)"""
-        x = self.conv1(images)  # (N, 16, H / 2, W / 2)
-        x = self.blocks(x)  # (N, 160, H / 16, W / 16)
+        x = self.conv1(images)  # (N, 32 width, H / 2, W / 2)
+        x = self.blocks(x)  # (N, 320 width, H / 16, W / 16)
         x = self.conv2(x)  # (N, 1280, H / 16, W / 16)
         logits: Tensor = self.classifier(x.mean((2, 3)))
         return logits

@@ -1,5 +1,6 @@
 """ShuffleNet V2 of four widths for small images, its ReLUs moved so that every stage is read before its ReLU."""
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -14,8 +15,8 @@ class _DownUnit(nn.Module):
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         half = outputs // 2
-        self.relu = nn.ReLU()
         self.residual = nn.Sequential(
+            nn.ReLU(),
             nn.Conv2d(inputs, inputs, 1),
             nn.BatchNorm2d(inputs),
             nn.ReLU(),
@@ -25,6 +26,7 @@ class _DownUnit(nn.Module):
             nn.BatchNorm2d(half),
         )
         self.shortcut = nn.Sequential(
+            nn.ReLU(),
             nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs),
             nn.BatchNorm2d(inputs),
             nn.Conv2d(inputs, half, 1),
@@ -33,7 +35,6 @@ class _DownUnit(nn.Module):
         self.shuffle = nn.ChannelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(x)
         out: Tensor = self.shuffle(torch.cat([self.shortcut(x), self.residual(x)], dim=1))
         return out
 
@@ -44,8 +45,8 @@ class _BasicUnit(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         half = channels // 2
-        self.relu = nn.ReLU()
         self.residual = nn.Sequential(
+            nn.ReLU(),
             nn.Conv2d(half, half, 1),
             nn.BatchNorm2d(half),
             nn.ReLU(),
@@ -54,11 +55,12 @@ class _BasicUnit(nn.Module):
             nn.Conv2d(half, half, 1),
             nn.BatchNorm2d(half),
         )
+        self.shortcut = nn.ReLU()
         self.shuffle = nn.ChannelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
         kept, changed = x.chunk(2, dim=1)
-        out: Tensor = self.shuffle(torch.cat([kept, self.residual(self.relu(changed))], dim=1))
+        out: Tensor = self.shuffle(torch.cat([self.shortcut(kept), self.residual(changed)], dim=1))
         return out
 
 
@@ -69,9 +71,10 @@ def _stage(inputs: int, outputs: int, basic_units: int) -> nn.Sequential:
 class PreactShuffleV2(nn.Module):
     """ShuffleNet V2 (Ma et al., ECCV 2018, arXiv:1807.11164), the ReLU at the start of a unit instead of its end.
 
-    The layout follows github.com/PkuDavidGuan/Distillation: a 3x3 stem without pooling, convolutions with biases.
+    The layout is that of github.com/PkuDavidGuan/Distillation, so its checkpoints load, as do those that this package
+    wrote when ReLUs had no numbers of their own: a 3x3 stem without pooling, convolutions with biases.
     Apart from one ReLU behind the stem the function is the paper's. Stages are signed, so `preacts` are the stages
-    themselves. There are no `norms`: half of each stage comes from the unit before.
+    themselves. There are no `norms`: half of each stage comes from the unit before, behind a ReLU.
 
     Args:
         widths: channels of the three stages and of the last convolution.
@@ -84,10 +87,12 @@ class PreactShuffleV2(nn.Module):
         self.stage2 = _stage(24, first, basic_units=3)
         self.stage3 = _stage(first, second, basic_units=7)
         self.stage4 = _stage(second, third, basic_units=3)
-        self.relu4 = nn.ReLU()
-        self.conv5 = nn.Sequential(nn.Conv2d(third, last, 1), nn.BatchNorm2d(last))
+        self.conv5 = nn.Sequential(nn.ReLU(), nn.Conv2d(third, last, 1), nn.BatchNorm2d(last))
         self.relu5 = nn.ReLU()
         self.fc = nn.Linear(last, num_classes)
+
+        self.former_names = {name: _former(name) for name in self.state_dict()}
+        self.register_load_state_dict_pre_hook(_rename_former)  # type: ignore[no-untyped-call] # in PyTorch
 
         stages = ("stage2", "stage3", "stage4")
         self.anatomy = Anatomy(stem="pre", stages=stages, preacts=stages, map="relu5", head="fc")
@@ -98,6 +103,19 @@ class PreactShuffleV2(nn.Module):
         x = self.stage2(x)  # (N, first, H / 2, W / 2)
         x = self.stage3(x)  # (N, second, H / 4, W / 4)
         x = self.stage4(x)  # (N, third, H / 8, W / 8)
-        x = self.relu5(self.conv5(self.relu4(x)))  # (N, last, H / 8, W / 8)
+        x = self.relu5(self.conv5(x))  # (N, last, H / 8, W / 8)
         logits: Tensor = self.fc(x.mean((2, 3)))
         return logits
+
+
+def _former(name: str) -> str:
+    """Return the name that an entry had as long as ReLUs stood outside of `residual`, `shortcut` and `conv5`."""
+    return re.sub(r"(residual|shortcut|conv5)\.(\d+)", lambda found: f"{found[1]}.{int(found[2]) - 1}", name)
+
+
+def _rename_former(module: PreactShuffleV2, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    if f"{prefix}conv5.0.weight" in state:  # a ReLU by now
+        former = {prefix + old: prefix + new for new, old in module.former_names.items()}
+        entries = {former.get(name, name): value for name, value in state.items()}
+        state.clear()
+        state.update(entries)

@@ -17,9 +17,11 @@ from stillhouse.cli import recipes
 from stillhouse.cli.arguments import named_values, option_groups, parse as parse_options
 from stillhouse.cli.distill import Distill
 from stillhouse.cli.recipes import find, published
+from stillhouse.methods import SemCKD
 from stillhouse.methods.parse import MethodSpec, parse
 from stillhouse.models import zoo
 from stillhouse.training.config import TrainConfig
+from tests.helpers.landmarks import anatomy_of
 from tests.helpers.networks import quick_net_file
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,7 @@ BENCHMARK = (
     "resnet32x4-ShuffleV2",
     "wrn_40_2-ShuffleV1",
 )
+SHALLOWEST = [("stage1", "stage1"), ("stage2", "stage2"), ("stage3", "stage3")]
 METHODS = ("kd", "fitnet", "at", "sp", "cc", "vid", "rkd", "pkt", "ab", "ft", "nst", "crd", "crd+kd", "dist")
 
 
@@ -77,6 +80,22 @@ def test_a_file_is_complete_and_its_names_are_its_own(path: Path) -> None:
         assert {"recipe", "methods", "top1"} <= set(block) <= known, block
         assert block.get("measured", file["measured"]) in ("last", "best", "unstated")
     assert len(list(recipes._runs(file, recipes._read(recipes.FOLDER / "protocols.yaml")))) >= len(file["runs"])
+
+
+def test_stages_are_paired_by_a_recipe_where_networks_have_unequal_numbers_of_them() -> None:
+    """The default pairs the deepest; codes that zip lists pair the shallowest, and a recipe has to say so."""
+
+    def stages(name: str) -> int:
+        if ":" in name:
+            return 4  # torchvision's and timm's ResNets and transformers
+        return len(anatomy_of(zoo(name, 10)).stages)
+
+    pairs = {name: (str(run.options["student"]), str(run.options["teacher"])) for name, run in published().items()}
+    counts = {name: stages(name) for name in {name for pair in pairs.values() for name in pair}}
+    unequal = {recipe for recipe, (student, teacher) in pairs.items() if counts[student] != counts[teacher]}
+    for methods in {str(options_of(recipe)["methods"]) for recipe in unequal}:
+        for spec in parse(methods):
+            assert spec.cls is SemCKD or spec.arguments.get("at") not in ("stages", "preacts"), methods
 
 
 def test_no_name_is_there_twice() -> None:
@@ -155,6 +174,12 @@ def test_the_benchmark_is_whole(method: str) -> None:
         ("cifar100/semckd/resnet32x4-vgg8", "KD", {"weight": 1, "temperature": 4}),
         ("imagenet/semckd/resnet34-resnet18", "SemCKD", {"weight": 50}),
         ("cifar100/fitnet@semckd/resnet32x4-vgg8", "FitNet", {"weight": 100, "at": "stage1"}),
+        ("cifar100/at@semckd/resnet32x4-vgg8", "AT", {"at": SHALLOWEST}),
+        ("cifar100/at@semckd/resnet32x4-vgg13", "AT", {"at": SHALLOWEST}),
+        ("cifar100/at@semckd/vgg13-vgg8", "AT", {"at": "stages"}),
+        ("cifar100/vid@semckd/vgg13-ShuffleV2", "VID", {"at": SHALLOWEST}),
+        ("cifar100/vid@semckd/wrn_40_2-MobileNetV2", "VID", {"at": SHALLOWEST}),
+        ("cifar100/kdsvd/resnet32x4-resnet8x4", "KDSVD", {"weight": 1, "rows": "lines"}),
         ("cifar100/dspp/resnet56-resnet20", "DSPP", {"levels": 4, "divisor": 5, "strong_weight": 0.9}),
         ("cifar100/dspp+kd@readme/resnet32x4-resnet8x4", "DSPP", {"levels": 3, "divisor": 100, "weak_weight": 10}),
         ("cifar100/sd-kd/resnet32x4-resnet8x4", "ScaleDecoupled", {"scales": [1, 2], "compare": "correctness"}),
@@ -199,6 +224,8 @@ def test_methods_have_what_was_published(name: str, cls: str, expected: dict[str
         ("cifar100/dkd/resnet32x4-ShuffleV1", {"lr": 0.01}),
         ("cifar100/semckd/vgg13-ShuffleV2", {"lr": 0.01}),
         ("cifar100/kd/ResNet50-vgg8", {"lr": 0.05}),
+        ("cifar100/at+sakd/vgg13-MobileNetV2_1.0", {"lr": 0.01, "student": "MobileNetV2_1.0"}),
+        ("imagenet/dkd/resnet50-mobilenetv1", {"lr": 0.2, "student": "MobileNetV1"}),
         ("cifar100/sd-kd/wrn_40_2-MobileNetV2", {"lr": 0.01, "clip_norm": 40}),
         ("cifar100/mlkd/ResNet50-MobileNetV2", {"lr": 0.0025, "epochs": 480, "milestones": [150, 180, 210]}),
         ("cifar100/mlkd+ls/resnet32x4-ShuffleV2", {"lr": 0.01, "epochs": 960}),
@@ -243,6 +270,8 @@ def test_learning_rates_drop_when_they_should(name: str, before: int, after: int
         ("cifar100/semckd/resnet32x4-vgg13", {"best": 79.43}, "79.43 %, best epoch"),
         ("cifar100/nst+sakd/resnet110-resnet32", {"best": 73.71}, "73.71 %, best epoch"),
         ("cifar100/at@sakd/wrn_40_2-ShuffleV1", {"best": 76.35}, "76.35 %, best epoch"),
+        ("cifar100/nst@sakd/ResNet50-MobileNetV2_1.0", {"best": 73.01}, "73.01 %, best epoch"),
+        ("tiny_imagenet/crd+sakd/vgg13-MobileNetV2_1.0", {"best": 62.73}, "62.73 %, best epoch"),
         ("cifar100/nst@sakd/ResNet50-vgg8", {}, ""),
         ("cifar100/kd+ls/vgg13-vgg8", {"best": 74.36, "last": 74.50}, "74.36 %, best epoch or 74.50 %, last epoch"),
         ("cifar100/dist/resnet110-resnet20", {"unstated": 71.65}, "71.65 %"),

@@ -45,7 +45,8 @@ def _published(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
     def correlation(one: Tensor, other: Tensor) -> Tensor:
         one, other = (x - x.mean(1, keepdim=True) for x in (one, other))
-        return (one * other).sum(1) / (vector_norm(one, dim=1) * vector_norm(other, dim=1) + 1e-8)
+        correlations: Tensor = (one * other).sum(1) / (vector_norm(one, dim=1) * vector_norm(other, dim=1) + 1e-8)
+        return correlations
 
     s, t = (logits.div(temperature).softmax(1) for logits in (student, teacher))
     return temperature**2 * ((1 - correlation(s, t).mean()) + (1 - correlation(s.T, t.T).mean()))

@@ -6,8 +6,9 @@ from tests.golden.closed_form import u
 from tests.helpers.landmarks import anatomy_of, head_of, places, read
 
 
-def test_stages_have_no_activation() -> None:
-    network = MobileNetV2(10)
+@pytest.mark.parametrize("width", [0.5, 1.0])
+def test_stages_have_no_activation(width: float) -> None:
+    network = MobileNetV2(10, width)
     anatomy = anatomy_of(network)
     _, seen = read(network, u((4, 3, 32, 32), 1).float(), places(network))
     assert all(seen[stage].min() < 0 for stage in anatomy.stages)
