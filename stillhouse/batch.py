@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .rng import stream
 
@@ -23,6 +24,7 @@ class Batch:
     step: int = 0  # steps done since the run began, over all phases
     seed: int = 0  # of the run
     active: Tensor | None = None  # (N,) zeros and ones, the samples that a loss is asked about; None: all
+    prepared: Mapping[nn.Module, Mapping[str, Tensor]] = field(default_factory=dict)  # what `before_step` returned
 
     def rows(self, keep: Tensor) -> Batch:
         """The same batch for some of its samples; `keep` is a mask or indices over N."""
@@ -30,11 +32,32 @@ class Batch:
             None if tensor is None else tensor[keep] for tensor in (self.views, self.strong, self.active)
         )
         images, labels, indices = self.images[keep], self.labels[keep], self.indices[keep]
-        return replace(self, images=images, labels=labels, indices=indices, views=views, strong=strong, active=active)
+        return replace(
+            self, images=images, labels=labels, indices=indices, views=views, strong=strong, active=active, prepared={}
+        )
+
+    def number(self, value: float) -> Tensor:
+        """Return a number as a tensor beside the images, () float64, without waiting for the device."""
+        return torch.full((), value, dtype=torch.float64, device=self.images.device)
 
     def generator(self, purpose: str) -> torch.Generator:
         """Random numbers for one purpose at this step: the same whatever else draws, and after a resume."""
         return stream(self.seed, purpose, self.step, device=self.images.device)
+
+
+class Preparing(nn.Module):
+    """A module that needs more at a step than the batch holds: random numbers, or a number that follows the epoch.
+
+    They are prepared before the step, so that the step itself reads nothing but tensors and can be captured in a graph.
+    """
+
+    def before_step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return these tensors by name; random ones are drawn from `batch.generator`."""
+        return {}
+
+    def prepared(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return what was prepared for this step, or prepare it now."""
+        return batch.prepared[self] if self in batch.prepared else self.before_step(batch)
 
 
 @dataclass(frozen=True)

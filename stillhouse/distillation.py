@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .anatomy import Anatomy
-from .batch import Batch, DataInfo
+from .batch import Batch, DataInfo, Preparing
 from .forward import are_probabilities, wrap
 from .method import Group, Method, Warmup
 from .rng import seeded
@@ -95,6 +95,8 @@ class Distillation(nn.Module):
                 self.warmups += [(name, warmup) for warmup in method.warmups(self.student, teacher)]
         like = outputs[0].logits
         self.methods.to(like.device, like.dtype)
+        parts = (part for part in self.methods.modules() if isinstance(part, Preparing))
+        self._preparing = tuple(part for part in parts if type(part).before_step is not Preparing.before_step)
 
     def named_methods(self) -> Iterator[tuple[str, Method]]:
         for name, method in self.methods.items():
@@ -113,6 +115,11 @@ class Distillation(nn.Module):
         """Tell every method that an epoch of the present phase begins; call this before its first step only."""
         for _, method in self.named_methods():
             method.begin_epoch(epoch)
+
+    @torch.no_grad()
+    def before_step(self, batch: Batch) -> Batch:
+        """Return the batch with what the methods prepare for a step; if they are not asked, they do so within it."""
+        return replace(batch, prepared={part: part.before_step(batch) for part in self._preparing})
 
     @torch.no_grad()
     def after_step(self, batch: Batch) -> None:

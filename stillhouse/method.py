@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 from torch import Tensor, nn
 
 from .anatomy import Anatomy
-from .batch import Batch, DataInfo
+from .batch import Batch, DataInfo, Preparing
 from .ranges import Checked, Filled, NonNegative, Temperature
 from .taps import Outputs, Tapped
 
@@ -38,7 +38,7 @@ class Warmup(NamedTuple):
     lr: float | None = None  # None: the run's; constant either way
 
 
-class Method(Checked, nn.Module, ABC):
+class Method(Checked, Preparing, ABC):
     """A term of the student's loss, made of what student and teacher say about a batch.
 
     Constructors take hyper-parameters only, the paper's values being the defaults; what a method remembers is kept in
@@ -54,6 +54,7 @@ class Method(Checked, nn.Module, ABC):
     | `warmups` | once, then | training that comes before distillation |
     | `groups` | once a phase | the method's own parameters and their optimiser settings |
     | `begin_epoch` | before an epoch's first step | a schedule, a count that starts again |
+    | `before_step` | before every step | random numbers, and numbers that follow the epoch, as tensors |
     | `forward` | every step | the loss |
     | `after_step` | when the optimiser has stepped | a running average |
     | `observations` | at the end of an epoch | columns in metrics.jsonl |

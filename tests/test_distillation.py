@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from stillhouse.anatomy import Anatomy
 from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation, term_names
 from stillhouse.method import Group, Method, Warmup
-from stillhouse.methods import AT, CE, KD, SP, FitNet
+from stillhouse.methods import AT, CE, CRD, KD, SP, FitNet
+from stillhouse.methods.wrappers import Ramped
 from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
@@ -253,3 +255,21 @@ def test_deployment_passes_through_every_method() -> None:
     assert shipped[0][0] is distillation.student.model
     plain, _ = _room(CE(), KD())
     assert plain.deploy() is plain.student.model
+
+
+def test_what_methods_need_at_a_step_is_prepared_before_it_and_then_read() -> None:
+    teacher, methods = Tapped(tiny(width=6, seed=1)), [CE(), Ramped(CRD(num_negatives=7), epochs=4)]
+    distillation = Distillation(tiny(), teacher, methods, TINY_DATA).eval()
+    batch = replace(tiny_batch(step=3), epoch=1.5)
+    outputs = teacher.eval()(batch.images)
+    itself = distillation(batch, outputs)
+    prepared = distillation.before_step(batch)
+    later = replace(prepared, epoch=99.0, step=99, seed=99)  # it does not look at these again
+    assert distillation(later, outputs) == itself
+    ramped = distillation.methods["Ramped"]
+    crd = ramped.get_submodule("base")
+    assert {name: tensor.shape for name, tensor in prepared.prepared[crd].items()} == {"candidates": (6, 8)}
+    assert prepared.prepared[ramped]["share"] == 0.5
+    full = {**prepared.prepared, ramped: {"share": torch.ones(())}}
+    torch.testing.assert_close(distillation(replace(prepared, prepared=full), outputs)["Ramped"], 2 * itself["Ramped"])
+    assert not batch.rows(torch.arange(3)).prepared  # which are about other samples

@@ -1,18 +1,14 @@
 """The law about CUDA graphs: a training step asks the host nothing, which is seen on a CPU."""
 
-from dataclasses import replace
-from typing import Any
-
 import torch
 
-from ..training.host_access import NotCapturable, Withheld, host_access, what_python_holds
+from ..training.capture.host_access import NotCapturable, host_access, what_python_holds, withheld
 from .trial import Subject
 
 
 def can_be_captured(subject: Subject) -> str:
     trial, one = subject.trained(), subject.batch()
-    withheld: dict[str, Any] = {name: Withheld(f"batch.{name}") for name in ("epoch", "step", "seed")}
-    shown = replace(one, **withheld)
+    shown = withheld(trial.distillation.before_step(one))
     with torch.no_grad():
         outputs = trial.teacher.forward_batch(one)
     for phase in trial.phases:
@@ -25,7 +21,7 @@ def can_be_captured(subject: Subject) -> str:
                 terms = phase.terms(shown, outputs)
                 torch.autograd.backward(torch.stack(list(terms.values())).sum())
                 with torch.no_grad():
-                    trial.method.after_step(shown)
+                    trial.distillation.after_step(shown)
         except NotCapturable as why:
             found = [str(why)]
         after = what_python_holds(trial.distillation)

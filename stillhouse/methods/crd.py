@@ -61,7 +61,10 @@ class CRD(SpotMethod):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         s = F.normalize(self.embed_student(student[spot.student].flatten(1)))
         t = F.normalize(self.embed_teacher(teacher[spot.teacher].flatten(1)))
-        return self.loss(s, t, batch.indices, self.candidates(batch), batch.active)
+        return self.loss(s, t, batch.indices, self.prepared(batch)["candidates"], batch.active)
+
+    def before_step(self, batch: Batch) -> dict[str, Tensor]:
+        return {"candidates": self.candidates(batch)}
 
     def candidates(self, batch: Batch) -> Tensor:
         """-> (N, 1 + K), the positions in the training set of the positive and of the negatives"""

@@ -45,7 +45,11 @@ class HKD(RelationalMethod):
         self.weighting = weighting
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        return self.stage_weight(spot, int(batch.epoch)) * super().loss_at(spot, student, teacher, batch)
+        loss = super().loss_at(spot, student, teacher, batch)
+        return self.prepared(batch)[" ".join(spot)].to(loss.dtype) * loss
+
+    def before_step(self, batch: Batch) -> dict[str, Tensor]:
+        return {" ".join(spot): batch.number(self.stage_weight(spot, int(batch.epoch))) for spot in self.spots}
 
     def stage_weight(self, spot: Spot, epoch: int) -> float:
         if self.weighting == "first_stage":

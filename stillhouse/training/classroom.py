@@ -122,10 +122,11 @@ class Classroom:
         if self.replays:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call] # in PyTorch
         modes = {trainer.distillation.teacher_mode for trainer in trainers}
-        return batch, {mode: self._outputs(batch, mode) for mode in modes}
+        return batch, {mode: self.teacher_outputs(batch, mode) for mode in modes}
 
     @torch.no_grad()
-    def _outputs(self, batch: Batch, mode: TeacherMode) -> Outputs | None:
+    def teacher_outputs(self, batch: Batch, mode: TeacherMode) -> Outputs | None:
+        """Run the teacher, or look up its outputs; None in the mode of students without one."""
         if mode == "none" or self.teacher is None:
             return None
         if mode == "batch_stats" and self._batch_statistics:

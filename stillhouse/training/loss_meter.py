@@ -11,34 +11,51 @@ class LossMeter:
     """Adds up named scalars, and remembers the first step at which one of them became NaN or infinite."""
 
     def __init__(self) -> None:
-        self.names: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ()
         self._sums = torch.empty(0)  # (T,)
         self._bad_since = torch.empty(0)  # (T,) the first step with NaN or infinity, else infinity
-        self.steps = 0
+        self._steps = torch.zeros((), dtype=torch.int64)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps so far; waits for the device."""
+        return int(self._steps)
 
     @torch.no_grad()
     def add(self, terms: Mapping[str, Tensor]) -> None:
-        """Add one step's terms, each (); the names are the same in every step."""
+        """Add one step's terms, each (); until `clear` the names are the same. Nothing but tensors changes."""
         values = torch.stack([term.detach() for term in terms.values()])
-        if self.steps == 0:
-            self.names = tuple(terms)
+        if tuple(terms) != self._names:
+            self._names = tuple(terms)
             self._sums, self._bad_since = torch.zeros_like(values), torch.full_like(values, math.inf)
-        self.steps += 1
+            self._steps = torch.zeros((), dtype=torch.int64, device=values.device)
+        self._steps += 1
         self._sums += values
-        self._bad_since = torch.where(values.isfinite(), self._bad_since, self._bad_since.clamp(max=self.steps))
+        bad_since = torch.minimum(self._bad_since, self._steps.to(values.dtype))
+        self._bad_since.copy_(torch.where(values.isfinite(), self._bad_since, bad_since))
+
+    @torch.no_grad()
+    def clear(self) -> None:
+        """Begin anew, in the same tensors."""
+        self._sums.zero_()
+        self._steps.zero_()
+        self._bad_since.fill_(math.inf)
 
     def means(self) -> dict[str, float]:
         """Return averages over the steps so far; waits for the device."""
-        return {name: total / self.steps for name, total in zip(self.names, self._sums.tolist(), strict=True)}
+        steps = self.steps
+        return {name: total / steps for name, total in zip(self._names, self._sums.tolist(), strict=True) if steps}
 
     def first_not_finite(self) -> tuple[str, int] | None:
         """Return the term that was first NaN or infinite, and in which step; waits for the device."""
-        steps = dict(zip(self.names, self._bad_since.tolist(), strict=True))
+        steps = dict(zip(self._names, self._bad_since.tolist(), strict=True))
         name = min(steps, key=lambda term: steps[term], default="")
         return (name, int(steps[name])) if name and math.isfinite(steps[name]) else None
 
     def state(self) -> dict[str, object]:
-        return {"names": list(self.names), "sums": self._sums, "steps": self.steps}
+        if not (steps := self.steps):
+            return {"names": [], "sums": torch.empty(0), "steps": 0}
+        return {"names": list(self._names), "sums": self._sums, "steps": steps}
 
     def restore(self, state: Mapping[str, object], device: torch.device) -> None:
         """Continue from `state`.
@@ -57,5 +74,6 @@ class LossMeter:
             and (steps > 0) == bool(names)
         ):
             raise ValueError("the sums of the losses cannot be read")
-        self.names, self._sums, self.steps = tuple(names), sums.to(device, copy=True), steps
+        self._names, self._sums = tuple(names), sums.to(device, copy=True)
+        self._steps = torch.full((), steps, dtype=torch.int64, device=device)
         self._bad_since = torch.full_like(self._sums, math.inf)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .. import distributed
 from ..distillation import Phase
+from .capture.host_access import NotCapturable
 from .config import TrainConfig
 from .dot import DOT
 
@@ -30,6 +31,7 @@ class Optimizer:
             }
             for group in phase.groups
         ]
+        self._lrs: list[float] = []  # of the groups
         self._update: torch.optim.SGD | DOT
         if config.optimizer == "dot":
             self._update = DOT(groups, config.lr, config.momentum, config.dot_delta)
@@ -41,8 +43,7 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate of the first group, which is the student's."""
-        lr: float = self._update.param_groups[0]["lr"]
-        return lr
+        return self._lrs[0]
 
     def set_lr(self, epoch: float) -> None:
         """Follow the schedule to this point of the phase."""
@@ -50,8 +51,25 @@ class Optimizer:
             lr = self.config.lr_at(epoch)
         else:
             lr = self.config.lr if self.phase.lr is None else self.phase.lr
-        for group in self._update.param_groups:
-            group["lr"] = lr * group["lr_scale"]
+        self._lrs = [lr * group["lr_scale"] for group in self._update.param_groups]
+        for group, value in zip(self._update.param_groups, self._lrs, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(value)
+            else:
+                group["lr"] = value
+
+    def lr_as_tensors(self) -> None:
+        """Keep learning rates on the device from now on, where a graph reads them.
+
+        Raises:
+            NotCapturable: If the optimiser takes numbers only.
+        """
+        if isinstance(self._update, DOT):
+            raise NotCapturable("DOT takes its learning rate as a number")
+        for group, value in zip(self._update.param_groups, self._lrs, strict=True):
+            device = group["params"][0].device
+            dtype = torch.float64 if device.type == "cpu" else torch.float32  # as PyTorch's fused SGD reads them
+            group["lr"] = torch.full((), value, dtype=dtype, device=device)
 
     def step(self, terms: Mapping[str, Tensor]) -> None:
         """Update once from the sum of the terms, each ().
@@ -77,7 +95,10 @@ class Optimizer:
         self._update.step()
 
     def state_dict(self) -> dict[str, Any]:
-        return self._update.state_dict()
+        state = self._update.state_dict()
+        for group, lr in zip(state["param_groups"], self._lrs, strict=True):
+            group["lr"] = lr  # a number, wherever it is kept
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict` of an optimiser over the same parameters.
@@ -86,3 +107,4 @@ class Optimizer:
             ValueError: If it belongs to other parameter groups.
         """
         self._update.load_state_dict(state)
+        self._lrs = [group["lr"] for group in self._update.param_groups]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any, TypedDict, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .. import distributed
 from ..batch import Batch
@@ -18,9 +20,20 @@ from ..taps import Outputs
 from .config import TrainConfig
 from .loss_meter import LossMeter
 from .optimizer import Optimizer
-from .run_files import Row
-from .run_folder import Run
-from .saved_state import SavedState, cannot_resume, read_saved, rows_checksum
+from .run_folder import Row, Run
+
+Learn = Callable[[Batch, Outputs | None], None]
+
+
+class _State(TypedDict):
+    """The content of state.pt."""
+
+    position: tuple[int, int]
+    seconds: float
+    best: tuple[float, int]
+    tally: dict[str, object]  # of the loss meter, by the name it had when the first runs were saved
+    distillation: dict[str, Tensor]
+    optimizer: dict[str, Any]
 
 
 class StudentTrainer:
@@ -81,7 +94,8 @@ class StudentTrainer:
 
     def move_to(self, epoch: int, step: int = 0) -> None:
         """Continue at this point of the run without training up to it; the losses are summed anew from there."""
-        self.epoch, self.step, self.meter = epoch, step, LossMeter()
+        self.epoch, self.step = epoch, step
+        self.meter.clear()
 
     def begin_epoch(self) -> None:
         """Put what this phase trains into train mode, all else into eval mode."""
@@ -89,24 +103,41 @@ class StudentTrainer:
         for module in self.phase_at(self.epoch)[0].trains:
             module.train()
 
-    def train_step(self, batch: Batch, outputs: Outputs | None) -> None:
-        """Train for one step on a batch, given the teacher's outputs for it."""
-        phase, start = self.phase_at(self.epoch)
+    def train_step(self, batch: Batch, outputs: Outputs | None, learn: Learn | None = None) -> None:
+        """Train for one step on a batch, given the teacher's outputs for it.
+
+        Args:
+            learn: What to call instead of `learn`: a replay of it, for example.
+        """
         # Dropout draws alike whoever else is trained, for each rank on its own, and leaves the caller's numbers alone.
-        seed = stream_seed(batch.seed, "student", batch.step) + distributed.rank()
-        batch = replace(batch, epoch=batch.epoch - start)
-        optimizer = self.optimizer
-        optimizer.set_lr(batch.epoch)
-        bfloat16 = self.config.precision == "bfloat16"
-        with reseeded(seed):
-            if self.step == 0:  # a run that is resumed in mid-epoch goes on with its buffers
-                self.distillation.begin_epoch(self.epoch - start)
-            with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=bfloat16):
-                terms = phase.terms(batch, outputs)
-            optimizer.step(terms)
-            self.distillation.after_step(batch)
-        self.meter.add(terms)
+        with reseeded(stream_seed(batch.seed, "student", batch.step) + distributed.rank()):
+            (learn or self.learn)(self._prepared(batch), outputs)
         self.step += 1
+
+    def _prepared(self, batch: Batch) -> Batch:
+        """Do what has to be done before the step, and return the batch with all that `learn` reads."""
+        _, start = self.phase_at(self.epoch)
+        batch = replace(batch, epoch=batch.epoch - start)
+        if self.step == 0:  # a run that is resumed in mid-epoch goes on with its buffers
+            self.distillation.begin_epoch(self.epoch - start)
+        self.optimizer.set_lr(batch.epoch)
+        return self.distillation.before_step(batch)
+
+    def learn(self, batch: Batch, outputs: Outputs | None) -> None:
+        """Compute the losses and follow their gradient; all that this changes is tensors, in place."""
+        bfloat16 = self.config.precision == "bfloat16"
+        with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=bfloat16):
+            terms = self.phase_at(self.epoch)[0].terms(batch, outputs)
+        self.optimizer.step(terms)
+        self.distillation.after_step(batch)
+        self.meter.add(terms)
+
+    def twin(self) -> StudentTrainer:
+        """Return a copy at the same place, to try steps on; it has the same run folder and must not be saved."""
+        twin = StudentTrainer(copy.deepcopy(self.distillation), self.config, self.run, self.about, self.name)
+        twin.move_to(self.epoch, self.step)
+        twin.begin_epoch()
+        return twin
 
     def trial_step(self, batch: Batch, outputs: Outputs | None) -> None:
         """Train for one step and undo it, all but its gradients and momentum; call before training starts.
@@ -163,12 +194,6 @@ class StudentTrainer:
             for what, value in method.observations().items()
         }
         lr = self.optimizer.lr
-        for name, value in {**observed, **measured}.items():
-            if not math.isfinite(value):
-                raise ArithmeticError(
-                    f"{self.name}: {name} is {value} after epoch {self.epoch + 1}; {self.run.describe()}: lower --lr, "
-                    f"or limit the gradient with --clip_norm"
-                )
         row: Row = {"epoch": self.epoch + 1, "phase": phase.name, "lr": lr, "loss": sum(losses.values()), **losses}
         row |= {**observed, **measured, "seconds": round(seconds, 3)}
         self.rows.append(row)
@@ -184,55 +209,42 @@ class StudentTrainer:
     def save(self) -> None:
         """Write everything needed to go on from here; refused when a loss or a weight is NaN or infinite."""
         self.check_finite()
-        state = SavedState(
-            position=(self.epoch, self.step),
-            seconds=self.seconds,
-            best=self.best,
-            losses=self.meter.state(),
-            distillation=self.distillation.state_dict(),
-            optimizer=self.optimizer.state_dict(),
-            run=self.run.folder.name,
-            rows=rows_checksum(self.rows),
-        )
-        self.run.save(state.to_dict(), self.rows)
+        state: _State = {
+            "position": (self.epoch, self.step),
+            "seconds": self.seconds,
+            "best": self.best,
+            "tally": self.meter.state(),
+            "distillation": self.distillation.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        self.run.save(state, self.rows)
 
     def resume(self) -> bool:
-        """Go on where the run folder was left; return False if there is nothing to go on from.
-
-        Raises:
-            ValueError: If what is there is damaged, or belongs to another run.
-        """
+        """Go on where the run folder was left; return False if there is nothing to go on from."""
         if self.run.is_done:
             self._load_finished()
             return True
-        saved = read_saved(self.run)
-        if saved is None:
+        loaded = self.run.load()
+        if loaded is None:
             return False
-        state, self.rows = saved
+        state = cast(_State, loaded)
         try:
-            self._load(state)
-        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            raise cannot_resume(self.run, str(error)) from error
+            (self.epoch, self.step), self.seconds, self.best = state["position"], state["seconds"], state["best"]
+            self.distillation.load_state_dict(state["distillation"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.meter.restore(state["tally"], next(self.distillation.parameters()).device)
+        except (KeyError, RuntimeError) as error:
+            why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise ValueError(
+                f"{self.run.folder} was left by another version of the code ({why}); move it away to begin anew"
+            ) from error
+        self.rows = [row for row in self.run.rows() if row["epoch"] <= self.epoch]
         return True
-
-    def _load(self, state: SavedState) -> None:
-        (self.epoch, self.step), self.seconds, self.best = state.position, state.seconds, state.best
-        if self.epoch > self.epochs:
-            raise ValueError(f"it is at epoch {self.epoch} of {self.epochs}")
-        self.distillation.load_state_dict(state.distillation)
-        self.optimizer.load_state_dict(state.optimizer)
-        self.meter.restore(state.losses, next(self.distillation.parameters()).device)
-        if self.meter.steps != self.step:
-            raise ValueError(f"it is at step {self.step} and has the losses of {self.meter.steps}")
-        if not all(value.isfinite().all() for value in self.distillation.parameters()):
-            raise ValueError("its weights contain NaN or infinity")
 
     def _load_finished(self) -> None:
         """Take the weights and measurements of the finished run, so that nothing is trained again."""
-        result = self.run.result
         load_weights(self.model, self.run.folder / "student.safetensors")
         if (self.run.folder / "methods.safetensors").is_file():
             load_weights(self.distillation.methods, self.run.folder / "methods.safetensors")
         self.rows = self.run.rows()
-        self.best = float(str(result["best_top1"])), int(str(result["best_epoch"]))
         self.move_to(self.epochs)

@@ -9,9 +9,6 @@ from stillhouse.methods import HKD
 from tests.golden.closed_form import u
 from tests.golden.features import gradient_norm, student_maps, teacher_maps
 from tests.helpers.batches import DATA, assert_mask_works, empty_batch, outputs
-from tests.helpers.contract import GRAPH
-
-NOTES = {GRAPH}
 
 _STAGES = [Spot(f"stage{i}", f"stage{i}") for i in (1, 2, 3)]
 
@@ -42,7 +39,6 @@ def test_a_batch_is_charged_for_both_kinds_of_neighbours(shape: tuple[int, ...])
     assert HKD().loss(student, teacher).item() == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student, teacher = student_maps(), teacher_maps()
     method = HKD(weighting="first_stage")

@@ -28,6 +28,23 @@ def test_a_state_goes_on_while_all_is_finite() -> None:
         assert one.steps == 2
 
 
+def test_an_epoch_begins_anew_in_the_same_tensors() -> None:
+    meter, other = LossMeter(), LossMeter()
+    meter.add({"CE": torch.tensor(math.nan)})
+    where = [tensor.data_ptr() for tensor in vars(meter).values() if isinstance(tensor, torch.Tensor)]
+    meter.clear()
+    assert (meter.means(), meter.first_not_finite(), meter.steps) == ({}, None, 0)
+    other.restore(meter.state(), torch.device("cpu"))
+    for one in (meter, other):
+        one.add({"CE": torch.tensor(2.0)})
+        one.add({"CE": torch.tensor(4.0)})
+        assert one.means() == {"CE": 3.0}
+    assert [tensor.data_ptr() for tensor in vars(meter).values() if isinstance(tensor, torch.Tensor)] == where
+    meter.clear()
+    meter.add({"AB": torch.tensor(1.0), "CE": torch.tensor(5.0)})  # another phase
+    assert meter.means() == {"AB": 1.0, "CE": 5.0}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

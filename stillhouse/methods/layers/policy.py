@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from ...batch import Batch
+from ...batch import Batch, Preparing
 from ...taps import Outputs
 
 
-class Policy(nn.Module):
+class Policy(Preparing):
     """Reads both embeddings of a sample and decides for each of P places, teacher or student."""
 
     def __init__(self, student: Outputs, teacher: Outputs, places: int, temperature: float, prior: float):
@@ -28,6 +28,13 @@ class Policy(nn.Module):
         return hard + (soft - soft.detach()), scores.softmax(2)[..., 0].detach()
 
     def noise(self, scores: Tensor, batch: Batch) -> Tensor:
-        """Gumbel's"""
-        uniform = torch.rand(scores.shape, generator=batch.generator("spots"), device=scores.device, dtype=scores.dtype)
+        """Return Gumbel noise of the shape of the scores, (N, P, 2)."""
+        uniform = batch.prepared[self]["uniform"] if self in batch.prepared else self._uniform(len(scores), batch)
         return -(-(uniform + 1e-20).log() + 1e-20).log()
+
+    def before_step(self, batch: Batch) -> dict[str, Tensor]:
+        return {"uniform": self._uniform(len(batch.labels), batch)}
+
+    def _uniform(self, count: int, batch: Batch) -> Tensor:
+        like, shape = self.linear.bias, (count, len(self.linear.bias) // 2, 2)
+        return torch.rand(shape, generator=batch.generator("spots"), device=like.device, dtype=like.dtype)

@@ -24,6 +24,9 @@ class Ramped(Wrapper):
         self.epochs = epochs
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        number = int(batch.epoch) + 1
         loss: Tensor = self.base(student, teacher, batch)
-        return loss * min(number / self.epochs, 1.0)
+        return loss * self.prepared(batch)["share"].to(loss.dtype)
+
+    def before_step(self, batch: Batch) -> dict[str, Tensor]:
+        number = int(batch.epoch) + 1
+        return {"share": batch.number(min(number / self.epochs, 1.0))}

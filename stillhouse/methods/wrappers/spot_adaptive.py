@@ -141,13 +141,19 @@ class SpotAdaptive(Bundle):
         self.means.record(losses | measured)
         return torch.stack(list(losses.values())).sum()
 
+    def before_step(self, batch: Batch) -> dict[str, Tensor]:
+        if self.is_routed:
+            return {}  # its policy draws
+        likely = self.answer.new_full((len(batch.labels), len(self.places)), self.rate)
+        return {"gates": torch.bernoulli(likely, generator=batch.generator("spots"))}
+
     def decide(self, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
         """(N, P) ones where a route takes the teacher's block, else zeros; and how likely the ones were"""
         if self.is_routed:
             gates, probability = self.policy(student, teacher, batch)
         else:
             probability = student.logits.new_full((len(batch.labels), len(self.places)), self.rate)
-            gates = torch.bernoulli(probability, generator=batch.generator("spots"))
+            gates = self.prepared(batch)["gates"]
         return torch.where(self.free, gates, self.answer), torch.where(self.free, probability, self.answer)
 
     def distil(self, student: Outputs, teacher: Outputs, active: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -8,10 +8,7 @@ from stillhouse.methods import AT, KD
 from stillhouse.methods.wrappers import Ramped
 from stillhouse.taps import Tapped
 from tests.helpers.batches import TINY_DATA, tiny_batch
-from tests.helpers.contract import GRAPH
 from tests.helpers.networks import tiny
-
-NOTES = {GRAPH}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stillhouse.training.host_access import NotCapturable, Withheld, host_access, what_python_holds
+from stillhouse.training.capture.host_access import NotCapturable, Withheld, host_access, what_python_holds
 
 X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 2, 1, 0])

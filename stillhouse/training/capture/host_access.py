@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from ...batch import Batch
 
 _TO_HOST = {"tolist", "numpy", "cpu", "__array__", "__dlpack__"}
 _FROM_HOST = {"tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "new_tensor"}
@@ -77,6 +80,12 @@ for _operator in (
     *("__floordiv__", "__rfloordiv__", "__divmod__", "__floor__", "__ceil__", "__trunc__", "__rpow__"),
 ):
     setattr(Withheld, _operator, _refuse)
+
+
+def withheld(batch: Batch) -> Batch:
+    """Return a batch without the numbers that change from step to step: whoever reads them is told that he cannot."""
+    numbers: dict[str, Any] = {name: Withheld(f"batch.{name}") for name in ("epoch", "step", "seed")}
+    return replace(batch, **numbers)
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorch
