@@ -1,4 +1,8 @@
-"""Writes methods.md from the classes of the catalogue. `python docs/generate.py --check` says whether it is stale."""
+"""Write methods.md from the classes of the catalogue.
+
+python docs/generate.py           writes the page
+python docs/generate.py --check   says which methods it lacks or describes wrongly; exit code 1 if there are any
+"""
 
 import inspect
 import re
@@ -6,7 +10,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 
 import torch
 from torch import nn
@@ -23,7 +30,7 @@ from stillhouse.method import Method, Spot  # noqa: E402
 from stillhouse.methods.parse import MethodSpec, catalogue, parse  # noqa: E402
 from stillhouse.models import zoo  # noqa: E402
 from stillhouse.taps import Tapped  # noqa: E402
-from tests.test_trajectories import ROWS  # noqa: E402
+from tests.golden.rows import ROWS  # noqa: E402
 
 TARGET = Path(__file__).with_name("methods.md")
 CIFAR100 = DataInfo(num_classes=100, image_size=32, labels=torch.arange(50_000) % 100, strong_view=True)
@@ -33,7 +40,8 @@ CNNS = [pair.name for pair in PAIRS if "transformer" not in pair.name]
 
 TEXT = """# Methods
 
-Written by `python docs/generate.py` from the classes; a test fails where it is stale.
+Written by `python docs/generate.py` from the classes, at each release and whenever somebody runs it. A test keeps every
+row true; `stillhouse list methods` also shows the methods that were added since.
 
 What a method *reads* are places of both networks ([anatomy.py](../stillhouse/anatomy.py)), deepest paired with
 deepest. *Extra parameters* are trained along with the student or before it, and thrown away with the method (SimKD
@@ -52,45 +60,55 @@ They take methods, and are methods: `ScaleDecoupled(KD)`, `SpotAdaptive([KD, AT]
 ## What each was compared with
 
 Every method equals its equation written a second time, slowly, with loops in float64: its file under `tests/`. Beyond
-that, *recorded values* are losses and gradients that its authors' code or the benchmark's returned for given inputs,
-and *trainings* are a few steps each of whole networks in that code, repeated here number by number
-([test_trajectories.py](../tests/test_trajectories.py)). Where both are blank nothing recorded was at hand, and the
-equation is all it was compared with.
+that, *recorded values* are losses and gradients that its authors' code or the benchmark's returned for given inputs
+(`pytest -m recorded` compares them), and *trainings* are a few steps each of whole networks in that code, repeated here
+number by number ([test_trajectories.py](../tests/test_trajectories.py)). Where both are blank nothing recorded was at
+hand, and the equation is all it was compared with.
 
 {compared}
 """
 
 
 def text() -> str:
-    """What methods.md shall hold."""
-    torch.set_num_threads(1)  # the networks are small
+    """Return the whole page."""
     method_specs = {name: parse(name + _inside(cls))[0] for name, cls in catalogue().items()}
-    teacher = Tapped(zoo("resnet32x4", 100))
-    rows = {}
-    for name, cls in catalogue().items():
-        method = method_specs[name].build()
-        distillation = Distillation(zoo("resnet8x4", 100), teacher, [method], CIFAR100)
-        rows[name] = [f"`{name}`", *_paper(cls), _reads(method), *_sizes(distillation, method)]
-        rows[name] += [_networks(method_specs[name]), "" if _inside(cls) else f"{method.weight:g}"]
+    rows = {name: _row(name, spec) for name, spec in method_specs.items()}
     heads = ["method", "paper", "year", "reads", "extra parameters", "remembered", "networks", "weight"]
-    methods = [rows[name] for name, cls in catalogue().items() if not _inside(cls)]
-    wrappers = [rows[name][:-1] for name, cls in catalogue().items() if _inside(cls)]
     compared = [[f"`{name}`", *_compared(name, cls)] for name, cls in catalogue().items()]
     return TEXT.format(
-        methods=_table(heads, methods),
-        wrappers=_table(heads[:-1], wrappers),
+        methods=_table(heads, [row for row in rows.values() if len(row) == len(heads)]),
+        wrappers=_table(heads[:-1], [row for row in rows.values() if len(row) < len(heads)]),
         compared=_table(["method", "recorded values", "trainings"], compared),
     )
 
 
+def differences(written: str, right: str) -> tuple[list[str], list[str]]:
+    """Return the lines of the page that are not right, and those that it lacks."""
+    lines, right_lines = written.splitlines(), right.splitlines()
+    return [line for line in lines if line not in right_lines], [line for line in right_lines if line not in lines]
+
+
+def _row(name: str, spec: MethodSpec) -> list[str]:
+    """Return a method's cells; a wrapper has no weight of its own."""
+    method = spec.build()
+    distillation = Distillation(zoo("resnet8x4", 100), _teacher(), [method], CIFAR100)
+    cells = [f"`{name}`", *_paper(spec.cls), _reads(method), *_sizes(distillation, method), _networks(spec)]
+    return cells if _inside(spec.cls) else [*cells, f"{method.weight:g}"]
+
+
+@cache
+def _teacher() -> Tapped:
+    return Tapped(zoo("resnet32x4", 100))
+
+
 def _inside(cls: type[Method]) -> str:
-    """What a wrapper is shown around."""
+    """Return the methods that a wrapper is shown around, as they are spelled after its name."""
     takes = inspect.signature(cls).parameters
     return "(KD)" if "base" in takes else "([KD])" if "terms" in takes else ""
 
 
 def _paper(cls: type[Method]) -> tuple[str, str]:
-    """Title, authors and venue, with a link; the year."""
+    """Return title, authors and venue, with a link, and the year."""
     cited = Citation.of(cls)
     if cited is None:
         return (inspect.getdoc(cls) or "").partition(";")[0].partition(",")[0].partition(".")[0], ""
@@ -112,7 +130,7 @@ def _reads(method: Method) -> str:
 
 
 def _sizes(distillation: Distillation, method: Method) -> tuple[str, str]:
-    """Parameters that are trained in some phase, and numbers that are kept."""
+    """Return how many parameters are trained in some phase, and how many numbers are kept."""
     student = {id(p) for p in distillation.student.parameters()}
     groups = [group for phase in distillation.phases(1) for group in phase.groups]
     trained = {id(p): p.numel() for group in groups for p in group.parameters if id(p) not in student}
@@ -120,12 +138,12 @@ def _sizes(distillation: Distillation, method: Method) -> tuple[str, str]:
     return f"{sum(trained.values()):,}", f"{kept:,}"
 
 
-def _networks(method_specs: MethodSpec) -> str:
-    """Which of the pairs of `stillhouse check` it takes."""
+def _networks(spec: MethodSpec) -> str:
+    """Return which of the pairs of `stillhouse check` a method takes."""
     taken = []
     for pair in PAIRS:
         try:
-            Trial(method_specs, pair, replace(DATA, strong_view=True))
+            Trial(spec, pair, replace(DATA, strong_view=True))
         except ValueError:
             continue
         taken.append(pair.name)
@@ -140,11 +158,12 @@ def _networks(method_specs: MethodSpec) -> str:
 
 
 def _compared(name: str, cls: type[Method]) -> tuple[str, str]:
-    module = cls.__module__.removeprefix("stillhouse.").split(".")
-    tests = (ROOT / "tests" / module[0] / f"test_{module[1]}.py").read_text()
-    recorded = "yes" if re.search(r"^def test_\w*recorded", tests, re.MULTILINE) else ""
+    """Return whether a method's test file has tests marked as `recorded`, and its recorded trainings by code base."""
+    folder, _, file = cls.__module__.removeprefix("stillhouse.").rpartition(".")
+    tests = vars(import_module(f"tests.{folder}.test_{file}")).values()
+    marks = [mark.name for test in tests if isinstance(test, FunctionType) for mark in vars(test).get("pytestmark", ())]
     sources = Counter(case[0] for case, row in ROWS.items() if any(isinstance(m, cls) for m in _all(row.methods())))
-    return recorded, ", ".join(f"{CODE[source]} {count}" for source, count in sources.items())
+    return "yes" if "recorded" in marks else "", ", ".join(f"{CODE[code]} {count}" for code, count in sources.items())
 
 
 def _all(methods: Sequence[nn.Module]) -> Iterator[nn.Module]:
@@ -157,7 +176,17 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def main(arguments: Sequence[str]) -> int:
+    torch.set_num_threads(1)  # the networks are small
+    right = text()
+    if "--check" not in arguments:
+        TARGET.write_text(right)
+        return 0
+    wrong, lacking = differences(TARGET.read_text(), right)
+    if wrong or lacking:
+        print(f"{TARGET} is stale: python docs/generate.py", *wrong, *lacking, sep="\n")
+    return 1 if wrong or lacking else 0
+
+
 if __name__ == "__main__":
-    if "--check" in sys.argv[1:]:
-        sys.exit(None if TARGET.read_text() == text() else f"{TARGET} is stale: python docs/generate.py")
-    TARGET.write_text(text())
+    sys.exit(main(sys.argv[1:]))

@@ -26,7 +26,8 @@ from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.evaluation import evaluate
 from stillhouse.training.optimizer import Optimizer
-from stillhouse.training.run_folder import Run, read_result
+from stillhouse.training.run_files import read_result
+from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet, quick_net_file

@@ -46,9 +46,12 @@ def easy_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_table_of_methods_is_up_to_date() -> None:
+def test_every_row_of_the_table_of_methods_is_true() -> None:
     generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
-    assert (ROOT / "docs" / "methods.md").read_text() == generate["text"](), "python docs/generate.py"
+    page, right = (ROOT / "docs" / "methods.md").read_text(), generate["text"]()
+    wrong, _ = generate["differences"](page, right)  # methods that it lacks are in `stillhouse list methods`
+    assert wrong == [], "python docs/generate.py"
+    assert generate["differences"](page.replace("| 0.9 |", "| 0.8 |"), right)[0]
 
 
 def test_every_block_of_the_guide_runs(easy_digits: Path, capsys: Capture) -> None:

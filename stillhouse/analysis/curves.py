@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ..training.run_folder import Row
+from ..training.run_files import Row
 from .plots import CATEGORIES, FAINT, PALE, STUDENT, TEACHER, THIRD, canvas, plain
 
 _SHADE = "#f3f3f3"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..method import Method
-from ..training.run_folder import Row, loss_terms
+from ..training.run_files import Row, loss_terms
 from . import curves, plots
 from .measure import Embedded, Findings, Judged
 from .metrics import accuracy_by_class, logit_difference, mean_by_class

@@ -20,7 +20,7 @@ from ..checkpoints import load_weights, write_atomically
 from ..data import Data
 from ..ranges import Count, check_options
 from ..training.progress import Display
-from ..training.run_folder import read_result, read_rows
+from ..training.run_files import read_result, read_rows
 from ..training.student import StudentTrainer
 from ..training.teacher import Teacher, find_trained, trained
 from .arguments import parse

@@ -16,6 +16,7 @@ from .cache_store import CacheStore
 from .classroom import Classroom
 from .evaluation import Scores, evaluate
 from .progress import Display
+from .saved_state import cannot_resume
 from .student import StudentTrainer
 from .teacher_cache import TeacherCache
 
@@ -65,9 +66,8 @@ def fit(
 
         classroom.to(device)
         before = fingerprint(classroom.teacher) if classroom.teacher else None
-        unfinished = [trainer for trainer in classroom.trainers if not trainer.run.is_done]
-        _resume(classroom, display)
-        distributed.barrier()  # before anything is written
+        unfinished = _resume(classroom, data.train.steps, display)
+        distributed.barrier()  # all have read before anything is changed
         note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
         if note:
             display.say(note)
@@ -108,13 +108,20 @@ def fit(
             raise Stopped("stopped after the last epoch, and all is saved; the same command goes on")
 
 
-def _resume(classroom: Classroom, display: Display) -> None:
+def _resume(classroom: Classroom, steps: int, display: Display) -> list[StudentTrainer]:
+    """Let all students go on where they were, and return those that are not finished."""
+    unfinished = [trainer for trainer in classroom.trainers if not trainer.run.is_done]
     for trainer in classroom.trainers:
-        if trainer.run.is_done:
-            trainer.resume()
+        resumed = trainer.resume()
+        if trainer.step > steps:
+            raise cannot_resume(trainer.run, f"it is at step {trainer.step + 1} of an epoch that has {steps}")
+        if trainer not in unfinished:
             display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
-        elif trainer.resume():
+        elif resumed:
             display.resumed(trainer)
+    for trainer in unfinished:  # once all are known to be whole
+        trainer.run.begin()
+    return unfinished
 
 
 class _Timer:

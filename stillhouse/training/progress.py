@@ -11,11 +11,11 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from .run_folder import loss_terms
+from .run_files import loss_terms
 
 if TYPE_CHECKING:
     from .classroom import Classroom
-    from .run_folder import Row
+    from .run_files import Row
     from .student import StudentTrainer
 
 _PLAIN_WIDTH = 160  # of tables in files and pipes

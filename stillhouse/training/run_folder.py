@@ -1,43 +1,44 @@
-"""A run is a folder, and a folder is resumable: what is in it, written so that no crash can spoil it."""
+"""A run is a folder, and a folder is resumable: what is in it, written so that no crash can damage it."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import yaml
 from torch import nn
 
 from .. import distributed
-from ..checkpoints import is_complete, load_state, save_state, save_weights, write_atomically
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from ..checkpoints import load_state, save_state, save_weights, write_atomically
+from . import event_file
+from .event_file import EventFile
+from .run_files import Row, dump_result, dump_rows, read_result, read_rows
 
 MAX_SLUG = 160  # characters; file systems take 255
-Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
-_MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
-
+_FILES = (
+    *("config.yaml", "metrics.jsonl", "state.pt", "result.json"),
+    *("student.safetensors", "methods.safetensors", "best.safetensors"),
+)
+# As `write_atomically` calls its temporary files, and no editor its own.
+_LEFTOVER = re.compile(rf"\.({'|'.join(map(re.escape, _FILES))})\.[a-z0-9_]{{8}}")
 
 _locks: set[int] = set()  # file descriptors of this process
 
 
-def _let_go() -> None:
-    """In a child, such as one that reads images: it may outlive a parent that was killed, and shall keep no locks"""
+def _close_locks() -> None:
+    """Close them in a child, such as one that reads images: it may outlive a parent that was killed."""
     for lock in _locks:
         os.close(lock)
     _locks.clear()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_close_locks)
 
 
 class Run:
@@ -47,7 +48,7 @@ class Run:
         metrics.jsonl         a line an epoch, a column a loss term
         state.pt              all that is needed to go on; gone when the run is done
         student.safetensors   the network after the last epoch
-        methods.safetensors   what its methods learned and counted, if they do
+        methods.safetensors   the parameters and buffers of its methods, if they have any
         best.safetensors      the network after the epoch that was best on the test images
         result.json           the outcome; its presence means that the run is done
         events.*              TensorBoard's, when it is installed
@@ -56,7 +57,7 @@ class Run:
         root: Where runs are kept.
         slug: What the folder's name begins with.
         identity: Everything that the outcome depends on; its hash ends the folder's name.
-        config: What `config.yaml` shall hold.
+        config: The content of `config.yaml`.
     """
 
     def __init__(
@@ -66,16 +67,20 @@ class Run:
         self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
         self.config = dict(config or {})
         self._lock: int | None = None
-        self._board: SummaryWriter | None = None
+        self._events: EventFile | None = None
+        self._is_verified = False
 
     def __enter__(self) -> Run:
-        """Takes the folder for this process, for as long as the run lasts.
+        """Take the folder for this process, for as long as the run lasts.
 
         Raises:
-            ValueError: If another process has it.
+            ValueError: If another process has it, or something that is no file is in a file's place.
         """
         if not distributed.is_first():
             return self
+        for path in (self.folder / name for name in _FILES):
+            if path.exists() and not path.is_file():
+                raise ValueError(f"{path} is not a file; move it away, or choose another --folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -90,63 +95,73 @@ class Run:
                 ) from None
             raise
         _locks.add(self._lock)
-        for leftover in self.folder.glob(".*.*"):  # temporary files of a process that was killed while writing
-            leftover.unlink(missing_ok=True)
-        if not self.is_done:
-            write_atomically(self.folder / "config.yaml", yaml.safe_dump(self.config, sort_keys=False).encode())
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._board is not None:
-            self._board.close()
-            self._board = None
+        if self._events is not None:
+            self._events.close()
+            self._events = None
         if self._lock in _locks:  # not in a child
             _locks.remove(self._lock)
             os.close(self._lock)
         self._lock = None
 
+    def begin(self) -> None:
+        """Write the configuration; what a process left that was killed while writing is removed."""
+        if not distributed.is_first() or self.is_done:
+            return
+        for path in self.folder.iterdir():
+            if _LEFTOVER.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        write_atomically(self.folder / "config.yaml", yaml.safe_dump(self.config, sort_keys=False).encode())
+
     @property
     def is_done(self) -> bool:
-        return (self.folder / "result.json").is_file()
+        """Whether there is an outcome.
+
+        Raises:
+            ValueError: If there is one, and it is damaged.
+        """
+        if not (self.folder / "result.json").exists():
+            return False
+        if not self._is_verified:  # reading all weights once is enough
+            read_result(self.folder)
+            self._is_verified = True
+        return True
 
     @property
     def result(self) -> dict[str, object]:
         return read_result(self.folder)
 
     def describe(self) -> str:
-        """In a clause, what there is to go on from."""
+        """Return in a clause what there is to go on from."""
         kept = (self.folder / "state.pt").is_file()
         return f"{self.folder} keeps the last good state" if kept else f"nothing is kept in {self.folder} yet"
 
     def rows(self) -> list[Row]:
-        """What metrics.jsonl holds so far."""
+        """Return what metrics.jsonl holds so far."""
         return read_rows(self.folder)
 
     def save(self, state: Mapping[str, object], rows: Sequence[Row]) -> None:
-        """A point from which the run can go on."""
+        """Write a point from which the run can go on."""
         if not distributed.is_first():
             return
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self.folder / "metrics.jsonl", lines.encode())
+        write_atomically(self.folder / "metrics.jsonl", dump_rows(rows).encode())
         save_state(self.folder / "state.pt", state)
 
     def chart(self, row: Row) -> None:
-        """The numbers of an epoch for TensorBoard, where it is installed."""
-        if importlib.util.find_spec("tensorboard") is None or not distributed.is_first():
+        """Write the numbers of an epoch for TensorBoard, where it is installed."""
+        if not distributed.is_first() or not event_file.is_possible():
             return
-        epoch = row["epoch"]
-        if self._board is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(self.folder, purge_step=epoch)  # what was written behind a lost point goes
-        for name, value in row.items():
-            if isinstance(value, int | float) and name != "epoch":
-                self._board.add_scalar(name.replace(".", "/"), value, epoch)
+        if self._events is None:
+            self._events = EventFile(self.folder, row["epoch"])
+        numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "epoch"}
+        self._events.add(row["epoch"], {name.replace(".", "/"): value for name, value in numbers.items()})
 
     def load(self) -> dict[str, object] | None:
-        """The last point saved; None for a new run."""
+        """Return the last point saved; None for a new run."""
         path = self.folder / "state.pt"
-        return load_state(path) if path.is_file() else None
+        return load_state(path) if path.exists() else None
 
     def save_best(self, model: nn.Module, about: Mapping[str, object]) -> None:
         if distributed.is_first():
@@ -159,53 +174,11 @@ class Run:
         result: Mapping[str, object],
         methods: nn.Module | None = None,
     ) -> None:
-        """The run is done: its network, what its methods have learned, and its outcome."""
+        """Write the network, the state of its methods, and the outcome, with which the run is done."""
         if not distributed.is_first():
             return
         save_weights(model, self.folder / "student.safetensors", about)
         if methods is not None and methods.state_dict():
             save_weights(methods, self.folder / "methods.safetensors", {})
-        write_atomically(self.folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
+        write_atomically(self.folder / "result.json", dump_result(self.folder, result))
         (self.folder / "state.pt").unlink(missing_ok=True)
-
-
-def read_rows(folder: Path) -> list[Row]:
-    """What a run measured, epoch by epoch."""
-    path = folder / "metrics.jsonl"
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return [_read_json(path, line) for line in lines]
-
-
-def loss_terms(row: Mapping[str, object]) -> list[str]:
-    """The columns that were added up to the loss; METHOD.WHAT is what a method observed."""
-    return [name for name in row if name not in _MEASURES and "." not in name]
-
-
-def read_result(folder: Path) -> dict[str, object]:
-    """The outcome of a finished run.
-
-    Raises:
-        ValueError: If the folder holds no finished run.
-    """
-    path = folder / "result.json"
-    if not path.is_file():
-        why = (
-            "is not finished; the command that began it continues it"
-            if (folder / "state.pt").is_file()
-            else ("holds no run (it has no result.json)")
-        )
-        raise ValueError(f"{folder} {why}")
-    result = _read_json(path, path.read_text())
-    if "top1" not in result:
-        raise ValueError(f"{path} is damaged (it has no top1); move {folder} away to train it anew")
-    if not is_complete(folder / "student.safetensors"):
-        raise ValueError(f"{folder / 'student.safetensors'} is missing or cut off; move {folder} away to train it anew")
-    return result
-
-
-def _read_json(path: Path, text: str) -> dict[str, Any]:
-    try:
-        read: dict[str, Any] = dict(json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); move {path.parent} away to train it anew") from error
-    return read

@@ -6,10 +6,9 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .. import distributed
 from ..batch import Batch
@@ -20,20 +19,11 @@ from ..taps import Outputs
 from .config import TrainConfig
 from .loss_meter import LossMeter
 from .optimizer import Optimizer
-from .run_folder import Row, Run
+from .run_files import Row
+from .run_folder import Run
+from .saved_state import SavedState, cannot_resume, read_saved, rows_checksum
 
 Learn = Callable[[Batch, Outputs | None], None]
-
-
-class _State(TypedDict):
-    """The content of state.pt."""
-
-    position: tuple[int, int]
-    seconds: float
-    best: tuple[float, int]
-    tally: dict[str, object]  # of the loss meter, by the name it had when the first runs were saved
-    distillation: dict[str, Tensor]
-    optimizer: dict[str, Any]
 
 
 class StudentTrainer:
@@ -194,6 +184,12 @@ class StudentTrainer:
             for what, value in method.observations().items()
         }
         lr = self.optimizer.lr
+        for name, value in {**observed, **measured}.items():
+            if not math.isfinite(value):
+                raise ArithmeticError(
+                    f"{self.name}: {name} is {value} after epoch {self.epoch + 1}; {self.run.describe()}: lower --lr, "
+                    f"or limit the gradient with --clip_norm"
+                )
         row: Row = {"epoch": self.epoch + 1, "phase": phase.name, "lr": lr, "loss": sum(losses.values()), **losses}
         row |= {**observed, **measured, "seconds": round(seconds, 3)}
         self.rows.append(row)
@@ -209,42 +205,55 @@ class StudentTrainer:
     def save(self) -> None:
         """Write everything needed to go on from here; refused when a loss or a weight is NaN or infinite."""
         self.check_finite()
-        state: _State = {
-            "position": (self.epoch, self.step),
-            "seconds": self.seconds,
-            "best": self.best,
-            "tally": self.meter.state(),
-            "distillation": self.distillation.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        self.run.save(state, self.rows)
+        state = SavedState(
+            position=(self.epoch, self.step),
+            seconds=self.seconds,
+            best=self.best,
+            losses=self.meter.state(),
+            distillation=self.distillation.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            run=self.run.folder.name,
+            rows=rows_checksum(self.rows),
+        )
+        self.run.save(state.to_dict(), self.rows)
 
     def resume(self) -> bool:
-        """Go on where the run folder was left; return False if there is nothing to go on from."""
+        """Go on where the run folder was left; return False if there is nothing to go on from.
+
+        Raises:
+            ValueError: If what is there is damaged, or belongs to another run.
+        """
         if self.run.is_done:
             self._load_finished()
             return True
-        loaded = self.run.load()
-        if loaded is None:
+        saved = read_saved(self.run)
+        if saved is None:
             return False
-        state = cast(_State, loaded)
+        state, self.rows = saved
         try:
-            (self.epoch, self.step), self.seconds, self.best = state["position"], state["seconds"], state["best"]
-            self.distillation.load_state_dict(state["distillation"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.meter.restore(state["tally"], next(self.distillation.parameters()).device)
-        except (KeyError, RuntimeError) as error:
-            why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise ValueError(
-                f"{self.run.folder} was left by another version of the code ({why}); move it away to begin anew"
-            ) from error
-        self.rows = [row for row in self.run.rows() if row["epoch"] <= self.epoch]
+            self._load(state)
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            raise cannot_resume(self.run, str(error)) from error
         return True
+
+    def _load(self, state: SavedState) -> None:
+        (self.epoch, self.step), self.seconds, self.best = state.position, state.seconds, state.best
+        if self.epoch > self.epochs:
+            raise ValueError(f"it is at epoch {self.epoch} of {self.epochs}")
+        self.distillation.load_state_dict(state.distillation)
+        self.optimizer.load_state_dict(state.optimizer)
+        self.meter.restore(state.losses, next(self.distillation.parameters()).device)
+        if self.meter.steps != self.step:
+            raise ValueError(f"it is at step {self.step} and has the losses of {self.meter.steps}")
+        if not all(value.isfinite().all() for value in self.distillation.parameters()):
+            raise ValueError("its weights contain NaN or infinity")
 
     def _load_finished(self) -> None:
         """Take the weights and measurements of the finished run, so that nothing is trained again."""
+        result = self.run.result
         load_weights(self.model, self.run.folder / "student.safetensors")
         if (self.run.folder / "methods.safetensors").is_file():
             load_weights(self.distillation.methods, self.run.folder / "methods.safetensors")
         self.rows = self.run.rows()
+        self.best = float(str(result["best_top1"])), int(str(result["best_epoch"]))
         self.move_to(self.epochs)

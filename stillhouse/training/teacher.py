@@ -19,7 +19,7 @@ from ..models.spec import PRETRAINED, NetworkSource
 from ..taps import Tapped
 from .evaluation import Scores, evaluate
 from .progress import Display
-from .run_folder import read_result
+from .run_files import read_result
 from .teacher_checks import check_teacher
 
 

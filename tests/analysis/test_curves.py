@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stillhouse.analysis.curves import apart, observations, training
-from stillhouse.training.run_folder import Row
+from stillhouse.training.run_files import Row
 
 
 def _row(epoch: int, phase: str = "distillation", **numbers: float) -> Row:

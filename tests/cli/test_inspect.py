@@ -72,7 +72,7 @@ def test_only_a_finished_distillation_is_inspected(
     if command == "unfinished":
         (run / "state.pt").touch()
     if command == "train":
-        (run / "result.json").write_text('{"top1": 70.0}')
+        (run / "result.json").write_text('{"top1": 70.0, "top5": 90.0, "test_loss": 1.0, "best_top1": 70.0}')
         save_weights(nn.Linear(2, 2), run / "student.safetensors", {})
         (run / "config.yaml").write_text("model: resnet8\nepochs: 3\n")
     assert main(["inspect", str(run)]) == 2

@@ -49,6 +49,7 @@ def test_neurons_on_the_wrong_side_are_charged_their_distance_to_the_margin(marg
         assert losses[n].item() == pytest.approx(0.01 * (levels[0] / 2 + levels[1]), rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student = [u((8, 4, 4, 4), 41).requires_grad_(), (2 * u((8, 6, 2, 2), 42)).requires_grad_()]
     loss = _transfer(AB(), student, [u((8, 4, 4, 4), 43), u((8, 6, 2, 2), 44)]).mean()
@@ -56,6 +57,7 @@ def test_recorded_value_and_gradient() -> None:
     assert gradient_norm(loss, student) == pytest.approx(0.017784574147642843, rel=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradients_behind_connectors() -> None:
     student = [
         u(shape, seed).requires_grad_() for seed, shape in ((2, (8, 4, 8, 8)), (3, (8, 6, 4, 4)), (4, (8, 8, 2, 2)))

@@ -36,6 +36,7 @@ def test_each_sample_is_charged_for_where_it_looks(power: float) -> None:
         assert losses[n].item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student, teacher = student_maps(), teacher_maps()
     loss = torch.stack([AT().loss(s, t).mean() for s, t in zip(student[1:], teacher[1:], strict=True)]).sum()

@@ -44,6 +44,7 @@ def test_the_codes_correlation() -> None:
     assert CC(correlation="consecutive").loss(student, teacher).item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradients() -> None:
     student = student_vector()
     s, t = outputs(embedding=student), outputs(embedding=teacher_vector())

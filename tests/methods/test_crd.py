@@ -95,6 +95,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
             assert gradient[entry].item() == pytest.approx((above - below) / 2e-6, rel=1e-6)
 
 
+@pytest.mark.recorded
 def test_recorded_steps() -> None:
     method = _built(CRD(dim=5), 8, 12, 0.4 * u((20, 5), 31), 0.4 * u((20, 5), 32))
     fill_auxiliary(method)
@@ -117,6 +118,7 @@ def test_recorded_steps() -> None:
     assert sums == pytest.approx((-4.902487712688571, -7.675217434484133), rel=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_sides_of_mdistiller() -> None:
     i = torch.arange(60, dtype=torch.float64).reshape(12, 5)
     memories = F.normalize(torch.sin(0.77 * i + 0.1)), F.normalize(torch.sin(0.77 * i + 0.9))

@@ -20,6 +20,7 @@ def test_target_and_others_are_charged_separately(temperature: float) -> None:
         assert losses[n].item() == pytest.approx(temperature**2 * (0.7 * target + 3 * others), rel=1e-10)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("method", "plain", "standardized"),
     [
@@ -38,6 +39,7 @@ def test_recorded_values(method: DKD, plain: float, standardized: float | None) 
         assert wrapped.loss(*inputs).mean().item() == pytest.approx(standardized, abs=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_gradients() -> None:
     student = student_waves()
     loss = DKD().loss(student, teacher_waves(), LABELS).mean()

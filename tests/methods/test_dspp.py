@@ -79,6 +79,7 @@ def test_padded_regions_are_those_of_the_code_wherever_it_runs(side: int) -> Non
         torch.testing.assert_close(ours, pooled.flatten(2))
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("levels", "total", "squares"),
     [
@@ -95,6 +96,7 @@ def test_recorded_pyramids(levels: int, total: float, squares: float) -> None:
     assert pyramid.square().sum().item() == pytest.approx(squares, rel=1e-12)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("method", "student_seed", "side", "teacher_seed", "loss", "student_gradient", "projection_gradient"),
     [

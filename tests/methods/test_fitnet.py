@@ -25,6 +25,7 @@ def test_each_sample_is_charged_its_mean_squared_error() -> None:
         assert losses[n].item() == pytest.approx(sum(errors) / 40, rel=1e-12)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("stage", "loss", "student_gradient", "regressor_gradient"),
     [
@@ -46,6 +47,7 @@ def test_recorded_values_and_gradients(
     assert gradient_norm(ours, regressor.parameters()) == pytest.approx(regressor_gradient, rel=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_value_where_the_teacher_is_pooled() -> None:
     student, teacher = u((8, 4, 4, 4), 71).clamp(min=0).requires_grad_(), u((8, 6, 7, 7), 72).clamp(min=0)
     regressor = FitNet().connector(student, teacher).double()

@@ -48,6 +48,7 @@ def test_each_sample_is_charged_for_its_flow() -> None:
         assert losses[n].item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     shapes: list[tuple[int, ...]] = [(8, 4, 8, 8), (8, 4, 8, 8), (8, 6, 4, 4)]
     student = {name: features.requires_grad_() for name, features in _maps(shapes, 50).items()}

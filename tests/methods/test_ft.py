@@ -52,6 +52,7 @@ def test_the_benchmark_compares_their_attention() -> None:
         assert losses[n].item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_reconstruction() -> None:
     student, teacher = student_maps()[3], teacher_maps()[3]
     method = _built(FT(), student, teacher)
@@ -63,6 +64,7 @@ def test_recorded_reconstruction() -> None:
     )
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradients() -> None:
     student, teacher = student_maps()[3], teacher_maps()[3]
     method = _built(FT(compare="attention"), student, teacher)

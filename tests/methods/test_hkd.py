@@ -39,6 +39,7 @@ def test_a_batch_is_charged_for_both_kinds_of_neighbours(shape: tuple[int, ...])
     assert HKD().loss(student, teacher).item() == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student, teacher = student_maps(), teacher_maps()
     method = HKD(weighting="first_stage")

@@ -54,6 +54,7 @@ def test_a_batch_is_charged_for_how_its_graph_changes(channels: int, transforms_
     assert _loss(method, student, teacher).item() == pytest.approx(expected, rel=1e-11)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("method", "loss", "gradient"),
     [
@@ -72,6 +73,7 @@ def test_recorded_values_and_gradients(method: IRG, loss: float, gradient: float
     assert gradient_norm(actual, student) == pytest.approx(gradient, rel=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient_of_equal_widths() -> None:
     student = u((8, 12), 6).requires_grad_()
     loss = _loss(IRG(), {"embedding": student}, {"embedding": teacher_vector()})

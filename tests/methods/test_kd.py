@@ -33,6 +33,7 @@ def test_cross_entropy_adds_the_teachers_entropy() -> None:
         assert losses[n].item() == pytest.approx(-16 * sum(p[c] * log(q[c]) for c in range(4)), rel=1e-10)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     logits = student_logits()
     loss = KD().loss(logits, teacher_logits(), LABELS).mean()
@@ -71,6 +72,7 @@ def test_cross_entropy_adds_the_teachers_entropy_and_no_gradient() -> None:
     torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("temperature", "expected"), [(1.0, 2.2914910294), (2.0, 3.8533935946), (4.0, 5.2624994988)])
 def test_recorded_values_of_waves(temperature: float, expected: float) -> None:
     losses = KD(temperature=temperature).loss(waves.student_waves(), waves.teacher_waves(), waves.LABELS)

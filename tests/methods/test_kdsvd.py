@@ -55,6 +55,7 @@ def test_each_sample_is_charged_for_how_its_directions_relate() -> None:
         assert losses[n].item() == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     shapes = [(8, 6, 6, 6), (8, 8, 4, 4)]
     student = [u(shape, seed).clamp(min=0).requires_grad_() for shape, seed in zip(shapes, (91, 92), strict=True)]

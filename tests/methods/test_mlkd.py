@@ -60,17 +60,20 @@ def test_three_levels_of_two_views_at_all_temperatures(form: Literal["paper", "m
     assert _loss(MLKD(temperatures=(2.0, 3.0), form=form)) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.recorded
 def test_recorded_values_of_the_code() -> None:
     recorded = 29.91750448 + 0.02140683 + 0.01109116
     assert 0.9 * _loss(MLKD(form="code")) == pytest.approx(recorded, abs=2e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_values_of_the_code_with_standardisation() -> None:
     recorded = 54.54900702 + 0.2862328 + 0.16869992
     method = MLKD(temperatures=(2.0, 3.0, 5.0, 2.0, 6.0), form="code", standardized=True)
     assert 9 * _loss(method) == pytest.approx(recorded, abs=2e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_cross_entropy_of_both_views() -> None:
     student, teacher = _seen()
     batch = replace(tiny_batch(), labels=waves.LABELS, strong=torch.zeros(6, 3, 16, 16))

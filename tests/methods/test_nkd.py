@@ -27,6 +27,7 @@ def test_cross_entropy_of_the_target_and_of_the_others(temperature: float, all_c
         assert losses[n].item() == pytest.approx(target + 1.3 * temperature**2 * others, rel=1e-10)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
@@ -41,6 +42,7 @@ def test_recorded_values(method: NKD, expected: float) -> None:
     assert method.loss(student_waves(), teacher_waves(), LABELS).mean().item() == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_gradient() -> None:
     student = student_waves()
     loss = NKD(all_classes=True).loss(student, teacher_waves(), LABELS).mean()

@@ -49,6 +49,7 @@ def test_gradient_is_that_of_the_textbook(shape: tuple[int, ...], dtype: torch.d
     assert (gradients[0] - gradients[1]).norm() <= tolerance * gradients[1].norm()
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student, teacher = student_maps(), teacher_maps()
     loss = torch.stack([NST().loss(s, t).mean() for s, t in zip(student[1:], teacher[1:], strict=True)]).sum()

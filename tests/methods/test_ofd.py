@@ -88,6 +88,7 @@ def test_each_level_counts_half_of_the_next_deeper_one(ratio: float) -> None:
     torch.testing.assert_close(method(*probed, empty_batch(2)), expected)
 
 
+@pytest.mark.recorded
 def test_recorded_margins() -> None:
     recorded = [-0.72941583, -0.52957356, -0.63830763, -0.30000001]
     assert _margins([1.0, 0.5, -0.8, 0.1], [0.2, -0.3, 0.0, 2.0]).tolist() == pytest.approx(recorded, abs=1e-7)
@@ -108,6 +109,7 @@ def test_dead_channels_have_finite_margins() -> None:
     assert _margins([0.0, 0.0, 0.0], [1.0, -0.25, 0.0]).tolist() == pytest.approx([0.0, -0.25, 0.0], abs=1e-9)
 
 
+@pytest.mark.recorded
 def test_recorded_distance() -> None:
     student, teacher = pattern(3, 8, 1.0, 0.1), pattern(4, 8, 1.2, 0.7)
     source = torch.cat([student, student[:, :1]], dim=1)

@@ -25,6 +25,7 @@ def test_a_batch_is_charged_for_its_neighbours(shape: tuple[int, ...]) -> None:
     assert PKT().loss(student, teacher).item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student = student_vector()
     loss = PKT().loss(student, teacher_vector())

@@ -48,6 +48,7 @@ def test_maps_are_compared_at_every_coarseness(side: int) -> None:
     assert losses.tolist() == pytest.approx(_context_loss(student, teacher), rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_context_losses() -> None:
     loss = ReviewKD().context_loss
     large = loss(pattern(3, 8, 1.0, 0.1), pattern(4, 8, 1.2, 0.7)[:, :3]).mean()

@@ -49,6 +49,7 @@ def test_a_batch_is_charged_for_distances_and_angles(shape: tuple[int, ...]) -> 
     assert only_distance.item() == pytest.approx(distance, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student = student_vector()
     loss = RKD().loss(student, teacher_vector())

@@ -93,6 +93,7 @@ def test_every_student_stage_learns_from_every_teacher_stage(size: int) -> None:
         assert losses[n].item() == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.recorded
 def test_recorded_value_gradients_and_attention() -> None:
     student, teacher = student_maps(), teacher_maps()
     method = _built(SemCKD(), _outputs(student[1:]), _outputs(teacher[1:]))
@@ -112,6 +113,7 @@ def test_recorded_value_gradients_and_attention() -> None:
     torch.testing.assert_close(method.attention(_outputs(student[1:]), _outputs(teacher[1:]))[0], recorded)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradients_with_a_temperature() -> None:
     student, teacher = student_maps(), teacher_maps()
     method = _built(SemCKD(temperature=2.0), _outputs(student[1:]), _outputs(teacher[1:]))

@@ -26,6 +26,7 @@ def test_a_batch_is_charged_for_its_similarities(student: tuple[int, ...], teach
     assert SP().loss(u(student, 1), u(teacher, 2)).item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradient() -> None:
     student, teacher = student_maps(), teacher_maps()
     loss = SP().loss(student[-1], teacher[-1])

@@ -48,6 +48,7 @@ def test_each_sample_is_charged_for_what_the_teacher_is_unlikely_to_say() -> Non
         assert losses[n].item() == pytest.approx(sum(terms) / 16, rel=1e-12)
 
 
+@pytest.mark.recorded
 def test_recorded_value_and_gradients() -> None:
     student, teacher = student_maps(), teacher_maps()
     method = VID()

@@ -1,22 +1,34 @@
 """The loop: interrupted or killed at any moment, it ends where an undisturbed run ends, bit for bit."""
 
+import itertools
 import os
 import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
+from torch import nn
 
-from stillhouse.methods import AT, CE, KD
+from stillhouse.batch import Batch
+from stillhouse.data import Split
+from stillhouse.methods import AT, CE, FT, KD
+from stillhouse.taps import Tapped
 from stillhouse.training import loop
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
-from stillhouse.training.evaluation import evaluate
+from stillhouse.training.evaluation import Scores, evaluate
+from stillhouse.training.student import StudentTrainer
+from tests.helpers.commands import contents
 from tests.helpers.data import quick_data
 from tests.helpers.training import assert_same, teacher_net, trainer, weights
 from tests.soak import Fault, Soak, in_a_process, in_memory, on_disk, outcome
+
+
+def fit_one(teacher: Tapped | None, one: StudentTrainer) -> None:
+    loop.fit(Classroom(teacher, [one]), quick_data(), "cpu")
 
 
 @pytest.mark.timeout(600)
@@ -122,3 +134,83 @@ def test_with_a_validation_split_the_test_images_are_not_chosen_by(tmp_path: Pat
     assert data.validation is not None
     scores = evaluate(one.model, data.validation, torch.device("cpu"))
     assert one.rows[-1]["top1"] == scores.top1
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    one = trainer([CE(), FT(warmup_epochs=1)], teacher, tmp_path, "ft")
+    fit_one(teacher, one)
+    before = contents(tmp_path)
+
+    again = trainer([CE(), FT(warmup_epochs=1)], teacher := teacher_net(), tmp_path, "ft")
+    with patch.object(StudentTrainer, "train_step", side_effect=AssertionError("it is trained")):
+        fit_one(teacher, again)
+    assert again.is_done
+    assert_same(weights(one), weights(again))
+    for name, value in one.distillation.methods.state_dict().items():
+        assert torch.equal(again.distillation.methods.state_dict()[name], value), name
+    assert (again.rows, again.best) == (one.rows, one.best)
+    assert contents(tmp_path) == before
+
+
+def test_beside_a_finished_student_the_other_is_trained_as_if_alone(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    fit_one(teacher, alone := trainer([CE(), KD()], teacher, tmp_path / "alone", "kd"))
+    fit_one(None, trainer([CE()], None, tmp_path, "ce"))
+    teacher = teacher_net()
+    both = [trainer([CE()], None, tmp_path, "ce"), trainer([CE(), KD()], teacher, tmp_path, "kd")]
+    loop.fit(Classroom(teacher, both), quick_data(), "cpu")
+    assert_same(weights(alone), weights(both[1]))
+
+
+def test_a_damaged_outcome_stops_all_before_a_step_is_trained(tmp_path: Path) -> None:
+    fit_one(None, one := trainer([CE()], None, tmp_path, "ce"))
+    (one.run.folder / "student.safetensors").unlink()
+    both = [trainer([CE()], None, tmp_path, "other"), trainer([CE()], None, tmp_path, "ce")]
+    with (
+        patch.object(StudentTrainer, "train_step", side_effect=AssertionError("it is trained")),
+        pytest.raises(ValueError, match=r"student.safetensors is missing or cut off"),
+    ):
+        loop.fit(Classroom(None, both), quick_data(), "cpu")
+
+
+def test_each_epoch_shows_its_own_views_in_its_own_order(tmp_path: Path) -> None:
+    one = trainer([method := CE()], None, tmp_path, "ce")
+    seen: list[tuple[list[int], list[int]]] = []
+
+    def look(batch: Batch) -> None:
+        assert batch.views is not None
+        seen.append((batch.indices.tolist(), batch.views.tolist()))
+
+    method.after_step = look  # type: ignore[method-assign] # a stand-in for the test
+    fit_one(None, one)
+    split = quick_data().train
+    expected = [
+        (batch.indices.tolist(), batch.views.tolist())
+        for epoch in range(3)
+        for batch in split.epoch(epoch, "cpu")
+        if batch.views is not None
+    ]
+    assert seen == expected
+    views = [
+        {image: view for images, drawn in epoch for image, view in zip(images, drawn, strict=True)}
+        for epoch in (seen[:5], seen[5:10], seen[10:])
+    ]
+    assert views[0].keys() == views[1].keys() == views[2].keys()
+    assert all(one != other for one, other in itertools.combinations(views, 2))
+
+
+def test_asked_to_stop_in_the_last_evaluation_it_finishes_and_says_so(tmp_path: Path) -> None:
+    one = trainer([CE()], None, tmp_path, "ce")
+
+    def asked_in_the_end(model: nn.Module, split: Split, device: torch.device) -> Scores:
+        if one.is_done:
+            os.kill(os.getpid(), signal.SIGINT)
+        return evaluate(model, split, device)
+
+    with (
+        patch.object(loop, "evaluate", asked_in_the_end),
+        pytest.raises(loop.Stopped, match="stopped after the last epoch, and all is saved; the same command goes on"),
+    ):
+        fit_one(None, one)
+    assert one.run.is_done

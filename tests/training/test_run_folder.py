@@ -1,7 +1,6 @@
 """A run's folder: its name, its lock, and what is in it at any moment."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -12,8 +11,16 @@ import torch
 import yaml
 
 from stillhouse.checkpoints import about_weights, read_weights
-from stillhouse.training.run_folder import Run, read_result
+from stillhouse.training.run_files import Row, read_result
+from stillhouse.training.run_folder import Run
 from tests.helpers.networks import QuickNet
+
+OUTCOME = {"top1": 71.5, "top5": 95.0, "test_loss": 0.75, "best_top1": 72.0, "best_epoch": 2, "network": "small"}
+
+
+def row(epoch: int, **more: float) -> Row:
+    measures = dict.fromkeys(("lr", "loss", "top1", "top5", "test_loss", "seconds"), 0.5)
+    return {"epoch": epoch, "phase": "distillation", **measures, **more}
 
 
 def new(root: Path, **identity: object) -> Run:
@@ -36,6 +43,7 @@ def test_long_names_are_cut(tmp_path: Path) -> None:
 
 def test_the_configuration_is_there_from_the_beginning(tmp_path: Path) -> None:
     with new(tmp_path) as run:
+        run.begin()
         assert yaml.safe_load((run.folder / "config.yaml").read_text()) == run.config
     assert list(run.config) == ["data", "epochs", "milestones"]
 
@@ -67,12 +75,41 @@ def test_the_lock_is_gone_with_a_killed_process(tmp_path: Path) -> None:
         pass
 
 
-def test_leftovers_of_a_killed_process_are_cleared(tmp_path: Path) -> None:
+def test_only_our_own_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     run = new(tmp_path)
     run.folder.mkdir()
-    (run.folder / ".state.pt.x7f3").write_bytes(b"half")
+    ours = [".state.pt.x7f3_abc", ".metrics.jsonl.00000000", ".config.yaml.abcdefgh", ".student.safetensors.k2j3h4g5"]
+    others = [
+        ".config.yaml.swp",
+        ".notes.txt.x7f3abcd",
+        ".state.pt.orig",
+        ".git",
+        ".state.pt.x7f3_abc~",
+        "state.pt.tmp",
+    ]
+    for name in [*ours, *others]:
+        (run.folder / name).write_bytes(b"half")
     with run:
-        assert sorted(path.name for path in run.folder.iterdir()) == ["config.yaml", "lock"]
+        run.begin()
+        assert {path.name for path in run.folder.iterdir()} == {"config.yaml", "lock", *others}
+
+
+def test_taking_a_folder_changes_nothing_in_it(tmp_path: Path) -> None:
+    run = new(tmp_path)
+    run.folder.mkdir()
+    (run.folder / ".state.pt.x7f3_abc").write_bytes(b"half")
+    (run.folder / "config.yaml").write_text("of another version")
+    with run:
+        assert (run.folder / "config.yaml").read_text() == "of another version"
+        assert (run.folder / ".state.pt.x7f3_abc").exists()
+
+
+@pytest.mark.parametrize("name", ["state.pt", "result.json", "metrics.jsonl", "config.yaml", "student.safetensors"])
+def test_what_is_no_file_is_refused_before_anything_is_trained(tmp_path: Path, name: str) -> None:
+    run = new(tmp_path)
+    (run.folder / name).mkdir(parents=True)
+    with pytest.raises(ValueError, match=rf"{name} is not a file; move it away, or choose another --folder"):
+        run.__enter__()
 
 
 def test_it_goes_on_from_the_last_point_saved(tmp_path: Path) -> None:
@@ -80,11 +117,11 @@ def test_it_goes_on_from_the_last_point_saved(tmp_path: Path) -> None:
         assert run.load() is None
         assert run.rows() == []
         assert "nothing is kept" in run.describe()
-        run.save({"position": (1, 0)}, [{"epoch": 1, "CE": 2.5}])
-        run.save({"position": (2, 0)}, [{"epoch": 1, "CE": 2.5}, {"epoch": 2, "CE": 1.5}])
+        run.save({"position": (1, 0)}, [row(1, CE=2.5)])
+        run.save({"position": (2, 0)}, [row(1, CE=2.5), row(2, CE=1.5)])
     again = new(tmp_path)
     assert again.load() == {"position": (2, 0)}
-    assert again.rows() == [{"epoch": 1, "CE": 2.5}, {"epoch": 2, "CE": 1.5}]
+    assert again.rows() == [row(1, CE=2.5), row(2, CE=1.5)]
     assert "keeps the last good state" in again.describe()
     with pytest.raises(ValueError, match="is not finished; the command that began it continues it"):
         again.result  # noqa: B018
@@ -95,22 +132,22 @@ def test_a_full_disk_keeps_the_point_before(tmp_path: Path, monkeypatch: pytest.
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with new(tmp_path) as run:
-        run.save({"position": (1, 0)}, [{"epoch": 1}])
+        run.save({"position": (1, 0)}, [row(1)])
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            run.save({"position": (2, 0)}, [{"epoch": 1}, {"epoch": 2}])
+            run.save({"position": (2, 0)}, [row(1), row(2)])
     assert new(tmp_path).load() == {"position": (1, 0)}
 
 
 def test_a_finished_run_says_what_came_out(tmp_path: Path) -> None:
-    net, outcome = QuickNet(), {"top1": 71.5, "network": "small"}
+    net = QuickNet()
     with new(tmp_path) as run:
-        run.save({"position": (3, 0)}, [{"epoch": 3}])
+        run.save({"position": (3, 0)}, [row(1), row(2), row(3)])
         run.save_best(net, {"network": "small", "epoch": 2})
         assert not (run.folder / "result.json").exists()
-        run.finish(net, {"network": "small"}, outcome)
+        run.finish(net, {"network": "small"}, OUTCOME)
     assert run.is_done
-    assert run.result == read_result(run.folder) == outcome
+    assert run.result == read_result(run.folder) == OUTCOME
     assert not (run.folder / "state.pt").exists()
     assert about_weights(run.folder / "best.safetensors") == {"network": "small", "epoch": 2}
     assert torch.equal(read_weights(run.folder / "student.safetensors")["head.bias"], net.head.bias)
@@ -118,28 +155,22 @@ def test_a_finished_run_says_what_came_out(tmp_path: Path) -> None:
 
 def test_a_finished_runs_configuration_is_never_rewritten(tmp_path: Path) -> None:
     with new(tmp_path) as run:
-        run.finish(QuickNet(), {}, {})
+        run.begin()
+        run.finish(QuickNet(), {}, OUTCOME)
     changed = Run(tmp_path, "digits-my nets.py:small-seed0", {}, {"data": "elsewhere"})
     assert changed.folder == run.folder
     with changed:
+        changed.begin()
         assert yaml.safe_load((run.folder / "config.yaml").read_text()) == run.config
 
 
-def test_folders_without_a_result_say_so(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds no run \(it has no result.json\)"):
-        read_result(tmp_path)
-    for damaged in ('{"top1": 7', "{}", "[]", "3"):
-        (tmp_path / "result.json").write_text(damaged)
-        with pytest.raises(ValueError, match=r"result.json is damaged .*; move .* away to train it anew"):
-            read_result(tmp_path)
-
-
-def test_damaged_metrics_are_named(tmp_path: Path) -> None:
-    run = new(tmp_path)
-    run.folder.mkdir()
-    (run.folder / "metrics.jsonl").write_text(json.dumps({"epoch": 1}) + "\n{")
-    with pytest.raises(ValueError, match=r"metrics.jsonl is damaged"):
-        run.rows()
+def test_an_outcome_without_its_network_is_no_finished_run(tmp_path: Path) -> None:
+    with new(tmp_path) as run:
+        run.finish(QuickNet(), {}, OUTCOME)
+        assert run.is_done
+    (run.folder / "student.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"student.safetensors is missing or cut off; restore it, or move .* away"):
+        new(tmp_path).is_done  # noqa: B018
 
 
 def test_a_place_that_is_a_file_is_named(tmp_path: Path) -> None:
@@ -147,13 +178,3 @@ def test_a_place_that_is_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Not a directory") as caught:
         new(tmp_path / "runs").__enter__()
     assert str(tmp_path / "runs") in str(caught.value.filename)
-
-
-def test_tensorboard_gets_every_number_of_an_epoch(tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    with new(tmp_path) as run:
-        for epoch in (1, 2):
-            run.chart({"epoch": epoch, "phase": "distillation", "CE": 2.0 / epoch, "CTKD.temperature": 4.0})
-    events = accumulator.EventAccumulator(str(run.folder)).Reload()
-    assert sorted(events.Tags()["scalars"]) == ["CE", "CTKD/temperature"]
-    assert [(event.step, event.value) for event in events.Scalars("CE")] == [(1, 2.0), (2, 1.0)]

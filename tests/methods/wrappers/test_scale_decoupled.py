@@ -122,6 +122,7 @@ def _all_classes(gamma: float, temperature: float) -> NKD:
     return NKD(gamma=gamma, temperature=temperature, all_classes=True)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("base", "expected"),
     [
@@ -147,6 +148,7 @@ def test_recorded_values_for_given_regional_logits(
     assert complementary == [[0, 1, 0, 0, 0], [0] * 5, [0] * 5, [0, 0, 0, 1, 0], [0, 1, 0, 1, 0], [0, 1, 1, 0, 0]]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("side", "regions"),
     [
@@ -196,6 +198,7 @@ RECORDED = """
 """.strip()
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("line", RECORDED.splitlines(), ids=lambda line: " ".join(line.split()[:2]))
 def test_recorded_values_and_gradients_from_map_to_loss(line: str) -> None:
     """Loss, gradient of the student's map and of its head's weight, for KD, DKD and NKD."""

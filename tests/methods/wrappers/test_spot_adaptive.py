@@ -214,6 +214,7 @@ def near(actual: float, golden: float, scale: float | None = None) -> bool:
     return abs(actual - golden) <= 1e-8 * max(1e-3, abs(golden) if scale is None else scale)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", GOLDEN)
 def test_steps_come_out_as_recorded(name: str) -> None:
     golden = GOLDEN[name]

@@ -26,6 +26,7 @@ def test_the_base_sees_z_scores(unbiased: bool) -> None:
         assert losses[n].item() == pytest.approx(4 * kl(*distributions), rel=1e-10)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
@@ -38,6 +39,7 @@ def test_recorded_values(method: Standardized, expected: float) -> None:
     assert method.loss(student_waves(), teacher_waves(), LABELS).mean().item() == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.recorded
 def test_recorded_gradient_flows_through_mean_and_deviation() -> None:
     student = student_waves()
     loss = Standardized(KD(temperature=2), unbiased=True).loss(student, teacher_waves(), LABELS).mean()

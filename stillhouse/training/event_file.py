@@ -1,0 +1,65 @@
+"""Scalars for TensorBoard, where it is installed."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import io
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def is_possible() -> bool:
+    """Return whether TensorBoard is installed."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+class EventFile:
+    """A new file of scalars, each of them on disk when `add` returns.
+
+    TensorBoard's own writers write in a thread: on a full disk its traceback appears beside our sentence.
+
+    Args:
+        folder: Where TensorBoard looks for it.
+        first: The first step of this file; what older files hold from there on is hidden.
+    """
+
+    def __init__(self, folder: Path, first: int):
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        name = f"events.out.tfevents.{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
+        self._path = folder / name
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        begin = SessionLog(status=SessionLog.START)
+        self._write(Event(wall_time=time.time(), step=first, session_log=begin).SerializeToString())
+
+    def add(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Write the scalars of a step by name.
+
+        Raises:
+            OSError: If the disk is full.
+        """
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)).SerializeToString())
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _write(self, event: bytes) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        framed = io.BytesIO()
+        RecordWriter(framed).write(event)
+        try:
+            if os.write(self._file, framed.getvalue()) < len(framed.getvalue()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            error.filename = str(self._path)
+            raise

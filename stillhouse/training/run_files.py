@@ -1,0 +1,154 @@
+"""The files of a run, read strictly: what is damaged is refused with a sentence, never half read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints import is_complete
+
+Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
+_MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
+_ALWAYS = frozenset(_MEASURES) - {"agreement"}  # in every row
+_NUMBERS = ("top1", "top5", "test_loss", "best_top1")  # in every result
+_MOST = 1 << 28  # bytes of a text file; a run writes a thousandth of it
+_CHECKSUMS = "checksums"  # in result.json, by file; results of version 0.1.0 have none
+_CHECKED = ("student.safetensors", "methods.safetensors", "best.safetensors", "metrics.jsonl")
+
+
+def loss_terms(row: Mapping[str, object]) -> list[str]:
+    """Return the columns that were added up to the loss; METHOD.NAME is an observation of a method."""
+    return [name for name in row if name not in _MEASURES and "." not in name]
+
+
+def dump_rows(rows: Iterable[Row]) -> str:
+    """Return the content of metrics.jsonl."""
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """Return what a run measured, epoch by epoch; empty if it measured nothing yet.
+
+    Raises:
+        ValueError: If they are not the rows of epochs 1, 2, ... with a number in each column.
+    """
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
+        row = _parse(path, line)
+        if row.get("epoch") != number:
+            raise _damaged(path, f"line {number} is about epoch {str(row.get('epoch'))[:20]}")
+        for name, value in row.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (isinstance(value, str) if name == "phase" else is_number):
+                raise _damaged(path, f"{name[:80]!r} of epoch {number} is no {'name' if name == 'phase' else 'number'}")
+        if absent := _ALWAYS - row.keys():
+            raise _damaged(path, f"epoch {number} has no {min(absent)}")
+        rows.append(row)
+    return rows
+
+
+def dump_result(folder: Path, result: Mapping[str, object]) -> bytes:
+    """Return the content of result.json: the outcome, and checksums of it and of the files that belong to it."""
+    found = {name: _checksum_in(folder, name) for name in _CHECKED}
+    checksums = {name: value for name, value in found.items() if value is not None}
+    checksums["result.json"] = _checksum_of(result, checksums)
+    return (json.dumps({**result, _CHECKSUMS: checksums}, indent=2, allow_nan=False) + "\n").encode()
+
+
+def read_result(folder: Path) -> dict[str, object]:
+    """Return the outcome of a finished run.
+
+    Raises:
+        ValueError: If the folder holds no finished run, or one of its files is not what was written.
+    """
+    path = folder / "result.json"
+    if not path.is_file():
+        kept = (folder / "state.pt").is_file()
+        why = (
+            "is not finished; the command that began it continues it"
+            if kept
+            else "holds no run (it has no result.json)"
+        )
+        raise ValueError(f"{folder} {why}")
+    result = _parse(path, _read_text(path))
+    for name in _NUMBERS:
+        if not isinstance(result.get(name), int | float):
+            raise _damaged(path, f"it has no {name}")
+    student = folder / "student.safetensors"
+    if not is_complete(student):
+        raise ValueError(f"{student} is missing or cut off; restore it, or move {folder} away to train it anew")
+    _verify(folder, result)
+    return result
+
+
+def _verify(folder: Path, result: dict[str, Any]) -> None:
+    """Compare the files of a run with the checksums in its outcome, and take these out of it."""
+    holders = [name for name, value in result.items() if isinstance(value, dict) and "result.json" in value]
+    if not holders and _CHECKSUMS not in result:
+        return
+    checksums = result.pop(_CHECKSUMS, {})
+    is_whole = holders == [_CHECKSUMS] and checksums.pop("result.json") == _checksum_of(result, checksums)
+    if not is_whole or checksums.keys() - set(_CHECKED):
+        raise _damaged(folder / "result.json", "it is not what the run wrote")
+    for name, expected in checksums.items():
+        if _checksum_in(folder, name) not in (None, expected):  # weights that are not there were removed: no damage
+            raise _damaged(folder / name, "it is not what the run wrote")
+
+
+def checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _checksum_in(folder: Path, name: str) -> str | None:
+    return checksum((folder / name).read_bytes()) if (folder / name).is_file() else None
+
+
+def _checksum_of(result: Mapping[str, object], checksums: Mapping[str, object]) -> str:
+    return checksum(json.dumps([result, checksums], sort_keys=True).encode())
+
+
+def _read_text(path: Path) -> str:
+    if not path.is_file():
+        raise _damaged(path, "it is not a file")
+    if path.stat().st_size > _MOST:
+        raise _damaged(path, f"it has {path.stat().st_size:,} bytes")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise _damaged(path, "it is not text") from error
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    """Return a JSON object without NaN, infinity, or a name that occurs twice."""
+    try:
+        parsed = json.loads(text, object_pairs_hook=_without_repeats, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:  # the latter where lists are nested thousands deep
+        why = "its brackets are nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise _damaged(path, why) from error
+    if not isinstance(parsed, dict):
+        raise _damaged(path, f"it holds a {type(parsed).__name__}")
+    return parsed
+
+
+def _without_repeats(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return number
+
+
+def _damaged(path: Path, why: str) -> ValueError:
+    return ValueError(f"{path} is damaged ({why}); restore it, or move {path.parent} away to train it anew")

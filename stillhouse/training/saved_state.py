@@ -1,0 +1,116 @@
+"""The content of state.pt: all that a student's training needs to go on, checked when it is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from .run_files import Row, checksum, dump_rows
+from .run_folder import Run
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """A point between two steps of a run.
+
+    Args:
+        position: The epoch, and in it the step, that comes next.
+        seconds: Spent on training so far.
+        best: The best top-1 in percent, and after which epoch.
+        losses: The sums of this epoch, of `LossMeter`.
+        distillation: The state dict of student and methods.
+        optimizer: The state dict of the present phase's optimiser.
+        run: The name of the run's folder; empty in states of version 0.1.0.
+        rows: A checksum of the rows of metrics.jsonl before `position`; empty in states of version 0.1.0.
+    """
+
+    position: tuple[int, int]
+    seconds: float
+    best: tuple[float, int]
+    losses: Mapping[str, object]
+    distillation: Mapping[str, Tensor]
+    optimizer: dict[str, Any]
+    run: str = ""
+    rows: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "position": self.position,
+            "seconds": self.seconds,
+            "best": self.best,
+            "tally": self.losses,  # as version 0.1.0 called them, so that its runs can be finished
+            "distillation": self.distillation,
+            "optimizer": self.optimizer,
+            "run": self.run,
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def from_dict(cls, loaded: Mapping[str, object]) -> SavedState:
+        """Return what `to_dict` was made from.
+
+        Raises:
+            ValueError: If it was made from something else; the message is a clause.
+        """
+        for name in ("position", "seconds", "best", "tally", "distillation", "optimizer"):
+            if name not in loaded:
+                raise ValueError(f"it has no {name!r}")
+        match loaded["position"], loaded["best"], loaded["seconds"]:
+            case (int(epoch), int(step)), (int() | float() as top1, int(after)), (int() | float() as seconds):
+                is_possible = epoch >= 0 and step >= 0 and not math.isnan(top1) and 0 <= seconds < math.inf
+            case _:
+                is_possible = False
+        if not is_possible:
+            raise ValueError("its position cannot be read")
+        losses, distillation, optimizer = (loaded[name] for name in ("tally", "distillation", "optimizer"))
+        if not isinstance(losses, dict):
+            raise ValueError("its losses cannot be read")
+        if not (isinstance(distillation, dict) and all(isinstance(value, Tensor) for value in distillation.values())):
+            raise ValueError("its weights cannot be read")
+        if not (isinstance(optimizer, dict) and {"state", "param_groups"} <= optimizer.keys()):
+            raise ValueError("its optimiser cannot be read")
+        run, rows = loaded.get("run", ""), loaded.get("rows", "")
+        if not (isinstance(run, str) and isinstance(rows, str)):
+            raise ValueError("the name of its run cannot be read")
+        return cls((epoch, step), float(seconds), (float(top1), after), losses, distillation, optimizer, run, rows)
+
+
+def rows_checksum(rows: Sequence[Row]) -> str:
+    return checksum(dump_rows(rows).encode())
+
+
+def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
+    """Return where a run goes on, and its rows of metrics up to there; None for a new run.
+
+    Raises:
+        ValueError: If its files are damaged, or those of another run.
+    """
+    loaded = run.load()
+    if loaded is None:
+        return None
+    try:
+        state = SavedState.from_dict(loaded)
+    except ValueError as error:
+        raise cannot_resume(run, str(error)) from error
+    if state.run not in ("", run.folder.name):
+        raise cannot_resume(run, f"it belongs to {state.run}")
+    epoch, _ = state.position
+    rows, metrics = run.rows()[:epoch], run.folder / "metrics.jsonl"
+    way_out = f"restore it, or move {run.folder} away to begin anew"
+    if len(rows) < epoch:
+        raise ValueError(f"{metrics} has {len(rows)} of the {epoch} epochs that state.pt goes on after; {way_out}")
+    if state.rows not in ("", rows_checksum(rows)):
+        raise ValueError(f"{metrics} is not what the run wrote; {way_out}")
+    return state, rows
+
+
+def cannot_resume(run: Run, why: str) -> ValueError:
+    """Return the error about a state.pt; `why` is a clause."""
+    return ValueError(
+        f"{run.folder / 'state.pt'} is damaged or of another version of the code ({' '.join(why.split())[:300]}); move "
+        f"{run.folder} away to begin anew"
+    )

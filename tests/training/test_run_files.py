@@ -1,0 +1,129 @@
+"""The files of a run: what is damaged is refused with a sentence that names the file and a way out."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from stillhouse.training.run_files import dump_rows, loss_terms, read_result, read_rows
+from stillhouse.training.run_folder import Run
+from tests.helpers.networks import QuickNet
+from tests.training.test_run_folder import OUTCOME, row
+
+WAY_OUT = r"; restore it, or move .* away to train it anew$"
+
+
+def finished(root: Path) -> Path:
+    with Run(root, "run", {}) as run:
+        run.begin()
+        run.save({"position": (2, 0)}, [row(1, KD=1.5), row(2, KD=0.5)])
+        run.save_best(QuickNet(), {"epoch": 2})
+        run.finish(QuickNet(), {"network": "small"}, OUTCOME, QuickNet(width=2))
+    return run.folder
+
+
+def test_terms_of_the_loss_are_told_from_measures_and_observations() -> None:
+    assert loss_terms(row(1, CE=1.0, KD=2.0, agreement=9.0) | {"CTKD.temperature": 4.0}) == ["CE", "KD"]
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    assert read_rows(tmp_path) == []
+    rows = [row(1, CE=0.1 + 0.2), row(2, CE=1e-300)]
+    (tmp_path / "metrics.jsonl").write_text(dump_rows(rows))
+    assert read_rows(tmp_path) == rows
+
+
+LINE = json.dumps(row(1))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (LINE + "\n{", "Expecting property name"),
+        (LINE + "\n" + LINE, "line 2 is about epoch 1"),
+        (json.dumps(row(2)), "line 1 is about epoch 2"),
+        (LINE + "\n\n", "Expecting value"),
+        (LINE.replace("0.5", "NaN", 1), "NaN is not a finite number"),
+        (LINE.replace("0.5", "-Infinity", 1), "-Infinity is not a finite number"),
+        (LINE.replace("0.5", "1e999", 1), "1e999 is not a finite number"),
+        (LINE.replace("0.5", '"0.5"', 1), "'lr' of epoch 1 is no number"),
+        (LINE.replace("0.5", "null", 1), "'lr' of epoch 1 is no number"),
+        (LINE.replace("0.5", "true", 1), "'lr' of epoch 1 is no number"),
+        (LINE.replace('"distillation"', "3"), "'phase' of epoch 1 is no name"),
+        (LINE.replace('"top1"', '"top5"'), "a name occurs twice"),
+        (LINE.replace('"top1"', '"top2"'), "epoch 1 has no top1"),
+        ("[1]", "it holds a list"),
+        ('{"epoch": ' + "[" * 100_000, "nested too deep"),
+        ("9" * 10_000, "Exceeds the limit"),
+    ],
+)
+def test_damaged_metrics_are_refused(tmp_path: Path, content: str, why: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text(content)
+    with pytest.raises(ValueError, match=rf"metrics.jsonl is damaged \(.*{why}.*\){WAY_OUT}"):
+        read_rows(tmp_path)
+
+
+def test_metrics_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=rf"damaged \(it is not text\){WAY_OUT}"):
+        read_rows(tmp_path)
+    os.truncate(tmp_path / "metrics.jsonl", 10**12)  # a hole, which takes nothing
+    with pytest.raises(ValueError, match=rf"damaged \(it has 1,000,000,000,000 bytes\){WAY_OUT}"):
+        read_rows(tmp_path)
+    (tmp_path / "metrics.jsonl").unlink()
+    os.mkfifo(tmp_path / "metrics.jsonl")  # to open it would wait for ever
+    with pytest.raises(ValueError, match=rf"damaged \(it is not a file\){WAY_OUT}"):
+        read_rows(tmp_path)
+
+
+def test_folders_without_a_result_say_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no run \(it has no result.json\)"):
+        read_result(tmp_path)
+    (tmp_path / "state.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"is not finished; the command that began it continues it"):
+        read_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damaged", ['{"top1": 7', "{}", "[]", "3", '{"top1": NaN}', '{"top1": "7"}', "", "[" * 100_000, "\0" * 99]
+)
+def test_a_damaged_result_is_refused(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "result.json").write_text(damaged)
+    with pytest.raises(ValueError, match=rf"(?s)result.json is damaged .*{WAY_OUT}"):
+        read_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["result.json", "student.safetensors", "methods.safetensors", "best.safetensors", "metrics.jsonl"]
+)
+def test_no_bit_of_a_finished_run_changes_unnoticed(tmp_path: Path, name: str) -> None:
+    path = finished(tmp_path) / name
+    assert read_result(path.parent) == OUTCOME
+    whole = path.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match=rf"(?s){name}.*{WAY_OUT}"):
+            read_result(path.parent)
+    path.write_bytes(whole)
+    assert read_result(path.parent) == OUTCOME
+
+
+def test_the_network_of_another_run_is_noticed(tmp_path: Path) -> None:
+    ours, other = finished(tmp_path / "a"), finished(tmp_path / "b")
+    (ours / "student.safetensors").write_bytes((other / "student.safetensors").read_bytes())
+    with pytest.raises(ValueError, match=rf"student.safetensors is damaged \(it is not what the run wrote\){WAY_OUT}"):
+        read_result(ours)
+
+
+def test_what_nobody_needs_may_be_deleted(tmp_path: Path) -> None:
+    folder = finished(tmp_path)
+    for name in ("methods.safetensors", "best.safetensors", "metrics.jsonl"):
+        (folder / name).unlink()
+        assert read_result(folder) == OUTCOME
+
+
+def test_results_of_version_0_1_0_have_no_checksums(tmp_path: Path) -> None:
+    folder = finished(tmp_path)
+    (folder / "result.json").write_text(json.dumps(OUTCOME))
+    assert read_result(folder) == OUTCOME
