@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -162,13 +162,14 @@ def _compared(name: str, cls: type[Method]) -> tuple[str, str]:
     folder, _, file = cls.__module__.removeprefix("stillhouse.").rpartition(".")
     tests = vars(import_module(f"tests.{folder}.test_{file}")).values()
     marks = [mark.name for test in tests if isinstance(test, FunctionType) for mark in vars(test).get("pytestmark", ())]
-    sources = Counter(case[0] for case, row in ROWS.items() if any(isinstance(m, cls) for m in _all(row.methods())))
+    sources = Counter(case[0] for case, used in _classes_by_case().items() if any(issubclass(one, cls) for one in used))
     return "yes" if "recorded" in marks else "", ", ".join(f"{CODE[code]} {count}" for code, count in sources.items())
 
 
-def _all(methods: Sequence[nn.Module]) -> Iterator[nn.Module]:
-    for method in methods:
-        yield from method.modules()
+@cache
+def _classes_by_case() -> dict[str, set[type[nn.Module]]]:
+    """Return the classes of all methods, and of those inside them, by recorded training."""
+    return {case: {type(part) for one in row.methods() for part in one.modules()} for case, row in ROWS.items()}
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
