@@ -1,4 +1,4 @@
-"""Directions: wherever the teacher's features point, the student's shall point as well."""
+"""Directions: the student's features point where the teacher's do."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ class Directions(FeatureMethod):
     convolution. Of two maps the larger is averaged to the smaller's size.
 
     Args:
-        margin: What a difference may be for free.
+        margin: Differences up to this cost nothing.
     """
 
     def __init__(self, weight: float = 10.0, margin: float = 0.0, at: Places = "stages"):

@@ -14,10 +14,13 @@ from stillhouse import data
 from stillhouse.__main__ import main
 from stillhouse.cli import config
 from stillhouse.data import Arrays
+from stillhouse.method import Method
+from stillhouse.methods import CE
 from stillhouse.models import MODELS
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = sorted((ROOT / "docs").glob("your_own_*.md"))
 GUIDE = (ROOT / "docs" / "your_own_method.md").read_text()
 Capture = pytest.CaptureFixture[str]
 
@@ -54,26 +57,36 @@ def test_every_row_of_the_table_of_methods_is_true() -> None:
     assert generate["differences"](page.replace("| 0.9 |", "| 0.8 |"), right)[0]
 
 
-def test_every_block_of_the_guide_runs(easy_digits: Path, capsys: Capture) -> None:
-    blocks = BLOCKS.findall(GUIDE)
-    assert [kind for kind, _ in blocks] == ["python", "sh", "python", "sh", "text", "sh", "python"]
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_every_block_of_a_page_runs(page: Path, easy_digits: Path, capsys: Capture) -> None:
+    """Python is written to the file it names and run, commands are run, and text is what was printed."""
     out = ""
-    for kind, block in blocks:
+    for kind, block in BLOCKS.findall(page.read_text()):
         if kind == "text":
             assert set(block.splitlines()) <= set(out.splitlines())
         elif kind == "sh":
             for line in block.splitlines():
                 program, *words = shlex.split(line)
                 assert program == "stillhouse"
-                assert main([*words, *([] if "check" in words else ["--device", "cpu"])]) == 0, line
+                device = [] if words[0] in ("check", "list") else ["--device", "cpu"]
+                assert main([*words, *device]) == 0, line
                 out = capsys.readouterr().out
         else:
+            assert kind == "python"
             name = block.partition("\n")[0].removeprefix("# ")
             (easy_digits / name).write_text(block)
             runpy.run_path(name)
-    results = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [name for name, _ in results] == ["KD", "AT", "Directions"]
-    assert "already trained" in out  # the baseline is found again
+            out = capsys.readouterr().out
+    if page.stem == "your_own_method":
+        assert [line.split()[0] for line in out.splitlines()] == ["KD", "AT", "Directions"]
+
+
+def test_the_guide_names_every_member_of_a_method() -> None:
+    members = {name for name in [*vars(Method), *vars(CE())] if not name.startswith("_")}
+    not_for_methods = {"training", "call_super_init", "dump_patches"}  # PyTorch's
+    assert {
+        name for name in members - not_for_methods if f"`{name}`" not in GUIDE and f".{name}(" not in GUIDE
+    } == set()
 
 
 def test_the_guide_begins_small_and_shows_the_example() -> None:

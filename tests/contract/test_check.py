@@ -113,21 +113,40 @@ def test_a_file_is_all_it_takes_to_train_with_a_method(world: World, tmp_path: P
     assert (ce, signs) == ("CE(weight=1.0)", f"{tmp_path}/signs.py:Signs(weight=2.0, power=2)")
 
 
-def test_a_file_and_a_line_make_a_method_one_of_the_catalogue(tmp_path: Path) -> None:
-    package = shutil.copytree(
-        ROOT / "stillhouse", tmp_path / "stillhouse", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    (package / "methods" / "signs.py").write_text(METHOD.format(package="..method", loss=GOOD))
-    with (package / "methods" / "__init__.py").open("a") as catalogue:
+TEST = '''"""Signs by its equation."""
+
+import torch
+
+from stillhouse.methods import Signs
+from tests.helpers.contract import ZERO_LOSS
+
+NOTES = {ZERO_LOSS}
+
+
+def test_it_is_the_mean_distance_of_the_students_logits_from_the_teachers_signs() -> None:
+    student, teacher = torch.tensor([[1.0, -2.0]]), torch.tensor([[3.0, 4.0]])
+    assert Signs(power=2).loss(student, teacher, torch.tensor([0])).item() == (0**2 + 3**2) / 2
+'''
+
+
+def test_three_files_make_a_method_one_of_the_package(tmp_path: Path) -> None:
+    """As CONTRIBUTING.md says it, in a copy: all laws hold there, and nothing else was written."""
+    for name in ("stillhouse", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("docs", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    methods = tmp_path / "stillhouse" / "methods"
+    (methods / "signs.py").write_text(METHOD.format(package="..method", loss=GOOD))
+    with (methods / "__init__.py").open("a") as catalogue:
         catalogue.write("from .signs import Signs as Signs\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "stillhouse", "check", "Signs(power=1)"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    assert done.stdout.startswith("Signs(weight=1.0, power=1)\n")
-    assert "0 broken" in done.stdout
+    (tmp_path / "tests" / "methods" / "test_signs.py").write_text(TEST)
+    own, laws = "tests/methods/test_signs.py", "tests/methods/test_contract.py"
+    mirror = "tests/test_house.py::test_every_source_file_has_a_test_file"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path)}
+    for words in ([own, mirror], [laws, "-k", "[Signs-"]):
+        command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    assert done.stdout.partition("[")[0].count(".") == len(LAWS)  # one test a law
