@@ -1,6 +1,9 @@
-"""Decides, sample by sample, between two ways at each of several places."""
+"""Policies: they decide, sample by sample, between teacher and student at each of several places."""
+
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...batch import Batch, Preparing
@@ -8,7 +11,13 @@ from ...taps import Outputs
 
 
 class Policy(Preparing):
-    """Reads both embeddings of a sample and decides for each of P places, teacher or student."""
+    """A policy that reads both embeddings of a sample; it is trained.
+
+    Args:
+        places: Their number P.
+        temperature: Of the softmax that gradients come from.
+        prior: Added to the scores for the teacher to begin with.
+    """
 
     def __init__(self, student: Outputs, teacher: Outputs, places: int, temperature: float, prior: float):
         super().__init__()
@@ -19,7 +28,7 @@ class Policy(Preparing):
         self.temperature = temperature
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Twice (N, P): ones and zeros, with the gradient of their softened probability; and that of the ones"""
+        """-> (N, P) ones and zeros, with the gradient of their softened probability; (N, P) the probability of ones"""
         seen = torch.cat([teacher["embedding"], student["embedding"]], dim=1).detach()
         scores = self.linear(seen).unflatten(1, (-1, 2))  # (N, P, 2), for the teacher and for the student
         noisy = scores + self.noise(scores, batch)
@@ -38,3 +47,45 @@ class Policy(Preparing):
     def _uniform(self, count: int, batch: Batch) -> Tensor:
         like, shape = self.linear.bias, (count, len(self.linear.bias) // 2, 2)
         return torch.rand(shape, generator=batch.generator("spots"), device=like.device, dtype=like.dtype)
+
+
+class AtRandom(Preparing):
+    """A policy that does not look, and learns nothing.
+
+    Args:
+        places: Their number P.
+        rate: Of ones.
+    """
+
+    def __init__(self, places: int, rate: float):
+        super().__init__()
+        self.places, self.rate = places, rate
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
+        """-> (N, P) ones and zeros; (N, P) the probability of ones"""
+        probability = student.logits.new_full((len(batch.labels), self.places), self.rate)
+        return self.prepared(batch)["gates"].to(probability), probability
+
+    def before_step(self, batch: Batch) -> dict[str, Tensor]:
+        probability = batch.images.new_full((len(batch.labels), self.places), self.rate)
+        return {"gates": torch.bernoulli(probability, generator=batch.generator("spots"))}
+
+
+class AgentLoss(NamedTuple):
+    """The loss that policies and adapters learn from: the routes' cross-entropy R, with C that of the student alone.
+
+    gamma^sign(R - C) R + max(0, balance N - number of ones at the last place), or gamma R if the teacher learns along.
+    """
+
+    gamma: float
+    balance: float
+    teacher_learns: bool
+
+    def __call__(self, routed: Tensor, alone: Tensor, labels: Tensor, gates: Tensor) -> Tensor:
+        """(N, C) logits of the routes, (N, C) of the student, (N,), (N, P) -> ()"""
+        r = F.cross_entropy(routed, labels)
+        if self.teacher_learns:
+            return self.gamma * r
+        c = F.cross_entropy(alone.detach(), labels)
+        scale: Tensor = self.gamma ** (r.detach() - c).sign()
+        return scale * r + F.relu(self.balance * len(gates) - gates[:, -1].sum())

@@ -1,9 +1,12 @@
 """Routes: the way of each sample through blocks of two networks, with a choice between them at every junction."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...batch import Batch
@@ -35,6 +38,7 @@ class Routes(nn.Module):
         )
         same_shapes = all(s.shape == t.shape for s, t in [*features, (student["embedding"], teacher["embedding"])])
         self.homogeneous = same_shapes and type(student.net.model) is type(teacher.net.model)
+        self.usual_prior = 10.0 if self.homogeneous and not fresh else 0.0  # of a policy for these routes
 
     def forward(self, student: Outputs, teacher: Outputs, gates: Tensor, batch: Batch) -> Tensor:
         """-> (N, C), the logits at the end of the routes"""
@@ -85,6 +89,25 @@ def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[
         )
     first = {where[spot]: spot for spot in reversed(in_order)} | {end: LOGITS}
     return [first[place] for place in places], {spot: places.index(where[spot]) for spot in in_order}
+
+
+def with_a_net_that_learns(outputs: Outputs) -> Outputs:
+    """Return the same outputs with a copy of their network, which is trained from there on."""
+    net = copy.deepcopy(outputs.net).requires_grad_()
+    net.precision = None
+    return replace(outputs, net=net)
+
+
+def place_names(places: Sequence[Spot]) -> list[str]:
+    """Return the student's names of places, with the teacher's where one of them is there twice."""
+    students = [place.student for place in places]
+    return [s if students.count(s) == 1 else f"{s}_{t}" for s, t in places]
+
+
+def scores(routed: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return the cross-entropy of routes and their accuracy in percent, from their logits (N, C)."""
+    right = (routed.argmax(1) == labels).float().mean()
+    return {"routed_loss": F.cross_entropy(routed, labels), "routed_top1": 100 * right}
 
 
 def _order(outputs: Outputs) -> dict[str, int]:

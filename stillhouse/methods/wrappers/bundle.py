@@ -1,12 +1,13 @@
 """A method made of several others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
 
-from ...batch import DataInfo
+from ...batch import Batch, DataInfo
 from ...distillation import term_names
-from ...method import Method, SpotMethod
+from ...method import Method, Spot, SpotMethod
 from ...rng import seeded
 from ...taps import Outputs
 from .delegating import Delegating
@@ -30,6 +31,26 @@ class Bundle(Delegating):
 
     def inside(self) -> Sequence[tuple[str, Method]]:
         return [(f"{name}.", term) for name, term in self.named_terms()]
+
+    def distil(
+        self, student: Outputs, teacher: Outputs, active: Mapping[Spot, Tensor | bool], batch: Batch
+    ) -> dict[str, Tensor]:
+        """Return the weighted mean loss of each term, ().
+
+        Args:
+            active: The samples that count at each spot, (N,) zeros and ones; True for all of them, False for none.
+        """
+        losses = {}
+        for name, term in self.named_terms():
+            loss = student.logits.new_zeros(())
+            for spot in term.spots:
+                mask = active[spot]
+                if isinstance(mask, Tensor):
+                    loss = loss + mask * term.loss_at(spot, student, teacher, replace(batch, active=mask))
+                elif mask:
+                    loss = loss + term.loss_at(spot, student, teacher, batch)
+            losses[name] = term.weight * loss.mean()
+        return losses
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         for name, term in self.named_terms():

@@ -1,7 +1,7 @@
 import copy
 import json
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import sqrt
@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 
 from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation
-from stillhouse.method import FeatureMethod, Method, SpotMethod
+from stillhouse.method import FeatureMethod, Method, Spot, SpotMethod
 from stillhouse.methods import AT, CC, CE, CRD, DIST, FT, KD, NST, PKT, RKD, SP, VID, FitNet
 from stillhouse.methods.layers.routes import Junction
 from stillhouse.methods.wrappers import SpotAdaptive
@@ -43,6 +43,7 @@ METHODS: dict[str, Callable[[float], SpotMethod]] = {
     "NST": NST,
     "CRD": lambda beta: CRD(beta, num_negatives=12),
 }
+Active = Mapping[Spot, Tensor | bool]
 Mode = Literal["adaptive", "anti", "random", "always", "never", "joint"]
 MODES: dict[str, Mode] = {"adaptive": "adaptive", "reverse": "anti", "baseline": "always"}
 
@@ -154,7 +155,7 @@ class Reproduction:
         self.method.loss_at = heard  # type: ignore[method-assign] # a stand-in for the test
         distil = self.sakd.distil
 
-        def distilled(student: Outputs, teacher: Outputs, active: Tensor, batch: Batch) -> dict[str, Tensor]:
+        def distilled(student: Outputs, teacher: Outputs, active: Active, batch: Batch) -> dict[str, Tensor]:
             losses = distil(student, teacher, active, batch)
             self.seen |= {"student": student.logits, "teacher": teacher.logits, **losses}
             return losses
@@ -352,11 +353,11 @@ def test_anti_distils_the_others() -> None:
         def spied(
             student: Outputs,
             teacher: Outputs,
-            active: Tensor,
+            active: Active,
             batch: Batch,
             distil: Callable[..., dict[str, Tensor]] = distil,
         ) -> dict[str, Tensor]:
-            seen.append(active)
+            seen.append(torch.stack([mask for mask in active.values() if isinstance(mask, Tensor)]))
             return distil(student, teacher, active, batch)
 
         sakd.distil = spied  # type: ignore[method-assign] # a stand-in for the test
@@ -374,7 +375,7 @@ def test_student_learns_nothing_from_the_routes(mode: Mode) -> None:
     distil, plain = sakd.distil, copy.deepcopy(student)
     parts: dict[str, Tensor] = {}
 
-    def spied(student: Outputs, teacher: Outputs, active: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def spied(student: Outputs, teacher: Outputs, active: Active, batch: Batch) -> dict[str, Tensor]:
         parts.update(distil(student, teacher, active, batch))
         return dict(parts)
 
@@ -424,11 +425,11 @@ def test_one_optimiser_with_groups_is_two_optimisers() -> None:
     }
     agent_loss, losses = two.sakd.agent_loss, list[Tensor]()
 
-    def spied(routed: Tensor, student: Outputs, gates: Tensor, batch: Batch) -> Tensor:
-        losses.append(agent_loss(routed, student, gates, batch))
+    def spied(routed: Tensor, alone: Tensor, labels: Tensor, gates: Tensor) -> Tensor:
+        losses.append(agent_loss(routed, alone, labels, gates))
         return losses[-1]
 
-    two.sakd.agent_loss = spied  # type: ignore[method-assign] # a stand-in for the test
+    two.sakd.agent_loss = spied  # type: ignore[assignment] # a stand-in for the test
     for step in range(3):
         total = torch.stack([*two.terms(step).values()]).sum()
         gradients = torch.autograd.grad(losses[-1], agent, retain_graph=True)
@@ -465,11 +466,11 @@ def test_shared_and_naive_routing_give_the_same_updates(terms: list[Callable[[],
     routes.forward = from_the_images  # type: ignore[method-assign] # a stand-in for the test
     agent_loss = naive.sakd.agent_loss
 
-    def spied(routed: Tensor, student: Outputs, gates: Tensor, batch: Batch) -> Tensor:
-        losses.append(agent_loss(routed, student, gates, batch))
+    def spied(routed: Tensor, alone: Tensor, labels: Tensor, gates: Tensor) -> Tensor:
+        losses.append(agent_loss(routed, alone, labels, gates))
         return losses[-1]
 
-    naive.sakd.agent_loss = spied  # type: ignore[method-assign] # a stand-in for the test
+    naive.sakd.agent_loss = spied  # type: ignore[assignment] # a stand-in for the test
     config = TrainConfig()
     groups = [
         {
@@ -576,7 +577,9 @@ def test_fixed_spots_are_not_decided() -> None:
     torch.testing.assert_close(
         StudentTrainer.of(SpotAdaptive([KD(), AT()], mode="never", fixed=fixed)).terms()["SpotAdaptive"], expected
     )
-    with pytest.raises(ValueError, match=r"fixed names 'stage9', which is no spot .* stage1, stage2, stage3, logits"):
+    with pytest.raises(
+        ValueError, match=r"fixed must name spots of its terms, stage1, stage2, stage3, logits, not 'stage9'"
+    ):
         StudentTrainer.of(SpotAdaptive([KD(), AT()], fixed={"stage9": True}))
 
 
@@ -607,7 +610,7 @@ def test_one_place_of_the_student_may_meet_two_of_the_teacher() -> None:
     StudentTrainer.of(sakd).train_step(1)
     observed = sakd.observations()
     assert observed["on/stage3_stage2"] == observed["on/stage3_stage3"] == 1
-    assert sakd.given == {0: True, 1: True}
+    assert sakd.given.decisions == {0: True, 1: True}
 
 
 def test_resume_equals_no_interruption() -> None:

@@ -1,0 +1,49 @@
+"""Decisions that stand beforehand, so that no policy is asked there."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ...method import Spot
+
+
+class GivenDecisions(nn.Module):
+    """What is decided at some of P places for every sample.
+
+    Args:
+        places: P.
+        decisions: On or off by the number of the place; elsewhere the decisions that are made count.
+        reverse: Where nothing stands beforehand, be active where a decision is off.
+    """
+
+    free: Tensor  # (P,) True where nothing stands beforehand
+    answer: Tensor  # (P,) ones and zeros, what stands elsewhere
+
+    def __init__(self, places: int, decisions: Mapping[int, bool], reverse: bool = False):
+        super().__init__()
+        self.decisions, self.reverse = dict(decisions), reverse
+        answers = [float(self.decisions.get(place, False)) for place in range(places)]
+        self.register_buffer("free", torch.tensor([i not in self.decisions for i in range(places)]), persistent=False)
+        self.register_buffer("answer", torch.tensor(answers), persistent=False)
+
+    def forward(self, made: Tensor) -> Tensor:
+        """(N, P) decisions or how likely they are -> the same with those that stand beforehand"""
+        return torch.where(self.free, made, self.answer)
+
+    def active(self, decided: Tensor) -> Tensor:
+        """(N, P) decisions as `forward` returns them -> (N, P) ones where a sample is active"""
+        return torch.where(self.free, 1 - decided, decided) if self.reverse else decided
+
+
+def by_place(fixed: Mapping[str, bool], place: Mapping[Spot, int]) -> dict[int, bool]:
+    """Return by the number of the place what is fixed by the student's name of a spot.
+
+    Raises:
+        ValueError: If a name is that of no spot.
+    """
+    known = ", ".join(dict.fromkeys(spot.student for spot in place))
+    unknown = [name for name in fixed if name not in {spot.student for spot in place}]
+    if unknown:
+        raise ValueError(f"fixed must name spots of its terms, {known}, not {unknown[0]!r}")
+    return {number: fixed[spot.student] for spot, number in place.items() if spot.student in fixed}
