@@ -37,7 +37,8 @@ class DataOptions:
     A new option of this group or of `SplitOptions` becomes a part of a run's identity where it is not at its default.
 
     Args:
-        data: A data set by name (`stillhouse list data`), or a folder: CIFAR archives, parquet files, or class folders.
+        data: A data set by name (`stillhouse list data`); a folder of class folders, parquet or arrow files, webdataset
+            tars, or images with a table of classes; such a table; `file.py:function` or `package.module:function`.
         image_size: Height and width in px; the data's own when left out.
         resize: Way to make images square that are not: crop keeps the middle, squash changes the shape, pad adds
             background.
@@ -45,6 +46,8 @@ class DataOptions:
             lies under transparency.
         max_value: Value that is white in images of more than 8 bits; when left out the largest of their type, 65535
             for 16 bits and 1.0 for floats.
+        image_column: Column of a table that holds the images or their paths; found by its name when left out.
+        label_column: Column of a table that holds the classes; found by its name when left out.
         workers: Processes that read images from disk; chosen when left out.
         skip_broken: Leave out images that cannot be read, and count them, instead of refusing the data.
     """
@@ -54,6 +57,8 @@ class DataOptions:
     resize: Resize = "crop"
     background: str = LoadOptions.background
     max_value: Positive | None = None
+    image_column: str | None = None
+    label_column: str | None = None
     workers: Annotated[int, Range("between 0 and 256", 0, 256)] | None = None
     skip_broken: bool = False
 
@@ -80,6 +85,8 @@ class DataOptions:
             flip=split.flip,
             background=self.background,
             max_value=self.max_value,
+            image_column=self.image_column,
+            label_column=self.label_column,
             workers=self.workers,
             strong_view=strong_view,
             skip_broken=self.skip_broken,

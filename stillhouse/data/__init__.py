@@ -11,18 +11,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import cifar, image_folder, own, parquet
+from . import cifar, image_folder, own
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .cifar import cifar10 as cifar10, cifar100 as cifar100
 from .dataset import Data as Data, Split as Split, digest_classes
 from .decoded_cache import keep
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
-from .image_files import Files, decoded, look_into, small_size
+from .image_files import Files, look_into
 from .in_memory import InMemory as InMemory
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
 from .pixels.square import Resize as Resize
+from .placement import place
+from .readers import listing
+from .readers.cifar_tables import as_cifar
+from .readers.find import Found, in_file, in_folder, without_splits
+from .readers.table import files_of
 
 DATASETS: dict[str, Callable[[Path], Arrays]] = {
     "digits": digits,
@@ -35,9 +40,10 @@ DATASETS: dict[str, Callable[[Path], Arrays]] = {
 def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> Data:
     """Load the data set called `data`, the one in the folder `data`, or what your own function `data` returns.
 
-    A folder may hold CIFAR's Python archives, Hugging Face parquet files (train-*.parquet, test-*.parquet) or images in
-    class folders (train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg: then 20 % of each class are held out as the
-    test set). Square images of one size up to 64 pixels are held in memory, others are read from disk batch by batch.
+    A folder may hold images in class folders (train/CLASS/*.jpg with val/CLASS/*.jpg or test/CLASS/*.jpg, or
+    CLASS/*.jpg: then about 20 % of each class are held out as the test set), Hugging Face parquet or arrow files,
+    webdataset tars, images with a table of classes (CSV, TSV, JSON lines, metadata.parquet), or CIFAR's Python
+    archives. Small square images of one size are held in memory, others are read from disk (see `placement`).
 
     Args:
         data: A name in `DATASETS`, a path, or `file.py:function` or `package.module:function` (see `own.load`). A name
@@ -53,7 +59,7 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     download_to = at_home(Path(options.download_to))
     if str(data) in DATASETS:
         return from_arrays(DATASETS[str(data)](download_to), options)
-    source = _in_folder(str(data), download_to, options)
+    source = _on_disk(str(data), download_to, options)
     return image_folder.from_files(source, options) if isinstance(source, Files) else _named(source, options)
 
 
@@ -67,35 +73,70 @@ def at_home(folder: Path) -> Path:
         return own if own.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp())
 
 
-def _in_folder(data: str, download_to: Path, options: LoadOptions) -> Arrays | Files:
-    """Return the images in memory if they are small, otherwise where they are."""
-    folder = Path(data).expanduser()
-    if not folder.exists():
+def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Files:
+    """Return the images in a folder or file: in memory if they are small, otherwise where they are."""
+    path = Path(data).expanduser()
+    if not path.exists():
         raise ValueError(_unknown(data))
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is a file; pass the folder that holds the data set (archives must be unpacked).")
-    folder = folder.resolve()
-    archive = cifar.find(folder)
-    if archive is not None:
+    path = path.resolve()
+    if path.is_dir() and (archive := cifar.find(path)) is not None:
         return cifar.read(*archive)
-    shelf = download_to / "decoded"
-    tables = parquet.find(folder)
-    if tables is not None:
-        asked = f"{folder} {options.decoding.key()}"
-        files_read = sorted(tables.glob("*.parquet"))
-        return keep(shelf, asked, files_read, lambda: parquet.read(tables, folder.name, options.decoding))
-    known = download_to / "contents" / hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
-    files = look_into(image_folder.find(folder, options.test_only), options, known)
+    store = download_to / "unpacked"
+    found, passed_over = in_folder(path, options, store) if path.is_dir() else (in_file(path, options, store), [])
+    if found is not None:
+        return _in_tables(found, download_to, options)
+    try:
+        files = image_folder.find(path, options.test_only)
+    except ValueError as error:
+        found = without_splits(path, options, store)
+        if found is None:
+            raise listing.refused(path, error, options) from error
+        return _in_tables(found, download_to, options)
+    return _placed(dataclasses.replace(files, notes=(*files.notes, *passed_over)), download_to, options)
 
-    def small() -> Arrays | Files:
-        size = small_size(files)
-        return files if size is None or options.image_size not in (None, size) else decoded(files, size, options)
 
-    asked = f"{folder} {options.image_size} {options.test_only} {options.skip_broken} {options.decoding.key()}"
-    source = keep(shelf, asked, files.paths, small)
+def _placed(files: Files, download_to: Path, options: LoadOptions, tables: tuple[Path, ...] = ()) -> Arrays | Files:
+    """Look into the images, and decode them if they are small.
+
+    Args:
+        tables: Files that say which class each image belongs to, where its folder does not.
+    """
+    files = look_into(files, options, _known_contents(files.root, download_to))
+    asked = _question(files.root, options)
+    depends_on = [*tables, *(path for path in files.paths if isinstance(path, Path))]
+    source = keep(download_to / "decoded", asked, depends_on, lambda: place(files, options))
     if isinstance(source, Files):
         return source
     return dataclasses.replace(source, notes=(*files.notes, *source.notes), skipped=files.skipped + source.skipped)
+
+
+def _in_tables(found: Found, download_to: Path, options: LoadOptions) -> Arrays | Files:
+    if not found.holds_images:
+        return _placed(files_of(found.read(), options.test_only), download_to, options, found.files)
+
+    def read() -> Arrays | Files:
+        table = found.read()
+        files = files_of(table, options.test_only)
+        files = look_into(files, options, _known_contents(files.root, download_to))
+        source = place(files, options)
+        if isinstance(source, Files):
+            return source
+        notes, skipped = (*files.notes, *source.notes), files.skipped + source.skipped
+        # Without keys a validation set is drawn by the images' places, which are fixed in these files.
+        arrays = dataclasses.replace(source, notes=notes, skipped=skipped, train_keys=None)
+        return as_cifar(arrays, table.label_column)
+
+    return keep(download_to / "decoded", _question(found.files[0].parent, options), found.files, read)
+
+
+def _known_contents(root: Path, download_to: Path) -> Path:
+    return download_to / "contents" / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+
+
+def _question(root: Path, options: LoadOptions) -> str:
+    """Return all that decoded images depend on beside their files."""
+    names = ("image_size", "resize", "test_only", "skip_broken", "image_column", "label_column")
+    return f"{root} {[getattr(options, name) for name in names]} {options.decoding.key()}"
 
 
 def _named(arrays: Arrays, options: LoadOptions) -> Data:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoints import write_atomically
-from .decode import PLAIN, Decoding, header, rgb
+from .decode import PLAIN, Decoding, FilePart, Source, content_of, header, rgb
 
 FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, and not remembered
 KEPT = 50  # folders that are remembered
@@ -40,7 +40,7 @@ class Content:
     problem: str = ""  # a sentence that says why it cannot be read
 
 
-def examine(paths: Sequence[Path], cache: Path | None = None, decoding: Decoding = PLAIN) -> list[Content]:
+def examine(paths: Sequence[Source], cache: Path | None = None, decoding: Decoding = PLAIN) -> list[Content]:
     """Return what each file contains.
 
     Args:
@@ -70,14 +70,13 @@ class _Read:
     problem: str = ""
 
 
-def _read(path: Path) -> _Read:
+def _read(path: Source) -> _Read:
     """Read a file and look at its end, in a thread: nothing here calls Pillow."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > _LARGE:
+        if isinstance(path, Path) and (size := path.stat().st_size) > _LARGE:
+            with path.open("rb") as file:
                 return _Read(hashlib.file_digest(file, _digest).digest(), size, is_whole=False)
-            content = file.read()
+        content = content_of(path)
     except OSError as error:
         return _Read(b"", 0, False, f"{path} cannot be read ({error.strerror}): replace or delete it")
     if content.startswith(_JPEG) and len(content) > _TAIL and not content[-_TAIL:].strip(b"\0"):
@@ -119,7 +118,7 @@ def _png_is_whole(content: bytes) -> bool:
     return False
 
 
-def _content(path: Path, read: _Read, decoding: Decoding) -> Content:
+def _content(path: Source, read: _Read, decoding: Decoding) -> Content:
     if read.problem:
         return Content(read.digest, problem=read.problem)
     try:
@@ -131,13 +130,17 @@ def _content(path: Path, read: _Read, decoding: Decoding) -> Content:
         return Content(read.digest, problem=str(error))
 
 
-def _key(path: Path) -> bytes:
-    """Return 16 bytes that change when the file does; none if it cannot be looked at."""
+def _key(path: Source) -> bytes:
+    """Return 16 bytes that change when the file, or the bytes in memory, do; none if it cannot be looked at."""
+    if not isinstance(path, Path | FilePart):
+        return _digest(content_of(path)).digest()
+    part = f" {path.offset} {path.size}" if isinstance(path, FilePart) else ""
+    path = path.path if isinstance(path, FilePart) else path
     try:
         about = path.stat()
     except OSError:
         return b""
-    when = f"{about.st_dev} {about.st_ino} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}"
+    when = f"{about.st_dev} {about.st_ino} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}{part}"
     return hashlib.blake2b(os.fsencode(path) + f"\0{when}".encode(), digest_size=16).digest()
 
 

@@ -60,28 +60,49 @@ class Decoding:
 PLAIN = Decoding()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FilePart:
     """An image file that lies inside another file, uncompressed, as in tar archives."""
 
     path: Path
     offset: int  # bytes
     size: int
+    name: str  # for messages
 
     def __str__(self) -> str:
-        return f"the image at byte {self.offset} of {self.path}"
-
-    def read(self) -> bytes:
-        """Raises OSError."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
+        return self.name
 
 
-Source = Path | FilePart | bytes
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The bytes of an image file, in memory."""
+
+    content: bytes
+    name: str  # for messages
+
+    def __str__(self) -> str:
+        return self.name
 
 
-def rgb(source: Source, name: str, decoding: Decoding = PLAIN) -> Image.Image:
+Source = Path | FilePart | Encoded
+
+
+def content_of(source: Source | bytes) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    if isinstance(source, Path):
+        return source.read_bytes()
+    if isinstance(source, FilePart):
+        with source.path.open("rb") as file:
+            file.seek(source.offset)
+            return file.read(source.size)
+    return source.content if isinstance(source, Encoded) else source
+
+
+def rgb(source: Source | bytes, name: str, decoding: Decoding = PLAIN) -> Image.Image:
     """Decode an image as people see it, upright, in 8-bit RGB.
 
     Grey, palette, CMYK, YCbCr and 1-bit images are converted. EXIF's orientation is applied. Transparent pixels are
@@ -115,7 +136,7 @@ class Header:
     frames: int
 
 
-def header(source: Source, name: str) -> Header:
+def header(source: Source | bytes, name: str) -> Header:
     """Read the size of an image and the number of its frames without decoding it.
 
     Raises:
@@ -133,7 +154,7 @@ def header(source: Source, name: str) -> Header:
 
 
 @contextmanager
-def opened(source: Source, name: str) -> Iterator[Image.Image]:
+def opened(source: Source | bytes, name: str) -> Iterator[Image.Image]:
     """Open an image of an allowed format for the length of a `with`, and keep Pillow's warnings and limits away."""
     usual = Image.MAX_IMAGE_PIXELS
     with warnings.catch_warnings():
@@ -147,14 +168,12 @@ def opened(source: Source, name: str) -> Iterator[Image.Image]:
             Image.MAX_IMAGE_PIXELS = usual
 
 
-def _open(source: Source, name: str) -> Image.Image:
+def _open(source: Source | bytes, name: str) -> Image.Image:
     if isinstance(source, Path) and not source.is_file():
         there = "is no file but a folder, pipe, socket or device" if source.exists() else "is missing"
         raise ValueError(f"{name} {there}")
     try:
-        file = (
-            source if isinstance(source, Path) else io.BytesIO(source if isinstance(source, bytes) else source.read())
-        )
+        file = source if isinstance(source, Path) else io.BytesIO(content_of(source))
         is_targa = isinstance(source, Path) and source.suffix.lower() == ".tga"  # which has no mark of its own
         return Image.open(file, formats=(*_formats(), "TGA") if is_targa else _formats())
     except PIL.UnidentifiedImageError:
@@ -177,11 +196,11 @@ def _broken(name: str, error: Exception) -> str:
     return f"{name} cannot be read as an image ({reason}): replace or delete it"
 
 
-def _start(source: Source) -> bytes:
+def _start(source: Source | bytes) -> bytes:
     if isinstance(source, Path):
         with source.open("rb") as file:
             return file.read(200)
-    return (source if isinstance(source, bytes) else source.read())[:200]
+    return content_of(source)[:200]
 
 
 def _load(image: Image.Image) -> Image.Image:

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..spelling import counted
-from .arrays import MAX_SIZE, Arrays
 from .contents import Content, examine
-from .decode import rgb
+from .decode import Source
 from .folders.inventory import some
 from .options import LoadOptions
 
@@ -30,26 +28,27 @@ class Files:
     root: Path
     source: str
     classes: tuple[str, ...]
-    train: tuple[Path, ...]
+    train: tuple[Source, ...]
     train_labels: Tensor  # (N,) int64
     train_keys: Tensor  # (N,) int64, hashes of the names, see `splits.name_keys`
-    test: tuple[Path, ...]
+    test: tuple[Source, ...]
     test_labels: Tensor  # (M,) int64
-    validation: tuple[Path, ...]
+    validation: tuple[Source, ...]
     validation_labels: Tensor  # (V,) int64
-    problems: tuple[tuple[Path, str], ...] = ()  # files that are known to be broken, and a sentence about each
+    problems: tuple[tuple[Source, str], ...] = ()  # files that are known to be broken, and a sentence about each
     notes: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()  # of `paths`
     skipped: int = 0  # images that were left out because they cannot be read
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def paths(self) -> tuple[Source, ...]:
         """All images: training, validation, test."""
         return (*self.train, *self.validation, *self.test)
 
-    def name(self, path: Path) -> str:
+    def name(self, path: Source) -> str:
         """Return the path below the root."""
-        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+        is_below = isinstance(path, Path) and path.is_relative_to(self.root)
+        return str(path.relative_to(self.root)) if isinstance(path, Path) and is_below else str(path)
 
 
 def look_into(files: Files, options: LoadOptions, cache: Path | None = None) -> Files:
@@ -66,12 +65,12 @@ def look_into(files: Files, options: LoadOptions, cache: Path | None = None) -> 
     whole = [path for path in files.paths if path not in broken]
     contents = dict(zip(whole, examine(whole, cache, options.decoding), strict=True))
     broken |= {path: content.problem for path, content in contents.items() if content.problem}
-    files = _without(files, broken, options.skip_broken)
+    files = without(files, broken, options.skip_broken)
     files = replace(files, contents=tuple(contents[path] for path in files.paths))
     return replace(files, notes=(*files.notes, *_duplicates(files)))
 
 
-def _without(files: Files, broken: Mapping[Path, str], skip_broken: bool) -> Files:
+def without(files: Files, broken: Mapping[Source, str], skip_broken: bool) -> Files:
     """Leave out images that cannot be read.
 
     Args:
@@ -85,7 +84,7 @@ def _without(files: Files, broken: Mapping[Path, str], skip_broken: bool) -> Fil
     if not skip_broken:
         raise ValueError(_refusal(files, broken))
 
-    def kept(paths: Sequence[Path]) -> Tensor:
+    def kept(paths: Sequence[Source]) -> Tensor:
         return torch.tensor([i for i, path in enumerate(paths) if path not in broken], dtype=torch.int64)
 
     train, validation, test = kept(files.train), kept(files.validation), kept(files.test)
@@ -111,7 +110,7 @@ def _without(files: Files, broken: Mapping[Path, str], skip_broken: bool) -> Fil
     )
 
 
-def _refusal(files: Files, broken: Mapping[Path, str]) -> str:
+def _refusal(files: Files, broken: Mapping[Source, str]) -> str:
     if len(broken) == 1:
         return f"{next(iter(broken.values()))}, or leave it out with --skip_broken true"
     reasons = [f"{files.name(path)} ({_reason(path, problem)})" for path, problem in broken.items()]
@@ -121,21 +120,21 @@ def _refusal(files: Files, broken: Mapping[Path, str]) -> str:
     )
 
 
-def _reason(path: Path, problem: str) -> str:
+def _reason(path: Source, problem: str) -> str:
     """Return what is wrong, of a sentence with the path before it and a way out behind it."""
     reason = problem.removeprefix(f"{path} ").removeprefix("cannot be read as an image").removeprefix("cannot be read")
     reason = reason.removesuffix(": replace or delete it").removesuffix("; replace or delete it")
     return reason.removeprefix(": ").removeprefix(" (").removesuffix(")")
 
 
-def take(paths: Sequence[Path], where: Tensor) -> tuple[Path, ...]:
+def take(paths: Sequence[Source], where: Tensor) -> tuple[Source, ...]:
     """Return the paths at these positions, (K,)."""
     return tuple(paths[i] for i in where.tolist())
 
 
 def _duplicates(files: Files) -> list[str]:
     """Return notes about images that are the same file, byte by byte, in different splits or classes."""
-    notes, first = [], dict[bytes, tuple[str, int, Path]]()
+    notes, first = [], dict[bytes, tuple[str, int, Source]]()
     labels = torch.cat([files.train_labels, files.validation_labels, files.test_labels]).tolist()
     splits = ["training"] * len(files.train) + ["validation"] * len(files.validation) + ["test"] * len(files.test)
     twice: dict[tuple[str, str], list[str]] = {}
@@ -155,43 +154,3 @@ def _duplicates(files: Files) -> list[str]:
     if torn:
         notes.append(f"{counted(len(torn), 'image')} in two classes, byte by byte ({some(torn, 2)})")
     return notes
-
-
-def small_size(files: Files) -> int | None:
-    """Return the side of the images if all are square, of one size and small enough for memory, otherwise None."""
-    sizes = {(content.width, content.height) for content in files.contents}
-    width, height = next(iter(sizes))
-    return width if len(sizes) == 1 and width == height <= MAX_SIZE else None
-
-
-def decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
-    """Decode all images, each of `size` x `size` pixels; normalisation is measured on them.
-
-    Raises:
-        ValueError: If images cannot be decoded and are not to be left out; the sentence names them.
-    """
-    pixels = torch.empty(len(files.paths), size, size, 3, dtype=torch.uint8)
-    broken: dict[Path, str] = {}
-    for image, path in zip(pixels, files.paths, strict=True):
-        try:
-            image.copy_(torch.from_numpy(np.array(rgb(path, str(path), options.decoding))))
-        except ValueError as error:
-            broken[path] = str(error)
-    left = _without(files, broken, options.skip_broken)
-    if broken:
-        pixels = pixels[torch.tensor([path not in broken for path in files.paths])]
-    train, validation, test = torch.split(pixels, [len(left.train), len(left.validation), len(left.test)])
-    return Arrays(
-        name=files.root.name,
-        source=files.source,
-        train_images=train,
-        train_labels=left.train_labels,
-        test_images=test,
-        test_labels=left.test_labels,
-        classes=files.classes,
-        validation_images=validation if left.validation else None,
-        validation_labels=left.validation_labels if left.validation else None,
-        train_keys=left.train_keys,
-        notes=left.notes[len(files.notes) :],
-        skipped=left.skipped - files.skipped,
-    )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .dataset import Data, check_own_validation, data_info, digest_classes, held_out_in_words
+from .decode import Source
 from .folders.classes import Labelled, Selection, select
 from .folders.inventory import some
 from .folders.layout import Layout, recognise
@@ -127,7 +128,7 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
     """Split images that stay on disk, 224x224 unless told, normalised as ImageNet: most teachers were trained so."""
     once = options.but(strong_view=False)
 
-    def split(paths: Sequence[Path], labels: Tensor, options: LoadOptions) -> Folder:
+    def split(paths: Sequence[Source], labels: Tensor, options: LoadOptions) -> Folder:
         return Folder(paths, labels, options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
     check_own_validation(bool(files.validation), options)

@@ -34,6 +34,8 @@ class LoadOptions:
             lies under transparency, and pads with black.
         max_value: Value that becomes white in images of more than 8 bits. None: the largest of their type, 65535 for
             16 bits, 4095 for 12, 1.0 for floats.
+        image_column: Column of a table that holds the images or their paths. None: found by its name.
+        label_column: Column of a table that holds the classes. None: found by its name.
         drop_last: Leave out the last training batch of an epoch if it is not full.
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one per CPU, at most 8.
         strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
@@ -54,6 +56,8 @@ class LoadOptions:
     resize: Resize = "crop"
     background: str = BACKGROUND
     max_value: float | None = None
+    image_column: str | None = None
+    label_column: str | None = None
     drop_last: bool = False
     workers: int | None = None
     strong_view: bool = False

@@ -36,7 +36,7 @@ def pixels(image: Image.Image) -> np.ndarray:
 def test_png_bytes_files_and_parts_of_files_are_pixels_unchanged(tmp_path: Path) -> None:
     picture(3).save(tmp_path / "a.png")
     (tmp_path / "b").write_bytes(b"before" + png(picture(3)) + b"behind")
-    part = FilePart(tmp_path / "b", 6, len(png(picture(3))))
+    part = FilePart(tmp_path / "b", 6, len(png(picture(3))), "b")
     for source in (tmp_path / "a.png", png(picture(3)), part):
         assert (pixels(rgb(source, "a")) == np.asarray(picture(3))).all()
 

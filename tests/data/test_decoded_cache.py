@@ -51,8 +51,7 @@ def same(one: Data, other: Data) -> bool:
 
 
 def without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    for reader in ("parquet", "image_files"):
-        monkeypatch.setattr(f"stillhouse.data.{reader}.rgb", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("stillhouse.data.placement.rgb", lambda *_: pytest.fail("decoded again"))
 
 
 def test_the_second_time_nothing_is_decoded(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:

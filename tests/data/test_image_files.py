@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stillhouse.data import LoadOptions, image_folder
-from stillhouse.data.image_files import Files, decoded, look_into, small_size, take
-from tests.helpers.pictures import picture, write_folders
+from stillhouse.data.image_files import Files, look_into, take
+from tests.helpers.pictures import write_folders
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_broken_files_are_skipped_and_counted_on_request(root: Path) -> None:
     files = read(root, skip_broken=True)
     assert files.skipped == 2
     assert files.notes == ("left out 2 of 12 images, which cannot be read: train/a/1.png and val/b/2.png",)
-    assert files.train == tuple(path for path in whole.train if path.name != "1.png" or path.parent.name == "b")
+    assert files.train == tuple(path for path in whole.train if whole.name(path) != "train/a/1.png")
     assert files.train_labels.tolist() == [0, 0, 1, 1, 1]
     assert files.test_labels.tolist() == [0, 0, 0, 1, 1]
     kept = [0, 2, 3, 4, 5]
@@ -106,25 +106,6 @@ def test_three_splits_are_all_compared(root: Path) -> None:
     assert second.startswith(
         "1 of 3 test images are validation images as well, byte by byte (test/a/x.png is val/a/0.png)"
     )
-
-
-def test_small_squares_of_one_size_are_decoded(root: Path) -> None:
-    files = read(root)
-    assert small_size(files) == 8
-    arrays = decoded(files, 8, LoadOptions())
-    assert arrays.train_images.shape == (6, 8, 8, 3)
-    assert (arrays.name, arrays.validation_images) == ("pets", None)
-    picture(0, 8, 9).save(root / "val/a/0.png")
-    assert small_size(read(root)) is None
-
-
-def test_a_validation_set_of_its_own_is_decoded_as_well(root: Path) -> None:
-    write_folders(root, "test/a", "test/b", count=1)
-    arrays = decoded(read(root), 8, LoadOptions())
-    assert arrays.validation_images is not None
-    assert arrays.validation_labels is not None
-    assert (len(arrays.train_images), len(arrays.validation_images), len(arrays.test_images)) == (6, 6, 2)
-    assert arrays.validation_labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_paths_are_taken_by_position(root: Path) -> None:

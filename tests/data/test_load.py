@@ -28,12 +28,6 @@ def test_missing_folders_are_named(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
 
 
-def test_files_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "data.zip").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"data.zip is a file; pass the folder .* unpacked"):
-        load(tmp_path / "data.zip")
-
-
 def test_options_reach_the_splits() -> None:
     data = load("digits", batch_size=100, seed=3, drop_last=True, flip=True, image_size=16, validation=0.1)
     assert data.train.steps == len(data.train) // 100

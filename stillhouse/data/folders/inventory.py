@@ -12,9 +12,7 @@ from .tree import Tree
 _NAMED = 4  # names in a sentence, at most
 # Forms of data sets that are no class folders, by the suffix of their files.
 _FORMS = {
-    ".arrow": "arrow files (of save_to_disk)",
     ".parquet": "parquet files",
-    ".tar": "tar archives",
     ".gz": "archives",
     ".tgz": "archives",
     ".zip": "zip archives",

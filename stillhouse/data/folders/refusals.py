@@ -12,7 +12,8 @@ from .tree import Tree
 
 WHAT_IS_READ = (
     "read are class folders without splits (CLASS/*.jpg) or with (train/CLASS/*.jpg and val/CLASS/*.jpg or "
-    "test/CLASS/*.jpg), parquet files (train-*.parquet and test-*.parquet) and CIFAR's archives"
+    "test/CLASS/*.jpg), parquet, arrow and webdataset files (train-*.parquet and test-*.parquet), images with a table "
+    "of their classes (labels.csv) and CIFAR's archives"
 )
 _PURPOSES: dict[SplitName, str] = {"train": "training", "validation": "validation", "test": "testing"}
 _PICTURES = {"images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "input", "inputs"}

@@ -59,9 +59,8 @@ def test_images_beside_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        ("train-0.tar", "tar archives"),
         ("x.zip", "zip archives"),
-        ("a/data-0.arrow", "arrow files"),
+        ("a/data.tfrecord", "TFRecord files"),
         ("b/x.npy", "NumPy files"),
     ],
 )
