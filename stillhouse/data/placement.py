@@ -1,4 +1,4 @@
-"""Whether images are held in memory or stay on disk, and at which size: the majority decides, and what differs is said.
+"""A place and a size for the images: in memory or on disk, as most of them are; what differs is said.
 
 Images are held in memory if most of them are square, of one size and at most 64 pixels wide; the others are made like
 them. They are also held in memory if all are small and a size is asked for. Others are read from disk batch by batch.

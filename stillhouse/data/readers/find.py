@@ -1,4 +1,4 @@
-"""Which form of tables a folder or a file is: parquet, arrow, webdataset tars, or lists of images and classes."""
+"""Forms of tables that a folder or a file can be: parquet, arrow, webdataset tars, or lists of images and classes."""
 
 from __future__ import annotations
 

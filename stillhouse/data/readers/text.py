@@ -92,7 +92,7 @@ def _separated(path: Path, text: str) -> Lines:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    """Whether the first line names columns: one is called as images or labels are, and none is an image's name."""
+    """Return True if the first line names columns: one is called as images or labels are, none is an image's name."""
     return bool(named(cells, (*PATHS, *LABELS, *SPLITS))) and not any(_is_image(cell) for cell in cells)
 
 

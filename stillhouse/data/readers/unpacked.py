@@ -33,7 +33,7 @@ class Unpacked:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all images are there."""
+        """True if all images are there."""
         try:
             return bool(self.file.stat().st_size == np.load(self._ends)[-1])
         except (OSError, ValueError, IndexError):  # there are none, or the ends are damaged
