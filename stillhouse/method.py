@@ -65,6 +65,9 @@ class Method(Checked, Preparing, ABC):
         weight: The factor by which `Distillation` multiplies the loss.
     """
 
+    observations_caption: str = ""  # of the figures that `stillhouse inspect` draws of them
+    per_image_caption: str = ""
+
     def __init__(self, weight: NonNegative):
         super().__init__()
         self.weight = weight

@@ -1,4 +1,4 @@
-"""Train and eval mode for a while, and then as it was before."""
+"""Eval mode for a while, and the modes of before afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def in_eval_mode(*modules: nn.Module) -> Iterator[None]:
-    """Every module inside is in eval mode; afterwards each is in the mode it had, whatever its neighbours have."""
+    """Put every module in eval mode; afterwards each is in the mode that it had, which may differ from its neighbours'."""
     modes = {part: part.training for module in modules for part in module.modules()}
     try:
         for module in modules:

@@ -1,4 +1,4 @@
-"""Pictures of what was measured after every epoch."""
+"""Curves over the epochs of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHADE = "#f3f3f3"
 
 
 class _End(NamedTuple):
-    """Where a curve ends."""
+    """The end of a curve, where its name is written."""
 
     value: float
     name: str
@@ -26,7 +26,7 @@ class _End(NamedTuple):
 
 
 def training(rows: Sequence[Row], terms: Sequence[str], teacher: float, title: str, caption: str) -> Figure:
-    """Accuracies, the teacher's for comparison, and the terms of the loss."""
+    """Draw the accuracies, with the teacher's for comparison, and the terms of the loss."""
     figure = canvas(9.5, 3.6, title, caption)
     accuracies, losses = figure.subplots(1, 2)
     accuracies.set_title("Accuracy on held-out images, %")
@@ -50,9 +50,9 @@ def training(rows: Sequence[Row], terms: Sequence[str], teacher: float, title: s
 
 
 def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title: str, caption: str) -> Figure:
-    """Columns by group, a panel for each group; those whose names differ in a number only have one scale.
+    """Draw columns by group, a panel for each group; groups whose names differ only in a number share a scale.
 
-    Those of warm-up phases are left out, in which methods observe nothing yet.
+    Epochs of warm-up phases are left out: methods observe nothing yet in them.
     """
     rows = [row for row in rows if row["phase"] == rows[-1]["phase"]]
     across = 2 if len(groups) == 4 else min(3, len(groups))
@@ -80,12 +80,12 @@ def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title
 
 
 def _last(column: str) -> str:
-    """The name without the group."""
+    """Return the name without the group."""
     return column.rpartition("/")[2]
 
 
 def _line(axes: Axes, rows: Sequence[Row], column: str, name: str, colour: str, linestyle: str = "-") -> _End:
-    """A curve, interrupted between phases."""
+    """Draw a curve, interrupted between phases."""
     end = math.nan
     for phase in _phases(rows):
         points = [(row["epoch"], row[column]) for row in rows if row["phase"] == phase and column in row]
@@ -102,7 +102,7 @@ def _phases(rows: Sequence[Row]) -> list[str]:
 
 
 def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float) -> None:
-    """The axis of epochs, with warm-up phases shaded, and names at the ends of curves, so far apart at least."""
+    """Finish the axis of epochs, shade warm-up phases, and write names at the ends of curves, `gap` apart or more."""
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     first, last = rows[0]["epoch"], rows[-1]["epoch"]
@@ -125,7 +125,7 @@ def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float) -
 
 
 def _keep_shares(axes: Axes) -> None:
-    """Numbers between 0 and 1 have no axis that goes further."""
+    """Limit the axis of numbers between 0 and 1 to that range."""
     low, high = axes.dataLim.intervaly
     if low >= 0 and high <= 1:
         bottom, top = axes.get_ylim()
@@ -133,7 +133,7 @@ def _keep_shares(axes: Axes) -> None:
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Ascending heights, moved as little as is needed to be so far apart; the highest stays below 1 if it can."""
+    """Return ascending heights, moved as little as needed to be `gap` apart; the highest stays below 1 if possible."""
     moved = list(heights)
     for i in range(1, len(moved)):
         moved[i] = max(moved[i], moved[i - 1] + gap)

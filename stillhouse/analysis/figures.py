@@ -1,8 +1,8 @@
-"""Which pictures there are of a finished distillation. What methods show comes through their contract alone."""
+"""The figures of a finished distillation. Methods contribute through their contract alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,10 @@ from .plots import Numbers
 _STRIPS = 12  # rows of a contact sheet, at most
 
 
-def save(figures: Iterable[tuple[str, Figure]], folder: Path) -> list[str]:
-    """NAME.svg and NAME.png of each -> the names"""
+def save(figures: Iterable[tuple[str, Figure]], folder: Path, families: Sequence[str] = ("DejaVu Sans",)) -> list[str]:
+    """Draw and write NAME.svg and NAME.png of each figure, in these fonts, and return the names."""
     names = []
-    with plots.style():
+    with plots.style(families):
         for name, figure in figures:
             plots.save(figure, folder / name)
             names.append(name)
@@ -32,11 +32,12 @@ def save(figures: Iterable[tuple[str, Figure]], folder: Path) -> list[str]:
 def figures(
     findings: Findings, rows: Sequence[Row], methods: Mapping[str, Method], classes: Sequence[str], named: str
 ) -> Iterator[tuple[str, Figure]]:
-    """Every picture, with the name of its file.
+    """Yield every figure with the name of its file.
 
     Args:
-        rows: Of metrics.jsonl.
-        named: Who was taught by whom.
+        rows: The lines of metrics.jsonl.
+        classes: Their names.
+        named: The student, the teacher and the data, for captions.
     """
     s, t = findings.student, findings.teacher
     terms = list(dict.fromkeys(term for row in rows for term in loss_terms(row)))
@@ -45,21 +46,21 @@ def figures(
     for name, method in methods.items():
         groups = observed(rows, name)
         if groups:
-            caption = f"{named}. {_says(method.observations)}"
+            caption = f"{named}. {method.observations_caption}"
             yield name, curves.observations(rows, groups, f"{name} over the epochs", caption)
         judged = {what.partition(".")[2]: one for what, one in findings.judged.items() if what.startswith(f"{name}.")}
         if judged:
-            yield from _judged(name, judged, findings, classes, f"{named}, test images. {_says(method.per_image)}")
+            yield from _judged(name, judged, findings, classes, f"{named}, test images. {method.per_image_caption}")
 
     right = [_numbers(accuracy_by_class(scores, len(classes))) for scores in (s, t)]
     yield "classes", plots.accuracies(right[0], right[1], classes, "Accuracy by class", f"{named}.")
-    title, axes = "Where the logits of student and teacher differ", ("class of the images", "logit")
-    caption = f"{named}. How far their mean logits for the test images of a class are apart."
+    title, axes = "Differences between the logits of student and teacher", ("class of the images", "logit")
+    caption = f"{named}. Absolute differences of their mean logits for the test images of a class."
     difference = _numbers(logit_difference(s, t, len(classes)))
     yield "logits", plots.matrix(difference, classes, classes, title, caption, axes)
     if findings.aligned is not None:
         aligned, values = findings.aligned, _numbers(findings.aligned.values)
-        title, axes = "How alike the features of student and teacher are", ("student", "teacher")
+        title, axes = "Similarity of the features of student and teacher", ("student", "teacher")
         caption = f"{named}. Linear CKA on test images: 1 where features are equal up to rotation and scale."
         yield "alignment", plots.matrix(values, aligned.student, aligned.teacher, title, caption, axes)
     if findings.embedded is not None:
@@ -67,7 +68,7 @@ def figures(
 
 
 def observed(rows: Sequence[Row], method: str) -> dict[str, list[str]]:
-    """A method's columns by group, METHOD.GROUP/NAME, the largest groups first; without a slash a column is alone."""
+    """Group a method's columns METHOD.GROUP/NAME, the largest groups first; a column without a slash is alone."""
     groups: dict[str, list[str]] = {}
     for column in dict.fromkeys(column for row in rows for column in row):
         if column.startswith(f"{method}."):
@@ -99,11 +100,11 @@ def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
         f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: neighbours are alike, distances say little."
     )
     names = {i: classes[i] for i in embedded.classes}
-    return plots.embeddings(points, embedded.labels.numpy(), names, "What the classifiers read", caption)
+    return plots.embeddings(points, embedded.labels.numpy(), names, "Embeddings", caption)
 
 
 def plane(vectors: Tensor) -> Numbers:
-    """(N, D) -> (N, 2), neighbours beside each other: t-SNE (van der Maaten and Hinton, JMLR 2008), always the same."""
+    """(N, D) -> (N, 2) by t-SNE (van der Maaten and Hinton, JMLR 2008), the same each time."""
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(vectors) - 1) / 3)
@@ -114,8 +115,3 @@ def plane(vectors: Tensor) -> Numbers:
 def _numbers(values: Tensor) -> Numbers:
     numbers: Numbers = values.double().numpy()
     return numbers
-
-
-def _says(function: Callable[..., object]) -> str:
-    """What the author of a method wrote about what it shows."""
-    return " ".join((function.__doc__ or "").partition("\n\n")[0].split())

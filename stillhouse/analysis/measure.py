@@ -1,4 +1,4 @@
-"""What a trained student, its teacher and its methods make of held-out images."""
+"""Measurements of a trained student, its teacher and its methods on held-out images."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ..training.evaluation import Scores
 from .metrics import alignment
 
 _BATCH = 128
-_SHOWN = 8  # images at either end
+_SHOWN = 8  # images at each end
 _SIDE = 96  # px, images are shown no larger
-_CLASSES = 10  # whose embeddings are looked at, at most
+_CLASSES = 10  # at most, for the plot of embeddings
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a method made of each image, in one number."""
+    """One number of a method for each image."""
 
     values: Tensor  # (N,)
     ends: Tensor  # (M,) the lowest and the highest, ascending
-    images: Tensor  # (M, H, W, 3) uint8, of which they are
+    images: Tensor  # (M, H, W, 3) uint8, theirs
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """How alike features are at places of both networks, by linear CKA."""
+    """Linear CKA of features at places of both networks."""
 
     student: list[str]
     teacher: list[str]
@@ -44,7 +44,7 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Embedded:
-    """What the heads of both networks read, for images of some classes."""
+    """Embeddings of both networks, for images of some classes."""
 
     student: Tensor  # (M, Ds)
     teacher: Tensor  # (M, Dt)
@@ -54,7 +54,7 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything is on the CPU."""
+    """All measurements, on the CPU."""
 
     student: Scores
     teacher: Scores
@@ -67,10 +67,11 @@ class Findings:
 def look(
     distillation: Distillation, deployed: nn.Module, teacher: Tapped, data: Data, device: torch.device, images: int
 ) -> Findings:
-    """Shows the networks and the methods every test image, and some, drawn by lot, once more to compare features.
+    """Run networks and methods on every test image, and once more on a random sample to compare features.
 
     Args:
-        deployed: What is shipped of the student; its methods may have added to it.
+        deployed: The network that is shipped; methods may have added to the student.
+        images: Size of the random sample.
     """
     student, count = distillation.student, len(data.classes)
     for module in (distillation, deployed, teacher):
@@ -97,28 +98,28 @@ def look(
 
 
 class _Sample:
-    """Images of some classes, drawn by lot."""
+    """Test images of some classes, sampled at random."""
 
     def __init__(self, labels: Tensor, classes: Sequence[int], count: int):
         positions = torch.isin(labels, torch.tensor(classes)).nonzero().flatten()
-        augment_params = torch.randperm(len(positions), generator=stream(0, "inspection"))[:count]
-        self.positions, self.classes = positions[augment_params], classes
+        order = torch.randperm(len(positions), generator=stream(0, "inspection"))
+        self.positions, self.classes = positions[order[:count]], classes
         self.labels = labels[self.positions]
         self._kept: list[Tensor] = []
 
     def keep(self, batch: Batch) -> None:
-        """Those images of the batch that were drawn."""
-        drawn = torch.isin(batch.indices, self.positions.to(batch.indices.device))
-        self._kept.append(batch.images[drawn])
+        """Keep the images of the batch that belong to the sample."""
+        sampled = torch.isin(batch.indices, self.positions.to(batch.indices.device))
+        self._kept.append(batch.images[sampled])
 
     def batches(self) -> Sequence[Tensor]:
-        """In the order of the lots, for data sets are often in the order of their classes."""
+        """Return the images in random order, because data sets are often sorted by class."""
         rank = self.positions.argsort().argsort()
         return torch.split(torch.cat(self._kept)[rank.to(self._kept[0].device)], _BATCH)
 
 
 def _judged(before: Judged | None, values: Tensor, pixels: Tensor) -> Judged:
-    """With a batch's numbers, (N,) and (N, H, W, 3), beside those before."""
+    """Add a batch's numbers (N,) and images (N, H, W, 3) to those before."""
     everyone, ends = values, values
     if before is not None:
         everyone, ends = torch.cat([before.values, values]), torch.cat([before.ends, values])
@@ -130,7 +131,7 @@ def _judged(before: Judged | None, values: Tensor, pixels: Tensor) -> Judged:
 
 
 def _pixels(images: Tensor, data: Data) -> Tensor:
-    """Normalised images as they were, at most `_SIDE` px large: (N, 3, H, W) -> (N, H, W, 3) uint8, on the CPU."""
+    """Undo the normalisation of images, at most `_SIDE` px large: (N, 3, H, W) -> (N, H, W, 3) uint8, on the CPU."""
     mean, std = (torch.tensor(channels, device=images.device)[:, None, None] for channels in (data.mean, data.std))
     if images.shape[2] > _SIDE:
         images = F.interpolate(images, _SIDE, mode="bilinear", antialias=True)
@@ -151,7 +152,7 @@ def _aligned(student: Tapped, teacher: Tapped, sample: _Sample) -> Aligned | Non
 
 
 def _places(net: Tapped) -> list[str]:
-    """Every stage, and what the head reads."""
+    """Tap every stage and the embedding, and return their names."""
     places = [role for role in net.anatomy.roles if role.startswith("stage") or role == "embedding"]
     net.tap(places)
     return places

@@ -1,4 +1,4 @@
-"""How alike two networks are, in what they see and in what they say; and how far each can be believed."""
+"""Similarity of two networks in features and outputs, and the calibration of each."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ _BINS = 15  # of confidence
 
 
 def alignment(batches: Iterable[Sequence[Tensor]]) -> Tensor:
-    """Linear CKA, "Similarity of Neural Network Representations Revisited" (Kornblith et al., ICML 2019).
+    """Return linear CKA, "Similarity of Neural Network Representations Revisited" (Kornblith et al., ICML 2019).
 
     K features (N, ...) of the same images, batch after batch -> (K, K): 1 where two are equal up to rotation and scale,
     about 0 where they have nothing in common. HSIC is estimated without bias on each batch and averaged, as in Nguyen
@@ -50,23 +50,23 @@ def accuracy_by_class(scores: Scores, classes: int) -> Tensor:
 
 
 def logit_difference(student: Scores, teacher: Scores, classes: int) -> Tensor:
-    """How differently two networks relate classes: (classes, classes), its diagonal 0.
+    """Return the differences between two networks' mean logits, (classes, classes) with a diagonal of 0.
 
-    In row i, column j the difference, without its sign, of the mean logits of class j for the images of class i, as in
-    the "logit correlation" pictures of DKD (Zhao et al., CVPR 2022) and of those who compare with it.
+    Row i, column j holds the absolute difference of the mean logits of class j for the images of class i, as in the
+    "logit correlation" figures of DKD (Zhao et al., CVPR 2022) and of papers that compare with it.
     """
     s, t = (mean_by_class(scores.logits, scores.labels, classes) for scores in (student, teacher))
     return (s - t).abs().fill_diagonal_(0)
 
 
 def divergence(student: Scores, teacher: Scores) -> float:
-    """KL(teacher || student) of their probabilities, in nats an image."""
+    """Return KL(teacher || student) of their probabilities, in nats per image."""
     s, t = (F.log_softmax(scores.logits, dim=1) for scores in (student, teacher))
     return F.kl_div(s, t, reduction="batchmean", log_target=True).item()
 
 
 def calibration_error(scores: Scores) -> float:
-    """How far confidence is from being right, in percent: the expected calibration error (Guo et al., ICML 2017)."""
+    """Return the expected calibration error (Guo et al., ICML 2017) in percent."""
     confidence, guess = F.softmax(scores.logits.double(), dim=1).max(1)
     gap = confidence - (guess == scores.labels).double()
     bins = (confidence * _BINS).ceil().long().clamp(1, _BINS) - 1

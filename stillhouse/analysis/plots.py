@@ -1,11 +1,11 @@
-"""Pictures of what came out: numbers in, a matplotlib figure out. pyplot, and its global state, are left out."""
+"""Plots: numbers in, a matplotlib figure out. pyplot and its global state are left out."""
 
 from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from ..checkpoints import write_atomically
+from .fonts import without_font_messages
 
 Numbers = NDArray[np.float64]
 
@@ -31,11 +32,18 @@ _REDS = LinearSegmentedColormap.from_list("reds", ["#fcfaf7", "#f6c38a", "#dc6a1
 _MOST_CLASSES = 40  # in one picture
 
 
-def style() -> AbstractContextManager[None]:
-    """How pictures look; to be held while they are drawn and saved."""
-    return matplotlib.rc_context(
+@contextmanager
+def style(families: Sequence[str] = ("DejaVu Sans",)) -> Iterator[None]:
+    """Set the look of figures, as long as they are drawn and saved.
+
+    Args:
+        families: Fonts; a character is drawn in the first that has it.
+    """
+    look = matplotlib.rc_context(
         {
+            "font.family": list(families),
             "font.size": 9,
+            "text.parse_math": False,  # a class may be called $100$
             "text.color": INK,
             "axes.edgecolor": FAINT,
             "axes.labelcolor": INK,
@@ -57,10 +65,12 @@ def style() -> AbstractContextManager[None]:
             "svg.hashsalt": "stillhouse",  # equal numbers, equal bytes
         }
     )
+    with look, without_font_messages():
+        yield
 
 
 def save(figure: Figure, path: Path) -> None:
-    """As PATH.svg and PATH.png."""
+    """Write PATH.svg and PATH.png."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # once is enough, for it takes longer than all else
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
@@ -70,7 +80,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def canvas(width: float, height: float, title: str, caption: str) -> Figure:
-    """An empty picture of so many inches: what is seen above it, what more there is to know below."""
+    """Return an empty figure of a size in inches, with its title above and its caption below."""
     lines = textwrap.wrap(caption, int(14.5 * width))
     figure = Figure(figsize=(width, height + 0.15 * len(lines)), layout="constrained", facecolor="white")
     figure.suptitle(title, x=0.1 / width, ha="left")
@@ -79,12 +89,12 @@ def canvas(width: float, height: float, title: str, caption: str) -> Figure:
 
 
 def plain(name: str, between: str) -> str:
-    """The name of a number, METHOD.GROUP/NAME, as people write it."""
+    """Return METHOD.GROUP/NAME with something else between its parts, as people write it."""
     return name.replace(".", between).replace("/", between).replace("_", " ")
 
 
 def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: str, caption: str) -> Figure:
-    """(C,), (C,) percent: both networks class by class, from where the student loses most to where it gains most."""
+    """Draw (C,), (C,) percent of both networks by class, from the student's largest loss to its largest gain."""
     order, left_out = _ends(student - teacher)
     caption += f" The {len(order)} at either end of {len(names)} classes." if left_out else ""
     figure = canvas(7, 1.1 + 0.22 * len(order), title, caption)
@@ -105,7 +115,7 @@ def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: 
 
 
 def _ends(values: Numbers) -> tuple[NDArray[np.intp], bool]:
-    """Positions in ascending order, without those in the middle where they are too many; NaN is left out."""
+    """Return positions in ascending order, without the middle ones if there are too many; NaN is left out."""
     order = np.argsort(values)[: np.isfinite(values).sum()]
     if len(order) <= _MOST_CLASSES:
         return order, False
@@ -113,7 +123,7 @@ def _ends(values: Numbers) -> tuple[NDArray[np.intp], bool]:
 
 
 def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], title: str, caption: str) -> Figure:
-    """(C, K): a mean for each class in each of K columns, classes with the lowest first."""
+    """Draw (C, K), a mean for each class in each of K columns, the classes with the lowest first."""
     order, left_out = _ends(values.mean(1))
     caption += f" The {len(order)} at either end of {len(classes)} classes." if left_out else ""
     return matrix(values[order], [classes[i] for i in order], names, title, caption, ("class", ""))
@@ -122,7 +132,7 @@ def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], titl
 def matrix(
     values: Numbers, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, labels: tuple[str, str]
 ) -> Figure:
-    """(R, C) numbers in colours: what lies between 0 and 1 in blue, anything else in red."""
+    """Draw (R, C) numbers in colours: blue if they lie between 0 and 1, red otherwise."""
     top = float(np.nanmax(values)) or 1.0
     colours, top = (_BLUES, 1.0) if top <= 1.0001 and np.nanmin(values) > -0.5 else (_REDS, top)
     is_readable, is_named = len(columns) <= 20, len(rows) <= _MOST_CLASSES
@@ -150,7 +160,7 @@ def matrix(
 
 
 def contact_sheet(series: Mapping[str, tuple[Numbers, NDArray[np.uint8]]], title: str, caption: str) -> Figure:
-    """By name, (2 M,) values from the lowest to the highest and their images, (2 M, H, W, 3)."""
+    """Draw, by name, images (2 M, H, W, 3) with their values (2 M,), from the lowest to the highest."""
     figure = canvas(10.5, 1.1 + 0.8 * len(series), title, caption)
     grid = figure.subplots(len(series), 2, squeeze=False)
     for number, (row, (name, (values, images))) in enumerate(zip(grid, series.items(), strict=True)):
@@ -164,7 +174,7 @@ def contact_sheet(series: Mapping[str, tuple[Numbers, NDArray[np.uint8]]], title
 
 
 def _strip(axes: Axes, values: Numbers, images: NDArray[np.uint8]) -> None:
-    """Images side by side, with their values below."""
+    """Draw images side by side, with their values below."""
     count, height, width = images.shape[:3]
     step = width + max(2, width // 10)
     strip = np.full((height, count * step, 3), 255, dtype=np.uint8)
@@ -180,7 +190,7 @@ def _strip(axes: Axes, values: Numbers, images: NDArray[np.uint8]) -> None:
 def embeddings(
     points: Mapping[str, Numbers], labels: NDArray[np.int64], names: Mapping[int, str], title: str, caption: str
 ) -> Figure:
-    """By network, (N, 2) points; their classes are named where they lie."""
+    """Draw (N, 2) points of each network, with the names of classes where their points lie."""
     figure = canvas(5.0 * len(points), 5.4, title, caption)
     for axes, (who, places) in zip(figure.subplots(1, len(points), squeeze=False)[0], points.items(), strict=True):
         axes.set_title(who)

@@ -108,15 +108,23 @@ def inspect(command: Inspect, display: Display) -> None:
     summary, by_class = summarised(findings), by_classes(findings, data.classes)
     named = f"{source.short} from {teacher.short} on {data.name}"
     from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
+    from ..analysis.fonts import Lettering
 
+    letters = Lettering.of([*data.classes, named])
     methods = dict(trainer.distillation.named_methods())
     with _filled(asked.folder / "inspection") as target:
         for name, table in (("summary", summary), ("classes", by_class)):
             (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
-        names = save(figures(findings, rows, methods, data.classes, named), target)
+        shown = figures(findings, rows, methods, letters.names(data.classes), letters.text(named))
+        names = save(shown, target, letters.families)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
     display.console.print(summary.printed(3))
     display.console.print(by_class.printed(5))
+    if letters.missing:
+        display.say(
+            f"note: no font here has {len(letters.missing)} of the characters of class names; figures show ? for them "
+            f"and the number of the class, classes.csv has the names"
+        )
     display.say(f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
 
 

@@ -40,6 +40,8 @@ class DSPP(FeatureMethod):
             of any size, where the code fails with four levels on 2, 3 or 5 px.
     """
 
+    observations_caption = "Terms of the loss: differences at the teacher's strongest averages, and at all others."
+
     def __init__(
         self,
         weight: float = 1.0,
@@ -90,7 +92,6 @@ class DSPP(FeatureMethod):
             means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
-        """At each spot, the terms of the loss: what the teacher's strongest averages cost, and what all others do."""
         read = {"_".join(dict.fromkeys(spot)): means.read() for spot, means in self.recorded()}
         return {f"{place}/{name}": mean for place, means in read.items() for name, mean in means.items()}
 

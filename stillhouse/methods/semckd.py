@@ -35,6 +35,8 @@ class SemCKD(Method):
         at: Of a list of pairs, every student place still meets every teacher place.
     """
 
+    observations_caption = "Attention of each student stage to each teacher stage."
+
     def __init__(self, weight: float = 400.0, temperature: Temperature = 1.0, at: Places = "stages"):
         super().__init__(weight)
         self.temperature = temperature
@@ -94,7 +96,6 @@ class SemCKD(Method):
         self.means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
-        """How much each student stage listens to each teacher stage."""
         return self.means.read()
 
 

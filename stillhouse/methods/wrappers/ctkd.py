@@ -34,6 +34,7 @@ class CTKD(Wrapper, LogitMethod):
         width: Of the layer between probabilities and x, if the scope is "instance".
     """
 
+    observations_caption = "Mean temperature of the last step."
     base: TemperedMethod
     strength: Tensor  # () of the reversed gradient
     latest: Tensor  # () mean temperature of the last step

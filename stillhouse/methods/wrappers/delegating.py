@@ -22,6 +22,8 @@ class Delegating(Method):
         super().__init__(weight)
         if any(method.teacher_statistics == "batch" for method in methods):
             self.teacher_statistics = "batch"
+        self.observations_caption = _joined(self.observations_caption, *(one.observations_caption for one in methods))
+        self.per_image_caption = _joined(self.per_image_caption, *(one.per_image_caption for one in methods))
 
     @abstractmethod
     def inside(self) -> Sequence[tuple[str, Method]]:
@@ -74,6 +76,10 @@ class Delegating(Method):
         for _, method in self.inside():
             student = method.deploy(student)
         return student
+
+
+def _joined(*captions: str) -> str:
+    return " ".join(dict.fromkeys(caption for caption in captions if caption))
 
 
 def _prefixed(observed: Iterable[tuple[str, Mapping[str, Tensor]]]) -> dict[str, Tensor]:

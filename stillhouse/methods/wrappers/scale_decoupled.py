@@ -45,6 +45,8 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         ValueError: When built for a network that does more between map and logits than average and one linear layer.
     """
 
+    observations_caption = "Shares of the regions, the whole image counted as one."
+    per_image_caption = "Share of an image's regions for which the teacher predicts another class than for the whole."
     base: LogitMethod
     regions: Tensor  # (R, 1), how many share a mean with each of the R regions
 
@@ -124,11 +126,9 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         self.means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
-        """Shares of the regions, the whole image counted as one, and what the base method observes."""
         return {**super().observations(), **self.means.read()}
 
     def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
-        """The share of each image's regions in which the teacher sees something else than in the whole."""
         t = self.regional_logits(teacher)
         complementary = self.is_complementary(t, batch.labels.expand(len(t), -1))
         return {**super().per_image(student, teacher, batch), "regions/complementary": complementary.to(t).mean(0)}

@@ -49,6 +49,12 @@ class SpotAdaptive(Bundle):
         agent_weight_decay: Of policy and adapters.
     """
 
+    observations_caption = (
+        "Parts of the loss, accuracy of the routes, and the shares of samples that are distilled at each spot, that "
+        "were expected to be, and that changed since the last epoch."
+    )
+    per_image_caption = "Probability that an image is distilled at each spot."
+
     def __init__(
         self,
         terms: Sequence[SpotMethod],
@@ -136,13 +142,9 @@ class SpotAdaptive(Bundle):
         self.means.begin_epoch()
 
     def observations(self) -> Mapping[str, Tensor]:
-        """Return the parts of the loss; how well the routes do; the shares of samples that are on at each spot, that
-        were likely to be, and that changed since the last epoch; and what the terms observe.
-        """
         return {**self.means.read(), **self.decisions.read(), **super().observations()}
 
     def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
-        """Return how likely each image is to be distilled at each spot."""
         inside = super().per_image(student, teacher, batch)
         if not self.is_routed:
             return inside

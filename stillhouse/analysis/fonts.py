@@ -1,0 +1,71 @@
+"""Names of classes in any script, as far as the fonts of this machine can draw them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+_FIRST = "DejaVu Sans"  # comes with matplotlib, so pictures look alike everywhere
+_PLACEHOLDERS = ("Last Resort",)  # fonts that draw a box for every character
+_LONGEST = 40  # characters of a name in a picture
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """The fonts that together draw some texts, and the characters that none of them has.
+
+    Args:
+        families: Names of fonts; a character is drawn in the first that has it.
+        missing: Characters that cannot be drawn.
+    """
+
+    families: tuple[str, ...]
+    missing: frozenset[str]
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Lettering:
+        """Choose as few fonts as it takes, matplotlib's own first."""
+        families, missing = [_FIRST], set("".join(texts)) - _characters(_FIRST)
+        for family in sorted({font.name for font in fontManager.ttflist} if missing else ()):
+            if missing and not family.startswith(_PLACEHOLDERS) and missing & _characters(family):
+                families.append(family)
+                missing -= _characters(family)
+        return cls(tuple(families), frozenset(missing))
+
+    def text(self, text: str) -> str:
+        """Return a text with a question mark for each character that cannot be drawn."""
+        return "".join("?" if character in self.missing else character for character in text)
+
+    def names(self, names: Sequence[str]) -> list[str]:
+        """Return the names as they are shown: shortened, and with its number where a name cannot be drawn."""
+        shown = [self.text(name) + f" #{i}" * bool(self.missing & set(name)) for i, name in enumerate(names)]
+        return [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 8]}...{name[-5:]}" for name in shown]
+
+
+@contextmanager
+def without_font_messages() -> Iterator[None]:
+    """Silence matplotlib's log where a font has no bold variant: it takes the plain one, which is right."""
+    log = logging.getLogger("matplotlib.font_manager")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@cache
+@without_font_messages()
+def _characters(family: str) -> frozenset[str]:
+    """Return the characters that a family has, upright and bold; none if it cannot be read."""
+    try:
+        paths = [findfont(FontProperties(family=family, weight=weight)) for weight in ("normal", "bold")]
+        maps = [frozenset(map(chr, get_font(path).get_charmap())) for path in paths]
+    except (RuntimeError, OSError, ValueError):  # emoji in colours, and whatever else FreeType refuses
+        return frozenset()
+    return frozenset.intersection(*maps)
