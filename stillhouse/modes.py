@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def in_eval_mode(*modules: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode; afterwards each is in the mode that it had, which may differ from its neighbours'."""
+    """Put every module in eval mode inside, and afterwards each back in the mode it had, also where these differ."""
     modes = {part: part.training for module in modules for part in module.modules()}
     try:
         for module in modules:
