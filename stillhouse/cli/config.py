@@ -78,6 +78,18 @@ class CompileOptions:
 
 
 @dataclass(frozen=True)
+class CaptureOptions:
+    """Speed and memory.
+
+    Args:
+        capture: Record whole training steps as CUDA graphs and repeat them; auto does it on a GPU where there are steps
+            enough to earn it back. Methods that cannot be captured run as usual beside the others.
+    """
+
+    capture: Literal["auto", "on", "off"] = "auto"
+
+
+@dataclass(frozen=True)
 class PrecisionOptions:
     """Speed and memory.
 
@@ -171,6 +183,7 @@ class RunOptions:
     output: OutputOptions = field(default_factory=OutputOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
     compilation: CompileOptions = field(default_factory=CompileOptions)
+    capturing: CaptureOptions = field(default_factory=CaptureOptions)
     distribution: DistributedOptions = field(default_factory=DistributedOptions)
     length: EpochOptions = field(default_factory=EpochOptions)
     config: TrainConfig = field(default_factory=TrainConfig)

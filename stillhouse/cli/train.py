@@ -59,18 +59,19 @@ def fit_room(
 ) -> None:
     """Train the students of a room, as many at once as fit into memory."""
     device = options.device.torch_device()
-    speed_up(room, options.compilation.compile, device.type, display)
+    capture = options.capturing.capture
+    speed_up(room, options.compilation.compile, device.type, display, graphs=capture == "off")
     for part in split_by_memory(room, data.info, device, memory_budget):
         if len(part.trainers) < len(room.trainers):
             names = " and ".join(trainer.name for trainer in part.trainers)
             display.say(f"note: there is too little memory for all students at once; now {names}")
-        fit(part, data, device, display, teacher_scores, store)
+        fit(part, data, device, display, teacher_scores, store, capture)
 
 
-def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display) -> None:
-    """Prepare this process and the networks of a room for many steps."""
+def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display, graphs: bool = True) -> None:
+    """Prepare this process and the networks of a room for many steps; compiled ones are graphs unless steps will be."""
     keep_large_blocks()
-    note = compile_classroom(room, device) if wants_compile else None
+    note = compile_classroom(room, device, graphs) if wants_compile else None
     if note:
         display.say(f"note: {note}")
 

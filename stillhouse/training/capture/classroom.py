@@ -1,0 +1,113 @@
+"""Steps as graphs: what a step does is recorded once and then repeated, so that a GPU never waits for Python.
+
+There is a graph for the teacher, in each mode that somebody needs, and one for each student: its forward and backward
+pass, its losses and its update. They read a batch, the teacher's outputs and what the methods prepared from tensors
+that stay where they are, which are filled before each step. On a GPU the students' graphs run beside each other.
+
+Nothing is undone: the first steps of each phase are ordinary ones, which warm up what is captured after them. A student
+whose step asks the host something is found out on a copy of it, and trains without a graph beside the others; so does
+everyone in an epoch's last, smaller batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from ... import distributed
+from ...batch import Batch
+from ...distillation import TeacherMode
+from ..classroom import Classroom
+from ..student import StudentTrainer
+from .graph import CUDAGraph, Graph, RepeatedCalls, fill, like
+from .student import CapturedStudent
+from .teacher import CapturedTeacher
+
+Use = Literal["auto", "on", "off"]
+WORTHWHILE = 2000  # steps; capturing takes as long as some hundreds of them
+
+
+class Capture:
+    """Trains the students of a classroom by graphs.
+
+    Args:
+        classroom: The teacher and the students, on their device.
+        batch_size: Of the batches that are captured; others are trained on without graphs.
+        graph: Makes an empty one.
+        say: Is told who runs without a graph, and why.
+    """
+
+    def __init__(self, classroom: Classroom, batch_size: int, graph: Callable[[], Graph], say: Callable[[str], None]):
+        self.classroom, self.batch_size, self._graph, self._say = classroom, batch_size, graph, say
+        self.students = {trainer: CapturedStudent(trainer, graph, say) for trainer in classroom.trainers}
+        self.teachers: dict[TeacherMode, CapturedTeacher] = {}
+        self._batch: Batch | None = None  # stays where it is
+        self._following: Batch | None = None
+        self._has_strong = any(trainer.distillation.needs_strong_view for trainer in classroom.trainers)
+
+    def prefetch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches, each when the one that follows is known: the teacher can run on that one meanwhile."""
+        if self.classroom.cache:  # which looks up a page of batches at a time
+            yield from self.classroom.prefetch(batches)
+            return
+        following = next(batches, None)
+        while following is not None:
+            batch, following = following, next(batches, None)
+            self._following = following
+            yield batch
+        self._following = None
+
+    def train_step(self, batch: Batch, trainers: Sequence[StudentTrainer]) -> None:
+        """Do what `Classroom.train_step` does, with the same results."""
+        if len(batch.images) != self.batch_size:
+            self.classroom.train_step(batch, trainers)
+            return
+        batch = self._needed(batch)
+        self._batch = self._batch or like(batch)
+        fill(self._batch, batch)
+        held = replace(self._batch, epoch=batch.epoch, step=batch.step, seed=batch.seed)
+        modes = {trainer.distillation.teacher_mode for trainer in trainers}
+        outputs = {mode: self._teacher(mode).outputs(held) for mode in modes}
+        for trainer in trainers:
+            self.students[trainer].train_step(held, outputs[trainer.distillation.teacher_mode])
+        following, self._following = self._following, None
+        if following is not None and len(following.images) == self.batch_size:
+            for mode in modes:
+                self._teacher(mode).run_ahead(self._needed(following))
+        for trainer in trainers:
+            self.students[trainer].join()
+
+    def _needed(self, batch: Batch) -> Batch:
+        return batch if self._has_strong else replace(batch, strong=None)
+
+    def _teacher(self, mode: TeacherMode) -> CapturedTeacher:
+        if mode not in self.teachers:
+            self.teachers[mode] = CapturedTeacher(self.classroom, mode, self._graph(), self._say)
+        return self.teachers[mode]
+
+
+def captured(
+    classroom: Classroom, batch_size: int, steps: int, device: torch.device, use: Use, say: Callable[[str], None]
+) -> Capture | None:
+    """Return what trains a classroom by graphs, if that is wanted and pays.
+
+    Args:
+        steps: Still to be taken.
+        use: "auto" captures on a GPU if there are steps enough to earn it back, "on" wherever it can be done.
+        say: Is told what is not captured.
+    """
+    on_gpu = device.type == "cuda"
+    if use == "off" or (use == "auto" and (not on_gpu or steps < WORTHWHILE)):
+        return None
+    if distributed.world_size() > 1 or classroom.replays:
+        others = (
+            "several processes train together" if distributed.world_size() > 1 else "compiled with graphs of its own"
+        )
+        say(f"no CUDA graphs of whole steps: {others}")
+        return None
+    if not on_gpu:
+        say("note: no GPU here, so steps are repeated call by call instead of as CUDA graphs: same results, no faster")
+    return Capture(classroom, batch_size, CUDAGraph if on_gpu else RepeatedCalls, say)

@@ -1,0 +1,95 @@
+"""A student's part of a captured step: its forward and backward pass, its losses and its update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ...batch import Batch
+from ...distillation import Phase
+from ...taps import Outputs
+from ..student import StudentTrainer
+from .graph import Graph, fill, like
+from .host_access import NotCapturable, host_access, what_python_holds, withheld
+
+
+class CapturedStudent:
+    """A student whose steps are replayed as soon as its present phase is captured.
+
+    Args:
+        trainer: Of the student.
+        graph: Makes an empty one.
+        say: Is told why it trains without a graph, if it does.
+    """
+
+    def __init__(self, trainer: StudentTrainer, graph: Callable[[], Graph], say: Callable[[str], None]):
+        self.trainer, self._new_graph, self._say = trainer, graph, say
+        self._phase: Phase | None = None
+        self._graph = graph()
+        self.obstacle: str | None = None  # in the present phase
+        self.replays = 0  # in the present phase
+
+    def train_step(self, batch: Batch, outputs: Outputs | None) -> None:
+        """Train for one step; batch and outputs are the same tensors each time."""
+        if (phase := self.trainer.phase_at(self.trainer.epoch)[0]) is not self._phase:
+            self._begin(phase, batch, outputs)
+        with self._graph.beside():
+            if self.obstacle or self._warmed_up < self._graph.warm_up:
+                self.trainer.train_step(batch, outputs)
+                self._warmed_up += 1
+            else:
+                self.trainer.train_step(batch, outputs, learn=self._replay)
+
+    def join(self) -> None:
+        self._graph.join()
+
+    def _begin(self, phase: Phase, batch: Batch, outputs: Outputs | None) -> None:
+        self._phase, self._graph, self._warmed_up, self.replays = phase, self._new_graph(), 0, 0
+        self._is_captured, self.obstacle = False, None
+        if why := obstacle(self.trainer, batch, outputs):
+            self._give_up(why)
+
+    def _give_up(self, why: str) -> None:
+        self.obstacle = why
+        self._say(f"{self.trainer.name} trains without a CUDA graph: {why}")
+
+    def _replay(self, batch: Batch, outputs: Outputs | None) -> None:
+        if not self._is_captured:
+            self._prepared = like(batch.prepared)
+            self.trainer.optimizer.lr_as_tensors()
+            static = withheld(replace(batch, prepared=self._prepared))
+            try:
+                self._graph.capture(lambda: self.trainer.learn(static, outputs))
+            except RuntimeError as error:  # nothing was computed yet
+                self._give_up(" ".join(str(error).split())[:200])
+                self.trainer.learn(batch, outputs)
+                return
+            self._is_captured = True
+        fill(self._prepared, batch.prepared)
+        self._graph.replay()
+        self.replays += 1
+
+
+def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> str | None:
+    """Return why a student's steps cannot be captured, found out on a copy; None if they can."""
+    try:
+        twin = trainer.twin()
+    except (RuntimeError, TypeError) as error:
+        return f"it cannot be copied ({' '.join(str(error).split())[:200]})"
+    twin.train_step(batch, outputs)  # from now on its momentum is there
+    found: list[str] = []
+
+    def watched(batch: Batch, outputs: Outputs | None) -> None:
+        with host_access() as asked:
+            twin.learn(withheld(batch), outputs)
+        found.extend(asked)
+
+    before = what_python_holds(twin.distillation)
+    try:
+        twin.optimizer.lr_as_tensors()
+        twin.train_step(batch, outputs, learn=watched)
+    except NotCapturable as why:
+        return str(why)
+    after = what_python_holds(twin.distillation)
+    found += [f"it changes {name}; write into a buffer instead" for name in after if after[name] != before.get(name)]
+    return found[0] if found else None
