@@ -1,7 +1,11 @@
 """The `stillhouse` command. Nothing heavy is imported before it is needed: help answers at once."""
 
+import importlib.util
+import io
 import sys
 from collections.abc import Sequence
+
+from .cli.startup import quick_to_end
 
 COMMANDS = {
     "distill": "teach a small network what a trained one knows",
@@ -11,6 +15,16 @@ COMMANDS = {
     "inspect": "draw and list what a finished distillation learned",
     "check": "try a method of your own against the contract, in seconds",
     "list": "show the methods, models, data sets or published recipes there are",
+}
+
+ELSEWHERE = {
+    "predict": "evaluate measures a network; for predictions load RUN/student.safetensors in Python",
+    "export": "RUN/student.safetensors holds the student's weights, to be loaded in Python",
+    "test": "That is evaluate",
+    "eval": "That is evaluate",
+    "validate": "That is evaluate",
+    "confusion": "That is inspect",
+    "resume": "The command that began a run resumes it",
 }
 
 HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]
@@ -33,8 +47,11 @@ to begin with:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit code: 0, or 2 where a sentence on stderr says what is wrong."""
+    """Run a command and return its exit code: 0, or 2 where a sentence on stderr says what is wrong."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer letters than a file's name has
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(HELP)
         return 0
@@ -42,17 +59,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"stillhouse {_version()}\n")
         return 0
     if arguments[0] not in COMMANDS:
-        from .spelling import nearest
-
-        hint = nearest(arguments[0], COMMANDS)
-        sys.stderr.write(f"stillhouse: there is no command {arguments[0]!r}.{hint} See stillhouse --help\n")
-        return 2
-    try:
+        return _refuse(f"there is no command {arguments[0]!r}.{_meant(arguments[0])} See stillhouse --help")
+    if importlib.util.find_spec("fcntl") is None:
+        return _refuse("it runs on Linux and macOS only; on Windows use it inside WSL (Windows Subsystem for Linux)")
+    with quick_to_end():
         from .cli.parser import run
-    except KeyboardInterrupt:  # importing PyTorch takes seconds
-        sys.stderr.write("stillhouse: interrupted before it began\n")
-        return 2
-    return run(arguments[0], arguments[1:])
+
+        return run(arguments[0], arguments[1:])
+
+
+def _refuse(why: str) -> int:
+    from .spelling import sentence
+
+    sys.stderr.write(f"stillhouse: {sentence(why)}\n")
+    return 2
+
+
+def _meant(command: str) -> str:
+    from .spelling import nearest
+
+    return f" {ELSEWHERE[command]}." if command in ELSEWHERE else nearest(command, COMMANDS)
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""Plain words, above all for what somebody typed wrong."""
+"""Plain words for people: counts, what a misspelt name was meant to be, names that are safe to print."""
 
 import difflib
 import re
@@ -16,20 +16,38 @@ _KINDS = {
 }
 
 
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
+_MOST_LETTERS = 300  # of a word in a sentence
+
+
+def printable(text: str) -> str:
+    """Escape control characters and changes of the writing direction, as names of files and classes may hold them.
+
+    Otherwise they could move the cursor of a terminal, colour it, or rewrite lines that are there.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def sentence(text: str) -> str:
+    """Make one printable line of an error message, however long a word in it is."""
+    line = printable(" ".join(text.splitlines()))
+    return re.sub(rf"\S{{{_MOST_LETTERS + 1},}}", lambda found: f"{found[0][:100]}...{found[0][-20:]}", line)
+
+
 def counted(count: int, noun: str) -> str:
-    """1 epoch, 2 epochs"""
+    """Return 1 epoch, 2 epochs."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What a misspelt name was probably meant to be: a sentence with a blank before it, or nothing if none is near."""
+    """Return what a misspelt name was probably meant to be: a sentence with a space before it, or nothing."""
     by_lower = {key.lower(): key for key in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(by_lower[key] for key in near)}?" if near else ""
 
 
 def misfit(complaint: str) -> tuple[str, str] | None:
-    """jsonargparse's complaint about the type of a value: whose value, and "takes a whole number, not x"."""
+    """Translate jsonargparse's complaint about the type of a value: whose value, and "takes a whole number, not x"."""
     found = re.search(r'Parser key "([\w.]+)": (.*)', re.sub(r"\s+", " ", complaint))
     if not found:
         return None

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from .. import distributed
 from ..contract.check import check
 from ..data.on_disk import is_worker_death, worker_died
+from ..spelling import sentence
 from ..training.loop import Stopped
 from ..training.progress import Display
 from .arguments import group_of, parse
@@ -24,6 +25,7 @@ from .distill import Distill, distill
 from .evaluate import Evaluate, measure
 from .inspect import Inspect, inspect
 from .list import LISTS, show
+from .startup import begun
 from .train import Train, train
 
 
@@ -50,7 +52,7 @@ _COMMANDS = {
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
-    """A command from its words to its exit code."""
+    """Run a command and return its exit code."""
     try:
         return _run(command, arguments)
     except RuntimeError as error:
@@ -63,6 +65,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 def _run(command: str, arguments: Sequence[str]) -> int:
     display = Display(quiet=not distributed.is_first())
     try:
+        begun()
         if command == "list":
             what, containing = _list_words(arguments)
             show(what, display, containing)
@@ -72,28 +75,28 @@ def _run(command: str, arguments: Sequence[str]) -> int:
             _act(command, arguments, display)
     except (Stopped, KeyboardInterrupt, distributed.Lost) as stop:
         return _refuse(str(stop) or "interrupted; the same command goes on from the last save")
-    except (ValueError, ArithmeticError, OSError, RuntimeError) as error:
+    except (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
         if is_worker_death(error):
             raise
-        sentence = _sentence(error)
-        if sentence is None or os.environ.get("STILLHOUSE_TRACEBACK"):
+        why = _explain(error)
+        if why is None or os.environ.get("STILLHOUSE_TRACEBACK"):
             raise
-        return _refuse(sentence)
+        return _refuse(why)
     return 0
 
 
-def _refuse(sentence: str) -> int:
+def _refuse(why: str) -> int:
     who = "" if distributed.is_first() else f" (process {distributed.number()})"
-    sys.stderr.write(f"stillhouse{who}: {sentence}\n")
+    sys.stderr.write(f"stillhouse{who}: {sentence(why)}\n")
     return 2
 
 
-def _sentence(error: Exception) -> str | None:
-    """What to say, or None for a bug: its traceback says more."""
+def _explain(error: Exception) -> str | None:
+    """Return what to say, or None for a bug: its traceback says more."""
     if isinstance(error, torch.OutOfMemoryError):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
-    if isinstance(error, RuntimeError):
-        full = "allocate memory" in str(error)
+    if isinstance(error, RuntimeError | MemoryError):
+        full = isinstance(error, MemoryError) or "allocate memory" in str(error)
         return "there is too little memory; choose a smaller --batch_size or --image_size" if full else None
     if not isinstance(error, OSError):
         return str(error)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from ..spelling import printable
 from .run_files import loss_terms
 
 if TYPE_CHECKING:
@@ -22,6 +24,13 @@ _PLAIN_WIDTH = 160  # of tables in files and pipes
 _PLAIN_EVERY = 300.0  # seconds between two lines of a long epoch where there is no terminal
 
 
+class _Console(Console):
+    """A console on which no name can do more than be read."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
 class Display(AbstractContextManager["Display"]):
     """Shows how far the students of a room have come.
 
@@ -30,7 +39,7 @@ class Display(AbstractContextManager["Display"]):
     """
 
     def __init__(self, quiet: bool = False):
-        self.console = Console(quiet=quiet, highlight=False, markup=False, emoji=False)
+        self.console = _Console(quiet=quiet, highlight=False, markup=False, emoji=False)
         if not self.console.is_terminal:
             self.console.soft_wrap, self.console.width = True, _PLAIN_WIDTH
         self._live: Live | None = None
@@ -51,7 +60,7 @@ class Display(AbstractContextManager["Display"]):
             self._live = None
 
     def say(self, text: str) -> None:
-        """A line for people."""
+        """Print a line."""
         self.console.print(text)
 
     def resumed(self, trainer: StudentTrainer) -> None:
