@@ -15,6 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
+from . import former_names
 from .recipes import find
 
 T = TypeVar("T")
@@ -176,4 +177,6 @@ def _unknown(command: str, word: str, known: Sequence[str], positional: Mapping[
         return f"unexpected argument {word!r}; quote values that contain spaces."
     if option in positional:
         return f"stillhouse {command} takes the {option} without --{option}: stillhouse {command} runs/NAME."
-    return f"stillhouse {command} has no option {word.partition('=')[0]}.{nearest(option, known)}"
+    former = former_names.OPTIONS.get(option.lower().replace("-", "_"))
+    hint = f".{nearest(option, known)}" if former is None else f"; {former}."
+    return f"stillhouse {command} has no option {word.partition('=')[0]}{hint}"

@@ -95,5 +95,5 @@ class DataOptions:
         data = load(self.data, options)
         display.say(data.describe())
         for note in data.notes:
-            display.say(f"note: {note}")
+            display.note(note)
         return data

@@ -23,6 +23,7 @@ from ..training.teacher_checks import normalisation_note
 from .arguments import named_values
 from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
+from .other_epochs import note_on_other_epochs
 from .recipes import Recipe, find
 from .train import fit_alone, fit_room, outcome, title
 
@@ -88,9 +89,7 @@ def distill(command: Distill, display: Display) -> None:
     teacher = find_trained(asked.teacher_source(), data, device, options.output.seed)
     teacher = teacher or train_teacher(command, method_specs, data, display)
     scores = examine(teacher, command.precision.dtype, device, data, display)
-    note = normalisation_note(teacher.about, data)
-    if note:
-        display.say(f"note: {note}")
+    display.note(normalisation_note(teacher.about, data))
 
     taught = trainer_taught(source, teacher, method_specs, data, options, named_values(command))
     trainers = [trainer_alone(source, data, options), taught] if asked.baseline else [taught]
@@ -100,6 +99,7 @@ def distill(command: Distill, display: Display) -> None:
         display.say(f"  {line}")
     for trainer in trainers:
         display.say(f"{trainer.name}: {'already trained, ' if trainer.run.is_done else ''}{trainer.run.folder}")
+    display.note(note_on_other_epochs(taught, "to continue from its weights instead, add --student_weights {weights}"))
     waiting = [trainer for trainer in trainers if not trainer.run.is_done]
     if waiting:
         store = command.cache.store(options.output.folder)
@@ -116,6 +116,7 @@ def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, d
     """Train the teacher that has no weights yet, as `stillhouse train` would, unless that was done before."""
     source, options = command.distillation.teacher_source(), command.run
     trainer = trainer_alone(source, data, options)
+    display.note(note_on_other_epochs(trainer, "to use that teacher as it is, add --teacher {folder}"))
     if not trainer.run.is_done:
         check_fit(command.distillation.student_source(), source, methods, data, options.output.seed)
         display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")

@@ -19,6 +19,7 @@ from ..analysis.tables import listing
 from ..checkpoints import load_weights, write_atomically
 from ..data import Data
 from ..ranges import Count, check_options
+from ..spelling import printable
 from ..training.progress import Display
 from ..training.run_files import read_result, read_rows
 from ..training.student import StudentTrainer
@@ -97,35 +98,36 @@ def inspect(command: Inspect, display: Display) -> None:
     source = distilled.distillation.student_source()
     trainer = trainer_taught(source, teacher, specs, data, distilled.run, {})
     if asked.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
-        display.say(f"note: {asked.run} was made with another teacher, data or configuration than is found now")
+        display.note(f"{asked.run} was made with another teacher, data or configuration than is found now")
     rows = read_rows(asked.folder)
     if len(rows) < trainer.epochs:
         raise ValueError(f"{asked.folder / 'metrics.jsonl'} has {len(rows)} of {trainer.epochs} epochs; restore it")
     for note in restore(trainer, asked.folder):
-        display.say(f"note: {note}")
+        display.note(note)
     findings = look(trainer.distillation, trainer.model, teacher.net, data, device, asked.images)
 
-    summary, by_class = summarised(findings), by_classes(findings, data.classes)
+    names = [printable(name) for name in data.classes]
+    summary, by_class = summarised(findings), by_classes(findings, names)
     named = f"{source.short} from {teacher.short} on {data.name}"
     from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
     from ..analysis.fonts import Lettering
 
-    letters = Lettering.of([*data.classes, named])
+    letters = Lettering.of([*names, named])
     methods = dict(trainer.distillation.named_methods())
     with _filled(asked.folder / "inspection") as target:
         for name, table in (("summary", summary), ("classes", by_class)):
             (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
-        shown = figures(findings, rows, methods, letters.names(data.classes), letters.text(named))
-        names = save(shown, target, letters.families)
+        shown = figures(findings, rows, methods, letters.names(names), letters.text(named))
+        drawn = save(shown, target, letters.families)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
     display.console.print(summary.printed(3))
     display.console.print(by_class.printed(5))
     if letters.missing:
-        display.say(
-            f"note: no font here has {len(letters.missing)} of the characters of class names; figures show ? for them "
+        display.note(
+            f"no font here has {len(letters.missing)} of the characters of class names; figures show ? for them "
             f"and the number of the class, classes.csv has the names"
         )
-    display.say(f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}")
+    display.say(f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as .svg and .png {', '.join(drawn)}")
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
 from .. import distributed
-from ..contract.check import check
 from ..data.on_disk import is_worker_death, worker_died
 from ..spelling import sentence
 from ..training.loop import Stopped
@@ -70,6 +69,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
             what, containing = _list_words(arguments)
             show(what, display, containing)
         elif command == "check":
+            from ..contract.check import check  # its small networks and laws are for nobody else
+
             check(_method_word(arguments), display)
         else:
             _act(command, arguments, display)

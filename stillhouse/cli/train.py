@@ -17,6 +17,7 @@ from ..training.progress import Display
 from ..training.student import StudentTrainer
 from .build import trainer_alone
 from .config import NetworkOptions, RunOptions
+from .other_epochs import note_on_other_epochs
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ def train(command: Train, display: Display) -> None:
     options = command.run.for_data(data)
     source = command.network.source()
     trainer = trainer_alone(source, data, options)
+    display.note(note_on_other_epochs(trainer, "to continue from its weights instead, add --weights {weights}"))
     fit_alone(trainer, data, options, display)
     parameters, macs = size_of(trainer.model, data.info.image_size)
     line = Line(source.short, parameters, macs, *outcome(trainer))
@@ -64,16 +66,14 @@ def fit_room(
     for part in split_by_memory(room, data.info, device, memory_budget):
         if len(part.trainers) < len(room.trainers):
             names = " and ".join(trainer.name for trainer in part.trainers)
-            display.say(f"note: there is too little memory for all students at once; now {names}")
+            display.note(f"there is too little memory for all students at once; now {names}")
         fit(part, data, device, display, teacher_scores, store, capture)
 
 
 def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display, graphs: bool = True) -> None:
     """Prepare this process and the networks of a room for many steps; compiled ones are graphs unless steps will be."""
     keep_large_blocks()
-    note = compile_classroom(room, device, graphs) if wants_compile else None
-    if note:
-        display.say(f"note: {note}")
+    display.note(compile_classroom(room, device, graphs) if wants_compile else None)
 
 
 def title(data: Data, options: RunOptions) -> str:

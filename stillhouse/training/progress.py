@@ -63,6 +63,11 @@ class Display(AbstractContextManager["Display"]):
         """Print a line."""
         self.console.print(text)
 
+    def note(self, text: str | None) -> None:
+        """Print what the user should know beyond what was asked for, if there is anything."""
+        if text is not None:
+            self.say(f"note: {text}")
+
     def resumed(self, trainer: StudentTrainer) -> None:
         step = f", step {trainer.step + 1}" if trainer.step else ""
         self.say(

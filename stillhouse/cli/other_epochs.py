@@ -1,0 +1,76 @@
+"""A run that was trained before, for another number of epochs: what the user is told about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError, safe_open
+
+from ..spelling import counted
+from ..training.student import StudentTrainer
+
+_PLACES = (
+    "folder",
+    "device",
+    "baseline",
+    "teacher_cache",
+    "cache_budget",
+    "memory_budget",
+)  # options that change no run
+
+
+def note_on_other_epochs(trainer: StudentTrainer, way_out: str) -> str | None:
+    """Return a note if the same training was done for fewer or more epochs, with the way to go on from its weights.
+
+    Args:
+        way_out: How to go on from its weights, with {folder} or {weights} in it.
+    """
+    run = trainer.run
+    if run.folder.exists():
+        return None
+    alike = [folder for folder in sorted(run.folder.parent.glob(f"{_slug(run.folder)}-*")) if _same(folder, run.config)]
+    before = max(alike, key=_epochs, default=None)
+    if before is None:
+        return None
+    note = (
+        f"{before} is the same training for {counted(_epochs(before), 'epoch')}; with another --epochs it is another "
+        "run, which starts from the beginning, because the learning rate's schedule depends on it"
+    )
+    weights = before / "student.safetensors"
+    if not _fits(weights, trainer):
+        return note
+    return f"{note}; {way_out.format(folder=before, weights=weights)}"
+
+
+def _slug(folder: Path) -> str:
+    return folder.name.rpartition("-")[0]
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _epochs(folder: Path) -> int:
+    return int(_config(folder)["epochs"])
+
+
+def _same(folder: Path, config: dict[str, object]) -> bool:
+    """Compare the configuration of a run with another: is their number of epochs all that differs?"""
+    other = _config(folder)
+    different = {name for name in config if name in other and other[name] != config[name]}
+    return different - set(_PLACES) == {"epochs"} and isinstance(other["epochs"], int)
+
+
+def _fits(weights: Path, trainer: StudentTrainer) -> bool:
+    """Say if the student can start from these weights; what some methods ship is more than a student."""
+    try:
+        with safe_open(weights, "pt") as file:
+            return set(file.keys()) == set(trainer.distillation.student.model.state_dict())
+    except (OSError, SafetensorError):
+        return False
