@@ -1,0 +1,62 @@
+"""Ctrl-C during start-up: one sentence and exit code 2, whatever is being imported."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stillhouse.cli.startup import begun, quick_to_end
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def handler_as_before() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+@pytest.mark.parametrize("swallow", ["pass", "raise SystemExit(0)"])
+def test_an_interruption_while_pytorch_is_imported_is_a_sentence(tmp_path: Path, swallow: str) -> None:
+    (tmp_path / "torch.py").write_text(
+        "import sys, time\nprint('importing', flush=True)\n"
+        f"try:\n    time.sleep(60)\nexcept BaseException:\n    {swallow}\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "stillhouse", "train"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload] # pipes
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (2, "stillhouse: interrupted before it began\n")
+
+
+def test_once_it_has_begun_an_interruption_is_an_exception_again() -> None:
+    with quick_to_end():
+        begun()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    begun()  # outside of start-up it changes nothing
+
+
+def test_other_threads_leave_signals_alone() -> None:
+    failed: list[BaseException] = []
+
+    def use() -> None:
+        try:
+            with quick_to_end():
+                begun()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert failed == []
