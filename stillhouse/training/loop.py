@@ -71,10 +71,12 @@ def fit(
         classroom.to(device)
         before = fingerprint(classroom.teacher) if classroom.teacher else None
         unfinished = _resume(classroom, data.train.steps, display)
-        distributed.barrier()  # all have read before anything is changed
         note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
         if note:
             display.say(note)
+        distributed.barrier()  # all have read before anything is changed
+        for trainer in unfinished:
+            trainer.run.begin()
 
         steps_to_go = (classroom.epochs - classroom.position[0]) * data.train.steps if classroom.position else 0
         graphs = captured(classroom, data.train.batch_size, steps_to_go, device, capture, display.say)
@@ -127,8 +129,6 @@ def _resume(classroom: Classroom, steps: int, display: Display) -> list[StudentT
             display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
         elif resumed:
             display.resumed(trainer)
-    for trainer in unfinished:  # once all are known to be whole
-        trainer.run.begin()
     return unfinished
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -69,6 +70,7 @@ class Run:
         self._lock: int | None = None
         self._events: EventFile | None = None
         self._is_verified = False
+        self._is_new = False  # made by this process, which has written nothing into it yet
 
     def __enter__(self) -> Run:
         """Take the folder for this process, for as long as the run lasts.
@@ -81,19 +83,24 @@ class Run:
         for path in (self.folder / name for name in _FILES):
             if path.exists() and not path.is_file():
                 raise ValueError(f"{path} is not a file; move it away, or choose another --folder")
+        self._is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_held = os.path.samestat(os.fstat(self._lock), os.stat(self.folder / "lock"))  # not removed meanwhile
         except OSError as error:
+            is_held = False
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.ENOENT):
+                os.close(self._lock)
+                raise
+        if not is_held:
             os.close(self._lock)
             self._lock = None
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise ValueError(
-                    f"{self.folder} is in use by another process; wait for it, choose another --folder, or, where it "
-                    "is only the baseline of both, --baseline false"
-                ) from None
-            raise
+            raise ValueError(
+                f"{self.folder} is in use by another process; wait for it, choose another --folder, or, where it "
+                "is only the baseline of both, --baseline false"
+            )
         _locks.add(self._lock)
         return self
 
@@ -101,6 +108,10 @@ class Run:
         if self._events is not None:
             self._events.close()
             self._events = None
+        if self._is_new and self._lock in _locks:
+            (self.folder / "lock").unlink(missing_ok=True)
+            with suppress(OSError):  # somebody put something else there
+                self.folder.rmdir()
         if self._lock in _locks:  # not in a child
             _locks.remove(self._lock)
             os.close(self._lock)
@@ -110,6 +121,7 @@ class Run:
         """Write the configuration; what a process left that was killed while writing is removed."""
         if not distributed.is_first() or self.is_done:
             return
+        self._is_new = False
         for path in self.folder.iterdir():
             if _LEFTOVER.fullmatch(path.name):
                 path.unlink(missing_ok=True)

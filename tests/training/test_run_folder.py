@@ -1,6 +1,7 @@
 """A run's folder: its name, its lock, and what is in it at any moment."""
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -56,6 +57,28 @@ def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
             pass
     with new(tmp_path):  # and this one once it is free
         pass
+
+
+def test_a_run_that_does_not_begin_leaves_nothing(tmp_path: Path) -> None:
+    with new(tmp_path) as run:
+        assert run.folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    run.folder.mkdir()  # there before
+    with new(tmp_path):
+        pass
+    assert [path.name for path in run.folder.iterdir()] == ["lock"]
+
+
+def test_a_lock_that_was_removed_meanwhile_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, flock = new(tmp_path), fcntl.flock
+
+    def late(lock: int, operation: int) -> None:
+        flock(lock, operation)
+        (run.folder / "lock").unlink()  # by a run that did not begin
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(ValueError, match="in use by another process"):
+        run.__enter__()
 
 
 def test_the_lock_is_gone_with_a_killed_process(tmp_path: Path) -> None:

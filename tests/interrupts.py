@@ -1,0 +1,118 @@
+"""Interrupts a command at moments of its start-up, from its first function call to its first step.
+
+    python -m tests.interrupts [--times 40]
+
+Each time it must end with exit code 2 and one sentence, and leave nothing that stops the same command from going on.
+Moments are counted in calls of Python functions, so that they are the same on every machine; they end with the first
+step of the student, after the teacher was examined and memory was measured. The tests do the same a few times.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import FrameType
+from unittest.mock import patch
+
+import torch
+
+from stillhouse.__main__ import main
+from stillhouse.training.optimizer import Optimizer
+from tests.helpers.networks import quick_net_file
+from tests.soak import FORKS
+
+FIRST = 20  # calls; before that the command has not begun to read its words
+SENTENCE = re.compile(r"stillhouse: (interrupted|stopped)[^\n]*; the same command goes on[^\n]*\n")
+
+
+class _Counter:
+    """Counts calls of functions, and interrupts the process at one of them."""
+
+    def __init__(self, at: int | None):
+        self.at, self.calls = at, 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            self.calls += 1
+            if self.calls == self.at:
+                sys.setprofile(None)
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def _run(words: Sequence[str], at: int | None, folder: Path) -> None:
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    torch.set_num_threads(1)
+    counter, step = _Counter(at), Optimizer.step
+
+    def first_step(self: Optimizer, terms: Mapping[str, torch.Tensor]) -> None:
+        if at is None and "fit" in _callers():  # not of a trial
+            (folder / "calls").write_text(str(counter.calls))
+            os._exit(0)
+        step(self, terms)
+
+    with (
+        (folder / "out").open("w") as out,
+        (folder / "err").open("w") as err,
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch.object(Optimizer, "step", first_step),
+    ):
+        assert threading.current_thread() is threading.main_thread()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.setprofile(counter)
+        code = main(words)
+        sys.setprofile(None)
+    os._exit(code)
+
+
+def _callers() -> set[str]:
+    frame, names = sys._getframe(), set[str]()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        names.add(frame.f_code.co_name)
+    return names
+
+
+def _in_a_process(words: Sequence[str], at: int | None, folder: Path) -> int | None:
+    process = FORKS.Process(target=_run, args=(list(words), at, folder))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def interrupt(root: Path, times: int) -> list[str]:
+    """Interrupt a distillation at so many moments; return what went wrong, a line each."""
+    nets, problems = quick_net_file(root), list[str]()
+    small = "--data digits --batch_size 128 --lr 0.3 --epochs 4 --device cpu"
+    assert main(f"train --model {nets}:wide {small} --folder {root / 'teacher'}".split()) == 0
+    (teacher,) = (root / "teacher").iterdir()
+    words = f"distill --teacher {teacher} --student {nets}:small --methods CE,KD {small} --folder {root / 'runs'}"
+    assert _in_a_process(words.split(), None, root) == 0
+    calls = int((root / "calls").read_text())
+    for moment in range(times):
+        at = FIRST + moment * (calls - 1 - FIRST) // max(times - 1, 1)
+        code = _in_a_process(words.split(), at, root)
+        errors = (root / "err").read_text()
+        if code != 2 or not SENTENCE.fullmatch(errors):
+            problems.append(f"at call {at:,} of {calls:,} it ended with {code} and said {errors[-1500:]}")
+    return problems
+
+
+def main_() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=40)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root:
+        problems = interrupt(Path(root), options.times)
+    print("\n".join(problems) or f"interrupted {options.times} times: exit code 2 and its sentence each time")
+    raise SystemExit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main_()
