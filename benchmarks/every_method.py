@@ -31,7 +31,6 @@ from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.compile import keep_large_blocks
 from stillhouse.training.config import TrainConfig
-from stillhouse.training.loss_meter import LossMeter
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 
@@ -108,6 +107,11 @@ def measure(
         yield from _in_a_room(pair, student, teacher, data, steps, some, folder)
 
 
+def _look(trainer: StudentTrainer, bad: dict[str, str]) -> None:
+    if found := trainer.meter.first_not_finite():
+        bad.setdefault(trainer.name, found[0])
+
+
 def _in_a_room(
     pair: str, student: str, teacher: Tapped, data: Data, steps: int, chosen: Sequence[str], folder: Path
 ) -> Iterator[dict[str, object]]:
@@ -118,7 +122,7 @@ def _in_a_room(
             trainers.append(trainer_for(methods, student, teacher, data, folder))
         except ValueError as refusal:
             yield {"pair": pair, "method": methods, "refused": str(refusal)}
-    meters: dict[str, list[LossMeter]] = {trainer.name: [] for trainer in trainers}
+    bad: dict[str, str] = {}  # the first term of each that was not finite
     spent: dict[str, list[float]] = {trainer.name: [] for trainer in trainers}
     failed: dict[str, str] = {}
     for trainer in trainers:
@@ -128,7 +132,7 @@ def _in_a_room(
     for step, batch in zip(range(steps), endless(data), strict=False):
         for trainer in trainers:
             if step in (WARMUP_STEPS, max(steps - LAST, 0)):
-                meters[trainer.name].append(trainer.meter)
+                _look(trainer, bad)
                 warmups = sum(phase.epochs for phase in trainer.phases[:-1])
                 trainer.move_to(warmups if step >= WARMUP_STEPS else 0, trainer.step)  # its losses are summed anew
             trainer.begin_epoch()
@@ -141,9 +145,9 @@ def _in_a_room(
             "terms": " ".join(f"{n}={v:.4g}" for n, v in losses.items()),
         }
         row["seconds_per_step"] = round(sorted(spent[trainer.name])[len(spent[trainer.name]) // 2], 4)
-        bad = [found for meter in (*meters[trainer.name], trainer.meter) if (found := meter.first_not_finite())]
-        if trainer.name not in failed and bad:
-            failed[trainer.name] = f"{bad[0][0]} is not finite"
+        _look(trainer, bad)
+        if trainer.name not in failed and trainer.name in bad:
+            failed[trainer.name] = f"{bad[trainer.name]} is not finite"
         yield row | {"failed": failed.get(trainer.name, "")}
 
 
