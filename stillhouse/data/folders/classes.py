@@ -57,7 +57,8 @@ def select(tree: Tree, layout: Layout) -> Selection:
                 unlabelled[split] = held
     left_out = LeftOut(layout.place)
     images = {split: _images(tree, classes, places, left_out) for split, places in folders.items()}
-    for place in sorted({os.path.dirname(path) for places in folders.values() for path in places.values()}):
+    above = {os.path.dirname(path) for places in folders.values() for path in places.values()}
+    for place in sorted({layout.place, *above}):
         _refuse_missing_folders(tree, place)
         left_out.look(tree.listing(place), is_class=False)
     notes += left_out.notes()

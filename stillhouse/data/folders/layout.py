@@ -55,8 +55,7 @@ def recognise(tree: Tree, folder: str, depth: int = _DEPTH) -> Layout:
     layout = _splits(tree, folder) or _prefixed_splits(tree, folder) or _splits_in_classes(tree, folder)
     if layout is not None:
         return layout
-    inner = os.path.join(folder, folders[0]) if folders else folder
-    if len(folders) == 1 and depth and not tree.own_images(inner):
+    if len(folders) == 1 and depth and _is_wrapper(tree, inner := os.path.join(folder, folders[0])):
         layout = recognise(tree, inner, depth - 1)
         layout.notes += strays(tree, folder, folders)
         return layout
@@ -96,7 +95,8 @@ def _splits(tree: Tree, folder: str) -> Layout | None:
     others = [name for name in tree.folders(folder) if name not in filled]
     if not filled:
         return None
-    if any(_holds_classes(tree, folder, name) for name in train):
+    of_classes = [name for name in train if _holds_classes(tree, folder, name)]
+    if of_classes and (held_out or not any(tree.own_images(os.path.join(folder, name)) for name in of_classes)):
         if others and not held_out:
             refuse_train_among_classes(tree, folder, train[0], others)
     elif others:
@@ -143,7 +143,7 @@ def _splits_in_classes(tree: Tree, folder: str) -> Layout | None:
     splits = {name: {split_of(one) for one in ones} for name, ones in inner.items()}
     paired = [name for name in folders if "train" in splits[name] and splits[name] & {"validation", "test"}]
     paths = _paths(folder, folders)
-    if not paired or any(_holds_classes(tree, paths[name], one) for name in paired for one in inner[name]):
+    if not paired or not all(tree.own_images(os.path.join(paths[name], one)) for name in paired for one in inner[name]):
         return None
     mixed = [name for name in folders if None in splits[name] or not inner[name] or tree.own_images(paths[name])]
     if mixed or len(folders) < 2:
@@ -170,7 +170,7 @@ def _part(tree: Tree, folder: str, name: str, notes: list[str], known: Collectio
     """
     place = os.path.join(folder, name)
     inner = tree.folders(place)
-    while len(inner) == 1 and inner[0] not in known and not tree.own_images(within := os.path.join(place, inner[0])):
+    while len(inner) == 1 and inner[0] not in known and _is_wrapper(tree, within := os.path.join(place, inner[0])):
         notes += strays(tree, place, inner)
         place, inner = within, tree.folders(within)
     if not inner:
@@ -181,6 +181,11 @@ def _part(tree: Tree, folder: str, name: str, notes: list[str], known: Collectio
 
 def _classes(layout: Layout) -> Collection[str]:
     return next(iter(layout.parts.values())).folders if layout.parts else ()
+
+
+def _is_wrapper(tree: Tree, folder: str) -> bool:
+    """Return True for the only folder of a folder if it is no class itself; images beside folders in it are strays."""
+    return not tree.own_images(folder) or len(tree.folders(folder)) > 1
 
 
 def _holds_classes(tree: Tree, folder: str, name: str) -> bool:
