@@ -79,7 +79,7 @@ def ours(odd: Odd, data: Data) -> dict[str, Reading]:
         if split is not None:
             assert len(paths) == len(split), f"{part}: {len(split)} images of {len(paths)} files"
             names = [same(data.classes[label]) for label in split.labels.tolist()]
-            found[part] = {os.path.realpath(path): {name} for path, name in zip(paths, names, strict=True)}
+            found[part] = {os.path.realpath(str(path)): {name} for path, name in zip(paths, names, strict=True)}
     return found
 
 
@@ -103,7 +103,7 @@ def differences(odd: Odd, data: Data) -> list[str]:
         mine, other = we.get(part, {}), they.get(part, {})
         wrong += [f"{part}: only we read {path}" for path in sorted(set(mine) - set(other))]
         wrong += [
-            f"{part}: {path} is {mine[path]} and {other[path]}"
+            f"{part}: {path} is {mine[path]} and {other.get(path)}"
             for path in mine
             if not mine[path] <= other.get(path, set())
         ]
@@ -113,7 +113,7 @@ def differences(odd: Odd, data: Data) -> list[str]:
                 tools += 1
             elif parts[-1].startswith("."):
                 hidden += 1
-            else:
+            elif parts[-1] != "logo.png":  # a stray, found by way of a loop
                 wrong.append(f"{part}: we left out {path}")
     wrong += [f"{hidden} hidden images, {data.notes}"] if counted(data, "hidden image") != hidden else []
     wrong += [f"{tools} images of tools, {data.notes}"] if counted(data, NOTES["tools"]) < tools else []
