@@ -1,4 +1,4 @@
-"""What a training step reads: a `Batch` of images, and the `DataInfo` of the data set it comes from."""
+"""A `Batch` of images, which a training step reads, and the `DataInfo` of the data set it comes from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Batch:
     images: Tensor  # (N, 3, H, W), normalised, channels_last
     labels: Tensor  # (N,) int64
     indices: Tensor  # (N,) int64, position of each image in the training set
-    views: Tensor | None = None  # (N,) int64, what augmentation drew, where that is finite (see data/views.py)
+    views: Tensor | None = None  # (N,) int64, what augmentation drew, where that is finite (see data/in_memory.py)
     strong: Tensor | None = None  # (N, 3, H, W), the same images augmented strongly, if the data gives a second view
     epoch: float = 0.0  # epochs of this phase done so far, fractional
     step: int = 0  # steps done since the run began, over all phases
@@ -27,7 +27,7 @@ class Batch:
     prepared: Mapping[nn.Module, Mapping[str, Tensor]] = field(default_factory=dict)  # what `before_step` returned
 
     def rows(self, keep: Tensor) -> Batch:
-        """The same batch for some of its samples; `keep` is a mask or indices over N."""
+        """Return the same batch for some of its samples; `keep` is a mask or indices over N."""
         views, strong, active = (
             None if tensor is None else tensor[keep] for tensor in (self.views, self.strong, self.active)
         )
@@ -41,7 +41,7 @@ class Batch:
         return torch.full((), value, dtype=torch.float64, device=self.images.device)
 
     def generator(self, purpose: str) -> torch.Generator:
-        """Random numbers for one purpose at this step: the same whatever else draws, and after a resume."""
+        """Return random numbers for one purpose at this step: the same whatever else draws, and after a resume."""
         return stream(self.seed, purpose, self.step, device=self.images.device)
 
 
@@ -62,7 +62,7 @@ class Preparing(nn.Module):
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a method may know about the data set and the run."""
+    """Facts about the data set and the run that a method may build on."""
 
     num_classes: int
     image_size: int

@@ -89,9 +89,9 @@ class Method(Checked, Preparing, ABC):
         return ()
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
-        """Create what depends on shapes or on the data set: connectors, memories.
+        """Create connectors, memories, ...; raise ValueError if the method makes no sense between these networks.
 
-        The outputs are those of two images. Raise ValueError if the method makes no sense between these two networks.
+        The outputs are those of two images.
         """
 
     def warmups(self, student: Tapped, teacher: Tapped) -> Sequence[Warmup]:
@@ -236,12 +236,11 @@ def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         return [Spot(*places) for places in at]
     if at not in ("stages", "preacts"):
         return [Spot(at, at)]
-    role = at.removesuffix("s")
     s, t = (len(getattr(net, at)) for net in (student, teacher))
     if min(s, t) == 0:
         who = "student" if s == 0 else "teacher"
-        raise ValueError(f"the {who} declares no {at}; name places yourself with at=[(student, teacher), ...]")
-    return [Spot(f"{role}{s - i}", f"{role}{t - i}") for i in reversed(range(min(s, t)))]
+        raise ValueError(f"the {who} must have {at}, but none were found; name places with at=[(student, teacher)]")
+    return [Spot(f"{at[:-1]}{s - i}", f"{at[:-1]}{t - i}") for i in reversed(range(min(s, t)))]
 
 
 def needs_maps(method: str, **features: Tensor) -> None:

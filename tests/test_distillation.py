@@ -124,7 +124,7 @@ def test_methods_follow_the_students_number_format() -> None:
 
 def test_a_refusal_names_the_method() -> None:
     blind = Tapped(tiny(), Anatomy(head="fc"))
-    with pytest.raises(ValueError, match=r"^AT: the teacher declares no stages; name places yourself"):
+    with pytest.raises(ValueError, match=r"^AT: the teacher must have stages, but none were found; name places"):
         Distillation(tiny(), blind, [CE(), AT()], TINY_DATA)
     with pytest.raises(ValueError, match=r"^AT2: AT compares maps .* the student's features are \(2, 12\)"):
         Distillation(tiny(), tiny(), [AT(), AT(at="embedding")], TINY_DATA)

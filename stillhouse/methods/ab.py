@@ -1,4 +1,4 @@
-"""Activation boundaries: the student's neurons shall be active where the teacher's are, before anything else."""
+"""Activation boundaries: train the student's neurons to be active where the teacher's are, before anything else."""
 
 from collections.abc import Sequence
 
@@ -29,8 +29,8 @@ class AB(Method):
 
     Args:
         weight: Of the loss above, which is a sum, not a mean: the code's 3 / 1000.
-        margin: How far from its boundary a neuron shall be.
-        warmup_epochs: How long that training takes; 30 is the CIFAR-100 benchmark's (Tian et al., ICLR 2020).
+        margin: The least distance of a neuron from its boundary.
+        warmup_epochs: Epochs of that training; 30 is the CIFAR-100 benchmark's (Tian et al., ICLR 2020).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class AB(Method):
         return student.logits.new_zeros(())
 
     def transfer(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """What the warm-up trains on -> (N,)"""
+        """Outputs at the spots -> (N,), the loss of the warm-up"""
         loss = student.logits.new_zeros(())
         for connector, spot in zip(self.connectors, self.spots, strict=True):  # each level counts twice the one before
             loss = loss / 2 + self.misplaced(connector(student[spot.student]), teacher[spot.teacher])

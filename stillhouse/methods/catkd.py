@@ -24,7 +24,7 @@ class CATKD(SpotMethod):
 
     Args:
         size: Height and width at which the maps are compared.
-        normalize: Whether maps are brought to unit length.
+        normalize: Bring maps to unit length.
     """
 
     def __init__(self, weight: float = 600.0, size: Size = 4, normalize: bool = True):
@@ -40,8 +40,8 @@ class CATKD(SpotMethod):
             head = outputs.net.head
             if not isinstance(head, nn.Linear) or head.in_features != outputs["map"].shape[1]:
                 raise ValueError(
-                    f"the {who} has no linear layer that reads the {outputs['map'].shape[1]} channels of its last map, "
-                    f"so its classes have no place there; choose a method that reads logits, or AT"
+                    f"the {who} must have a linear layer that reads the {outputs['map'].shape[1]} channels of its last "
+                    f"map, so that its classes have a place there; choose a method that reads logits, or AT"
                 )
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -51,7 +51,7 @@ class CATKD(SpotMethod):
         return (self.class_maps(student) - t).square().mean((1, 2))
 
     def class_maps(self, outputs: Outputs) -> Tensor:
-        """(N, classes, size * size)"""
+        """Outputs with a map (N, C, H, W) -> (N, classes, size * size)"""
         head = outputs.net.head
         assert isinstance(head, nn.Linear)
         averaged = F.adaptive_avg_pool2d(outputs["map"], self.size).flatten(2)  # first: weighting is linear

@@ -1,4 +1,4 @@
-"""Correlation congruence: the samples of a batch shall correlate for the student as for the teacher."""
+"""Correlation congruence: match how the samples of a batch correlate."""
 
 import math
 from typing import Annotated, Literal

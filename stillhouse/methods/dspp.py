@@ -78,7 +78,7 @@ class DSPP(FeatureMethod):
         return torch.stack(list(self.parts(student, teacher).values())).sum(0)
 
     def parts(self, student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
-        """As `loss`, term by term"""
+        """(N, C, Hs, Ws), (N, C, Ht, Wt) -> the terms of the loss by name, (N,) each"""
         target = F.normalize(self.pyramid(teacher))
         difference = F.normalize(self.pyramid(student)) - target
         if not self.decoupled:
@@ -108,7 +108,7 @@ class DSPP(FeatureMethod):
         return (torch.cat(regions) @ features.flatten(2).transpose(1, 2)).flatten(1)
 
     def shares(self, side: int, level: int, like: Tensor) -> Tensor:
-        """(level, side), what each position along one side contributes to each region's average"""
+        """Return (level, side), the share that each position along one side has in each region's average."""
         positions = torch.eye(side, dtype=like.dtype, device=like.device)
         if self.pooling == "adaptive":
             return F.adaptive_avg_pool1d(positions, level).T

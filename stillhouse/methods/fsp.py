@@ -42,7 +42,7 @@ class FSP(Method):
         begins_with_stem = self.at == "stages" and student.stem and teacher.stem
         spots = [*([Spot("stem", "stem")] if begins_with_stem else []), *pair(self.at, student, teacher)]
         if len(spots) < 2:
-            raise ValueError(f"it takes two maps to flow from one to the next, but at={self.at!r} names one; name more")
+            raise ValueError(f"FSP must read two maps or more, but at={self.at!r} names one; name more")
         return spots
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:

@@ -28,8 +28,8 @@ class FT(SpotMethod):
     Args:
         rate: Channels of a factor per channel of the teacher, the paper's k.
         compare: "factors", or as the benchmark does their "attention", the mean over channels of their squares.
-        translator_norm: Whether the translator has BatchNorms.
-        warmup_epochs: How long the paraphraser is trained; this and its learning rate are the benchmark's.
+        translator_norm: Give the translator BatchNorms.
+        warmup_epochs: Epochs of the paraphraser; their number and its learning rate are the benchmark's.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FT(SpotMethod):
         return [Group(list(self.translators.parameters()))]
 
     def reconstruction(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """What the warm-up trains the paraphrasers on -> (N,)"""
+        """Outputs at the spots -> (N,), the loss of the warm-up, which trains the paraphrasers"""
         loss = student.logits.new_zeros(())
         for encode, decode, spot in zip(self.encoders, self.decoders, self.spots, strict=True):
             features = teacher[spot.teacher]

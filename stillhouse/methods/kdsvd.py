@@ -39,7 +39,7 @@ class KDSVD(Method):
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         spots = pair(self.at, student, teacher)
         if len(spots) < 2:
-            raise ValueError(f"KDSVD compares neighbouring maps, but at={self.at!r} names one; name two or more")
+            raise ValueError(f"KDSVD must read two maps or more, but at={self.at!r} names one; name more")
         return spots
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
@@ -50,7 +50,7 @@ class KDSVD(Method):
                 needs_equal_channels("KDSVD", spot, s, t)
             elif s.shape[3] != t.shape[3]:
                 raise ValueError(
-                    f"KDSVD(rows='lines') needs maps of equal width, but the student's {spot.student!r} is "
+                    f"KDSVD(rows='lines') must read maps of equal width, but the student's {spot.student!r} is "
                     f"{s.shape[3]} wide and the teacher's {spot.teacher!r} {t.shape[3]}; name other places with at"
                 )
 

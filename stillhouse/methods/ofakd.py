@@ -37,7 +37,10 @@ class OFAKD(SpotMethod):
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         if not student.stages:
-            raise ValueError("the student declares no stages to put exits at; name them with Anatomy(stages=...)")
+            raise ValueError(
+                "the student must have stages to put exits at, but none were found; name them with "
+                "--student_anatomy.stages"
+            )
         stages = [Spot(f"stage{i + 1}", "logits") for i in range(len(student.stages))]
         return [*stages, Spot("logits", "logits")]
 
@@ -65,6 +68,7 @@ def _width(who: str, outputs: Outputs) -> int:
     head = outputs.net.head
     if not isinstance(head, nn.Linear):
         raise ValueError(
-            f"the {who}'s head is a {type(head).__name__}; name its last linear layer with Anatomy(head=...)"
+            f"the {who}'s head must be a linear layer, not a {type(head).__name__}; name its last one with "
+            f"--{who}_anatomy.head"
         )
     return head.in_features

@@ -67,7 +67,10 @@ class OFD(SpotMethod):
         path = anatomy.resolve(spot.teacher)
         norm = teacher.net.module(dict(zip(anatomy.preacts, anatomy.norms, strict=False)).get(path, path))
         if not isinstance(norm, nn.BatchNorm2d) or not norm.affine:
-            raise ValueError(f"no BatchNorm is known before the teacher's {spot.teacher}; give OFD(margin=-1.0) or so")
+            raise ValueError(
+                f"a BatchNorm must come last before the teacher's {spot.teacher}, but none is known; give a margin, "
+                f"such as OFD(margin=-1.0)"
+            )
         return _mean_below_zero(norm.bias.detach(), norm.weight.detach().abs())
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -98,7 +101,7 @@ class _Level(nn.Module):
 
 
 def _mean_below_zero(mean: Tensor, deviation: Tensor) -> Tensor:
-    """E[x | x < 0] for normal x, or where x is hardly ever negative, three deviations below 0"""
+    """Return E[x | x < 0] for normal x, or where x is hardly ever negative, three deviations below 0."""
     z = mean / deviation.clamp(min=1e-12)
     share = torch.special.ndtr(-z)
     deviations = torch.exp(-z.square() / 2) / sqrt(2 * pi) / share

@@ -1,4 +1,4 @@
-"""Probabilistic knowledge transfer: samples that are neighbours for the teacher shall be for the student."""
+"""Probabilistic knowledge transfer: match which samples are neighbours."""
 
 from torch import Tensor
 

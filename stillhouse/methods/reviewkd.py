@@ -39,7 +39,8 @@ class ReviewKD(Method):
         if self.at == "stages":
             if not teacher.preacts:
                 raise ValueError(
-                    "the teacher declares no preacts; name places yourself with at=[(student, teacher), ...]"
+                    "the teacher's stages must be read before their last activation, but none was found; "
+                    "name places with at=[(student, teacher), ...]"
                 )
             levels = [Spot(spot.student, spot.teacher.replace("stage", "preact")) for spot in levels]
         return [*levels, Spot("embedding", "embedding")]

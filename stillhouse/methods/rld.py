@@ -10,7 +10,7 @@ from .layers.logits import binary, divergence
 class RLD(LogitMethod):
     """Knowledge Distillation with Refined Logits (Sun et al., ICCV 2025, arXiv:2408.07703).
 
-    alpha confidence + beta correlation. Confidence: the student shall be as sure of the label as the teacher is of
+    alpha confidence + beta correlation. Confidence: make the student as sure of the label as the teacher is of
     whatever it predicts, KL of the two binary distributions. Correlation: KL over the classes that the teacher finds
     less likely than the label, both networks' probabilities renormalised. Each times the square of its temperature.
     Where the teacher is right this is DKD.
@@ -48,6 +48,6 @@ class RLD(LogitMethod):
 
     def correlation(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         withheld = teacher >= teacher.gather(1, labels[:, None])
-        # Not -inf: where the label comes last, nothing is left, and the loss shall be 0.
+        # Not -inf: where the label comes last, nothing is left, and the loss is to be 0.
         s, t = (logits.div(self.temperature).masked_fill(withheld, -1e9) for logits in (student, teacher))
         return divergence(s, t, self.temperature**2)

@@ -57,7 +57,7 @@ class SemCKD(Method):
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         if data.batch_size < 4:
             raise ValueError(
-                f"SemCKD needs a --batch_size of 4 or more (its networks get a quarter), not {data.batch_size}"
+                f"--batch_size must be 4 or more for SemCKD, whose networks get a quarter of it, not {data.batch_size}"
             )
         self.batch_size = data.batch_size
         self.keys.extend(_embedding(data.batch_size) for _ in self.teacher_places)
@@ -79,7 +79,7 @@ class SemCKD(Method):
         return loss / len(self.student_places)
 
     def attention(self, student: Outputs, teacher: Outputs) -> Tensor:
-        """(N, student stages, teacher stages), summing to 1 over the latter"""
+        """Outputs -> (N, student stages, teacher stages), summing to 1 over the latter"""
         queries = self.embed(self.queries, [student[place] for place in self.student_places])
         keys = self.embed(self.keys, [teacher[place] for place in self.teacher_places])
         return F.softmax(queries @ keys.transpose(1, 2) / self.temperature, dim=2)
@@ -88,7 +88,10 @@ class SemCKD(Method):
         """Maps (N, C, H, W) -> (N, stages, D), unit length"""
         missing = self.batch_size - len(stages[0])
         if missing < 0:
-            raise ValueError(f"SemCKD was built for {self.batch_size} images a batch, but here are {len(stages[0])}")
+            raise ValueError(
+                f"a batch must have at most {self.batch_size} images, as many as SemCKD was built for, not "
+                f"{len(stages[0])}"
+            )
         vectors = [embed(F.pad(gram(s), (0, missing))) for embed, s in zip(embeddings, stages, strict=True)]
         return F.normalize(torch.stack(vectors, dim=1), dim=2)
 

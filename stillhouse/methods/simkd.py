@@ -34,10 +34,14 @@ class SimKD(FeatureMethod):
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         for who, net in (("student", student), ("teacher", teacher)):
             if self.at == "map" and net.map is None:
-                raise ValueError(f"the {who} has no map before a global pool; SimKD(at='embedding') reads behind it")
+                raise ValueError(
+                    f"the {who} must have a map before a global pool, but none was found; use SimKD(at='embedding')"
+                )
         spots = pair(self.at, student, teacher)
         if len(spots) != 1:
-            raise ValueError(f"one place is compared, the last before the classifier, not {len(spots)}")
+            raise ValueError(
+                f"SimKD must read one place, the last before the classifier, not {len(spots)}; name one with at"
+            )
         return spots
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:

@@ -1,4 +1,4 @@
-"""Similarity-preserving distillation: images that are alike for the teacher shall be alike for the student."""
+"""Similarity-preserving distillation: match which images are alike."""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Softmax regression: the teacher's own classifier shall read the student's features as it reads the teacher's."""
+"""Softmax regression: match what the teacher's own classifier makes of the student's features."""
 
 from torch import Tensor, nn
 
@@ -32,7 +32,9 @@ class SRRL(SpotMethod):
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         if self.at == "map" and student.map is None:
-            raise ValueError("the student has no map before a global pool; SRRL(at='embedding') reads behind it")
+            raise ValueError(
+                "the student must have a map before a global pool, but none was found; use SRRL(at='embedding')"
+            )
         return [Spot(self.at, "embedding")]
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:

@@ -1,4 +1,4 @@
-"""Variational information distillation: the student's features shall tell the teacher's."""
+"""Variational information distillation: learn features that tell the teacher's."""
 
 import math
 

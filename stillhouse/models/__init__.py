@@ -58,7 +58,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def zoo(name: str, num_classes: int) -> nn.Module:
-    """An untrained network by its name in `MODELS`, or wrn_D_W with any depth D = 6n + 4 and any width W."""
+    """Return an untrained network by its name in `MODELS`, or wrn_D_W with any depth D = 6n + 4 and any width W."""
     wide = re.fullmatch(r"wrn_(\d+)_(\d+)", name)
     if wide:
         return WRN(int(wide[1]), int(wide[2]), num_classes)

@@ -16,7 +16,7 @@ from ..taps import Tapped
 
 
 def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[nn.Module]:
-    """Pieces p with model(x) == p[-1](... p[0](x)) in eval mode; piece i returns what `Tapped` reads at place at[i].
+    """Return pieces p with model(x) == p[-1](... p[0](x)) in eval mode; piece i ends where `Tapped` reads at[i].
 
     Each piece takes what the one before it returned; parameters, buffers and modules are the network's own. The
     pieces come from tracing the network with torch.fx, or from its anatomy's `chain` where that is given.
@@ -43,7 +43,7 @@ def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[n
 
 @contextmanager
 def frozen(*nets: nn.Module) -> Iterator[None]:
-    """Networks inside compute as in evaluation, and gradients pass through them without reaching their parameters."""
+    """Let networks compute as in evaluation, and gradients pass through them without reaching their parameters."""
     trainable = [p for net in nets for p in net.parameters() if p.requires_grad]
     with in_eval_mode(*nets):
         try:
@@ -66,8 +66,8 @@ def _try(net: Tapped, pieces: Sequence[nn.Module], image_size: int) -> None:
     if value.shape != expected.shape or not torch.allclose(value, expected, rtol=1e-3, atol=1e-3):
         source = "the chain of its anatomy" if net.anatomy.chain else "what torch.fx made of it"
         raise ValueError(
-            f"{type(net.model).__name__} computes something else in pieces, by {source}; name the modules and methods "
-            f"that, called one after another, are the network: its anatomy's chain"
+            f"{type(net.model).__name__} must compute the same in pieces, but by {source} it does not; name the "
+            f"modules and methods that, called one after another, are the network: its anatomy's chain"
         )
 
 
@@ -117,7 +117,7 @@ class _Tracer(fx.Tracer):
 
 
 def _piece(model: nn.Module, nodes: Sequence[fx.Node], start: fx.Node, end: fx.Node) -> fx.GraphModule:
-    """What leads from one node to another, and to nothing else."""
+    """Return the part of a graph that leads from one node to another, and to nothing else."""
     needed = {end}
     for node in reversed(nodes):
         if node in needed and node is not start:

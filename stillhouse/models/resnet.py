@@ -50,7 +50,7 @@ class ResNet(nn.Module):
     def __init__(self, depth: int, num_classes: int, widths: Sequence[int] = (16, 16, 32, 64)):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
-            raise ValueError(f"resnet{depth} does not exist: give a depth of 6n + 2, such as 8, 14, 20, 32 or 56")
+            raise ValueError(f"the depth must be 6n + 2, such as 8, 14, 20, 32 or 56, not {depth}")
         blocks = (depth - 2) // 6
         stem, first, second, third = widths
         self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)

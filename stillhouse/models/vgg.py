@@ -9,7 +9,7 @@ from ..anatomy import Anatomy
 
 
 def _block(inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
-    """conv-bn-relu-...-conv-bn: without its last ReLU, which the network applies by name."""
+    """Return conv-bn-relu-...-conv-bn, without the last ReLU, which the network applies by name."""
     layers: list[nn.Module] = []
     for _ in range(convolutions):
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]

@@ -55,10 +55,10 @@ class WRN(nn.Module):
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(
-                f"wrn_{depth}_{width} does not exist: give a depth of 6n + 4, such as 10, 16, 22, 28 or 40"
+                f"the depth must be 6n + 4, such as 10, 16, 22, 28 or 40, not {depth}; there is no wrn_{depth}_{width}"
             )
         if width < 1:
-            raise ValueError(f"wrn_{depth}_{width} does not exist: give a width of 1 or more")
+            raise ValueError(f"the width must be 1 or more, not {width}; there is no wrn_{depth}_{width}")
         blocks = (depth - 4) // 6
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.block1 = _Group(16, 16 * width, blocks, stride=1)

@@ -120,7 +120,7 @@ def test_the_student_is_trained_up_to_its_last_stage_and_then_without_this_metho
 
 
 def test_networks_without_known_activations_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"AB: the student declares no preacts; name places yourself with at="):
+    with pytest.raises(ValueError, match=r"AB: the student must have preacts, but none were found; name"):
         Distillation(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)), zoo("resnet8", 10), [AB()], DATA)
 
 

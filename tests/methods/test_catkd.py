@@ -90,5 +90,5 @@ def test_tokens_are_refused() -> None:
 
 def test_a_head_that_reads_something_else_than_the_map_is_refused() -> None:
     net = timm.create_model("mobilenetv3_small_050", num_classes=5)  # a convolution between pooling and head
-    with pytest.raises(ValueError, match=r"teacher has no linear layer that reads the \d+ channels of its last map"):
+    with pytest.raises(ValueError, match=r"teacher must have a linear layer that reads the \d+ channels"):
         Distillation(tiny(), net, [CATKD()], DataInfo(5, 32, TINY_DATA.labels))

@@ -95,5 +95,5 @@ def test_a_student_without_stages_is_refused() -> None:
             logits: torch.Tensor = self.fc(images.mean((2, 3)))
             return logits
 
-    with pytest.raises(ValueError, match=r"OFAKD: the student declares no stages.*Anatomy\(stages=\.\.\.\)"):
+    with pytest.raises(ValueError, match=r"OFAKD: the student must have stages.*--student_anatomy\.stages"):
         Distillation(Plain(), tiny(), [OFAKD()], TINY_DATA)

@@ -60,7 +60,7 @@ def test_a_constructor_of_a_users_own_method(tmp_path: Path) -> None:
         ("CE, hint", "there is no method 'hint'. Here that is FitNet. All: AB"),
         ("Ramped(similarity)", "'similarity' in --methods is not a method. Here that is SP. If it is text, quote it"),
         ("DSPP(levels=0)", "DSPP: levels must be between 1 and 64, not 0"),
-        ("ScaleDecoupled(KD, [2])", "ScaleDecoupled: scales begin with 1"),
+        ("ScaleDecoupled(KD, [2])", "ScaleDecoupled: scales must begin with 1"),
         ("MLKD(temperatures=[4, -1])", "MLKD: temperatures must be at least 0.001"),
     ],
 )

@@ -88,6 +88,6 @@ def test_the_larger_map_is_averaged_down_before_the_regressor() -> None:
 def test_networks_without_maps_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^VID compares maps .* but the student's features are \(2, 12\)"):
         Distillation(tiny(), tiny(), [VID(at=[("fc:in", "act2")])], TINY_DATA)
-    with pytest.raises(ValueError, match="the teacher declares no stages; name places yourself"):
+    with pytest.raises(ValueError, match="the teacher must have stages, but none were found; name places"):
         VID().choose_spots(Anatomy(stages=("a",)), Anatomy(head="fc"))
     assert isinstance(VID().gaussians, nn.ModuleList)

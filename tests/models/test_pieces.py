@@ -138,11 +138,11 @@ def test_tries_the_pieces() -> None:
             return logits
 
     with pytest.raises(
-        ValueError, match=r"Overwriting computes something else in pieces, by what torch\.fx made of it"
+        ValueError, match=r"Overwriting must compute the same in pieces, but by what torch\.fx made of it it does not"
     ):
         cut(Tapped(Overwriting(), Anatomy(head="head")), ["conv"], image_size=8)
     forgetful = Anatomy(stages=("first", "second"), head="head", chain=("first", "pool", "head"))
-    with pytest.raises(ValueError, match="_Untraceable computes something else in pieces, by the chain of its anatomy"):
+    with pytest.raises(ValueError, match="_Untraceable must compute the same in pieces, but by the chain"):
         cut(Tapped(_Untraceable(), forgetful), ["stage1"], image_size=8)
 
 

@@ -52,10 +52,10 @@ def test_initialisation() -> None:
 
 @pytest.mark.parametrize("name", ["wrn_17_2", "wrn_4_1", "wrn_0_1", "wrn_42_2"])
 def test_wrong_depth_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} does not exist: give a depth of 6n \+ 4, such as 10, 16"):
+    with pytest.raises(ValueError, match=rf"the depth must be 6n \+ 4, such as 10, 16, .*; there is no {name}"):
         zoo(name, 10)
 
 
 def test_wrong_width_is_refused() -> None:
-    with pytest.raises(ValueError, match="give a width of 1 or more"):
+    with pytest.raises(ValueError, match="the width must be 1 or more, not 0"):
         zoo("wrn_16_0", 10)

@@ -46,7 +46,7 @@ class _Mixer(nn.Module):
 
 
 def _positions(shape: Sequence[int]) -> tuple[int, int]:
-    """Number of positions and of channels."""
+    """Return the number of positions and of channels."""
     match tuple(shape[1:]):
         case (channels, height, width):
             return height * width, channels
@@ -55,4 +55,6 @@ def _positions(shape: Sequence[int]) -> tuple[int, int]:
         case (channels,):
             return 1, channels
         case _:
-            raise ValueError(f"features of shape {tuple(shape)} are neither maps, nor tokens, nor vectors")
+            raise ValueError(
+                f"features must be maps, tokens or vectors, not of shape {tuple(shape)}; name other places with at"
+            )

@@ -1,4 +1,4 @@
-"""How the samples of a batch relate to each other."""
+"""Relations between the samples of a batch."""
 
 from typing import Any
 
@@ -54,9 +54,9 @@ def squared_distances(products: Tensor) -> Tensor:
 
 
 def probabilities(similarities: Tensor, active: Tensor | None = None) -> Tensor:
-    """(N, N) similarities, none below 0, (N,) -> (N, N), how likely j is picked as a neighbour of i; rows sum to 1.
+    """(N, N) similarities, none below 0, (N,) -> (N, N), the probability that i picks j as a neighbour; rows sum to 1.
 
-    Only samples that are on are picked: what the result holds at the others is without meaning.
+    Only samples that are on are picked; entries of the others have no meaning.
     """
     if active is None:
         return similarities / similarities.sum(1, keepdim=True)

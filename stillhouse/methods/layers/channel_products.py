@@ -1,4 +1,4 @@
-"""How the channels of two maps go together."""
+"""Inner products of the channels of two maps."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def channel_products(one: Tensor, other: Tensor) -> Tensor:
     """(N, C, ...), (N, D, ...) -> (N, C, D), the inner products, over positions, of all pairs of channels.
 
-    Gradients come laid out as the maps are, so that nobody has to rearrange them, and at half the cost for a map with
+    Gradients are laid out as the maps are, so that they need not be rearranged, and cost half as much for a map with
     itself.
     """
     products: Tensor = _Products.apply(one.flatten(2), None if other is one else other.flatten(2))

@@ -38,7 +38,7 @@ class Decisions(nn.Module):
 
     @torch.no_grad()
     def record(self, on: Tensor, probability: Tensor, batch: Batch) -> None:
-        """(N, P) zeros and ones, (N, P) how likely a one was"""
+        """Add the decisions of one step: (N, P) zeros and ones, (N, P) the probability of a one."""
         new, old = on.to(torch.uint8), self.latest[batch.indices]
         self.changed += ((new != old) & (old != _NEVER)).sum(0)
         self.latest[batch.indices] = new

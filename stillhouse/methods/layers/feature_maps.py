@@ -9,19 +9,19 @@ from ...method import Spot
 
 
 def as_map(features: Tensor) -> Tensor:
-    """A vector (N, D) is a map of one position, (N, D, 1, 1); maps stay as they are."""
+    """(N, D) -> (N, D, 1, 1), a map of one position; maps (N, C, H, W) stay as they are."""
     return features[:, :, None, None] if features.ndim == 2 else features
 
 
 def channel_mean(features: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, H, W), with a gradient that is laid out as the map is, which nobody needs to turn round."""
+    """(N, C, H, W) -> (N, H, W), with a gradient that is laid out as the map is, so that it need not be rearranged."""
     if features.is_contiguous(memory_format=torch.channels_last):
         return features.movedim(1, 3).mean(3)
     return features.mean(1)
 
 
 def mean_square(features: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, H, W), over channels, without writing the squares down for the gradient."""
+    """(N, C, H, W) -> (N, H, W), over channels, without keeping the squares for the gradient."""
     means: Tensor = _MeanSquare.apply(features)
     return means
 
@@ -46,7 +46,7 @@ def needs_equal_channels(method: str, spot: Spot, student: Tensor, teacher: Tens
     """Refuse networks of unequal width, for methods that compare maps channel by channel without a connector."""
     if student.shape[1] != teacher.shape[1]:
         raise ValueError(
-            f"{method} compares channel by channel, but the student's {spot.student!r} has {student.shape[1]} channels "
-            f"and the teacher's {spot.teacher!r} has {teacher.shape[1]}; choose networks of equal width, or a method "
-            f"that reads maps of any width, such as NST"
+            f"{method} must read maps of equal channels, but the student's {spot.student!r} has {student.shape[1]} and "
+            f"the teacher's {spot.teacher!r} {teacher.shape[1]}; choose networks of equal width, or a method that "
+            f"reads maps of any width, such as NST"
         )

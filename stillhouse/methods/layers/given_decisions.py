@@ -9,7 +9,7 @@ from ...method import Spot
 
 
 class GivenDecisions(nn.Module):
-    """What is decided at some of P places for every sample.
+    """Decisions at some of P places, the same for every sample.
 
     Args:
         places: P.

@@ -1,4 +1,4 @@
-"""What lies between a network's last map and its logits."""
+"""Checks of the part of a network between its last map and its logits."""
 
 import copy
 
@@ -10,7 +10,7 @@ from ...taps import Outputs, probe
 
 @torch.no_grad()
 def needs_pooled_linear_head(who: str, outputs: Outputs, image_size: int) -> None:
-    """Refuses a network whose logits are not one linear layer's of its map's average, whatever its weights may become.
+    """Refuse a network whose logits are not one linear layer of its map's average, whatever its weights may become.
 
     Raises:
         ValueError: If it does anything else behind its map, such as to normalise.
@@ -18,7 +18,8 @@ def needs_pooled_linear_head(who: str, outputs: Outputs, image_size: int) -> Non
     net, name = outputs.net, type(outputs.net.model).__name__
     if not isinstance(net.head, nn.Linear):
         raise ValueError(
-            f"the {who} {name} has a {type(net.head).__name__} as head; name its last linear layer instead"
+            f"the {who} {name} must have a linear layer as head, not a {type(net.head).__name__}; name its last linear "
+            f"layer with --{who}_anatomy.head"
         )
     twin = copy.deepcopy(net)
     twin.tap(["map", "embedding"])
@@ -29,8 +30,8 @@ def needs_pooled_linear_head(who: str, outputs: Outputs, image_size: int) -> Non
     averaged = probed["map"].ndim == 4 and _agree(probed["map"].mean((2, 3)), probed["embedding"])
     if not averaged or not _agree(twin.head(probed["embedding"]), probed.logits):
         raise ValueError(
-            f"between its map, {net.anatomy.map}, and its logits the {who} {name} does more than average and one "
-            f"linear layer, so the logits of regions would not add up to the image's; choose another network"
+            f"the logits of the {who} {name} must be one linear layer of the average of its map, {net.anatomy.map}, "
+            f"so that those of regions add up to the image's, but it does more in between; choose another network"
         )
 
 

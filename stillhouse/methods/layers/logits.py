@@ -1,4 +1,4 @@
-"""What is done to rows of logits before they are compared, and how they are compared."""
+"""Transformations of logits, and their divergence."""
 
 import torch
 from torch import Tensor

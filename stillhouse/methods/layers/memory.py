@@ -1,4 +1,4 @@
-"""What is remembered of every training image, for methods that compare a batch with images outside of it."""
+"""A memory of every training image, for methods that compare a batch with images outside of it."""
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,10 @@ class Memory(nn.Module):
 
     @torch.no_grad()
     def update(self, indices: Tensor, embeddings: Tensor, active: Tensor) -> None:
-        """(N,), (N, dim), (N,) which of them count; of an image that comes up twice the last one, on every device."""
+        """Move the vectors of some images; of an image that is there twice the last one counts, on every device.
+
+        (N,), (N, dim), (N,) True for those that count
+        """
         if not len(indices):
             return
         same, position = (indices[:, None] == indices) & active, torch.arange(len(indices), device=indices.device)
@@ -34,7 +37,7 @@ class Memory(nn.Module):
 
 
 class Classmates(nn.Module):
-    """Draws training images of the same class or of other classes: O(1) a draw, on the device, for any class sizes.
+    """Draw training images of the same class or of other classes: O(1) a draw, on the device, for any class sizes.
 
     Args:
         labels: Of the whole training set, (images,).
@@ -48,7 +51,9 @@ class Classmates(nn.Module):
         super().__init__()
         count = torch.bincount(labels, minlength=num_classes)
         if (count > 0).sum() < 2:
-            raise ValueError("all training images have the same label, so there are none of other classes to draw")
+            raise ValueError(
+                "the training images must have two labels or more, but all have the same; choose another method"
+            )
         self.register_buffer("by_class", labels.argsort(stable=True), persistent=False)
         self.register_buffer("count", count, persistent=False)
         self.register_buffer("start", count.cumsum(0) - count, persistent=False)

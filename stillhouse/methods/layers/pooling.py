@@ -1,4 +1,4 @@
-"""How maps of unequal size meet."""
+"""Pooling that brings maps to one size."""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -23,7 +23,7 @@ class Routes(nn.Module):
 
     Args:
         places: Where a route may change between the networks; the last are the logits.
-        fresh: Run the teacher's first block as well, instead of taking what it returned before.
+        fresh: Run the teacher's first block again, instead of taking its outputs from before.
     """
 
     def __init__(self, student: Outputs, teacher: Outputs, places: Sequence[Spot], image_size: int, fresh: bool):
@@ -55,7 +55,7 @@ class Routes(nn.Module):
 
 
 class Junction(nn.Module):
-    """Where a route may change: either network goes on with its own features or with the other's, adapted."""
+    """A place where a route may change: either network goes on with its own features or with the other's, adapted."""
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int]):
         super().__init__()
@@ -72,9 +72,9 @@ def _blend(off: Tensor, on: Tensor, gate: Tensor) -> Tensor:
 
 
 def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[list[Spot], dict[Spot, int]]:
-    """Each place once, in the order in which both networks run them, the logits last; and the place of each spot.
+    """Return each place once, in the order in which both networks run them, logits last, and the place of each spot.
 
-    What is compared with logits belongs to the place of the logits, wherever it comes from.
+    A spot that is compared with logits belongs to the place of the logits, wherever it comes from.
     """
     s_order, t_order = _order(student), _order(teacher)
     end = (s_order["logits"], t_order["logits"])
@@ -85,7 +85,7 @@ def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[
     if any(before[1] > after[1] for before, after in pairwise(places)):
         names = ", ".join(f"{spot.student} with {spot.teacher}" for spot in in_order)
         raise ValueError(
-            f"its spots cross ({names}): what comes later in one network must not come earlier in the other"
+            f"its spots must come in one order in both networks, but they cross ({names}); name other places with at"
         )
     first = {where[spot]: spot for spot in reversed(in_order)} | {end: LOGITS}
     return [first[place] for place in places], {spot: places.index(where[spot]) for spot in in_order}
@@ -111,7 +111,7 @@ def scores(routed: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 
 def _order(outputs: Outputs) -> dict[str, int]:
-    """By name of a place, when it runs; the same for two names of one place."""
+    """Return the rank of each place in the order of running; two names of one place have the same."""
     paths = {name: outputs.net.anatomy.resolve(name) for name in [*outputs.tapped, "logits"]}
     return {name: list(paths.values()).index(path) for name, path in paths.items()}
 

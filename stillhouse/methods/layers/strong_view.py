@@ -1,13 +1,13 @@
-"""The second, strongly augmented view of each image, for those who cannot do without."""
+"""The networks' outputs for the second, strongly augmented view of each image."""
 
 from ...taps import Outputs
 
 
 def strong_outputs(student: Outputs, teacher: Outputs) -> tuple[Outputs, Outputs]:
-    """What the two networks said about the strong view."""
+    """Return the outputs of the two networks for the strong view."""
     for who, outputs in (("student", student), ("teacher", teacher)):
         if outputs.strong is None:
-            raise ValueError(f"the {who} was not asked about the strong view; ask with `net.forward_batch(batch)`")
+            raise ValueError(f"the {who} must see the strong view as well; call `net.forward_batch(batch)`")
     assert student.strong is not None
     assert teacher.strong is not None
     return student.strong, teacher.strong

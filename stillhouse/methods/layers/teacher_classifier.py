@@ -11,7 +11,7 @@ from .feature_maps import as_map
 
 
 def frozen_classifier(teacher: Outputs, place: str) -> nn.Linear:
-    """A copy of the layer that turns the mean of the teacher's features at a place into its logits; it is not trained.
+    """Return a frozen copy of the layer that turns the mean of the teacher's features at a place into its logits.
 
     Raises:
         ValueError: If no linear layer does.
@@ -19,9 +19,9 @@ def frozen_classifier(teacher: Outputs, place: str) -> nn.Linear:
     head, features = teacher.net.head, as_map(teacher[place]).mean((2, 3))
     if not isinstance(head, nn.Linear) or not _explains(head, features, teacher.logits):
         raise ValueError(
-            f"the teacher's classifier is to read the student's features, but its own logits are not those of one "
-            f"linear layer on the mean of its {place!r} (its head is a {type(head).__name__}); choose another place, "
-            f"such as 'embedding', or a method that does without the classifier"
+            f"the teacher's classifier must be one linear layer on the mean of its {place!r}, so that it can read the "
+            f"student's features, but its logits are not those of such a layer (its head is a {type(head).__name__}); "
+            f"choose another place, such as 'embedding', or a method that does without the classifier"
         )
     copied = nn.Linear(head.in_features, head.out_features, head.bias is not None)
     copied.load_state_dict(head.state_dict())

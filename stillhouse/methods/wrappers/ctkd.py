@@ -27,7 +27,7 @@ class CTKD(Wrapper, LogitMethod):
 
     Args:
         base: The method whose temperature is learned.
-        scope: Whether samples share a temperature.
+        scope: One temperature for all samples, or one for each.
         start: The lowest temperature.
         span: How far the highest one lies above.
         epochs: When the gradient is reversed in full.
@@ -50,8 +50,8 @@ class CTKD(Wrapper, LogitMethod):
     ):
         if not isinstance(base, TemperedMethod):
             raise ValueError(
-                f"CTKD learns the temperature of a method like KD or DKD, and {type(base).__name__} has none of that "
-                f"kind; wrappers go around CTKD, as in Standardized(CTKD(KD()))"
+                f"the method in CTKD must have a temperature, as KD and DKD do, but {type(base).__name__} has none; "
+                f"put wrappers around CTKD, as in Standardized(CTKD(KD()))"
             )
         super().__init__(base)
         base.temperature = 1.0
@@ -61,7 +61,7 @@ class CTKD(Wrapper, LogitMethod):
         self.register_buffer("latest", torch.zeros(()))
 
     def strength_in(self, epoch: int) -> float:
-        """In the first epoch, the second, ..."""
+        """Return the strength in an epoch, counted from 1."""
         return (1 - cos(pi * min(epoch / self.epochs, 1.0))) / 2
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:

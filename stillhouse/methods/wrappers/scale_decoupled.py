@@ -61,7 +61,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
     ):
         super().__init__(base)
         if list(scales[:1]) != [1]:
-            raise ValueError(f"scales begin with 1, the image that regions are compared with, not {list(scales)}")
+            raise ValueError(f"scales must begin with 1, the image that regions are compared with, not {list(scales)}")
         self.scales = scales
         self.complementary = complementary
         self.compare = compare
@@ -106,7 +106,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         return (weights * losses / self.regions).sum(0)
 
     def regional_logits(self, outputs: Outputs) -> Tensor:
-        """(R, N, C), the whole image first"""
+        """Outputs with a map -> (R, N, C), the whole image first"""
         features = outputs["map"]
         if self.pooling == "nested":
             features = F.adaptive_avg_pool2d(features, max(4, *self.scales))

@@ -71,7 +71,7 @@ class SpotAdaptive(Bundle):
     ):
         super().__init__(terms, weight)
         if not terms:
-            raise ValueError("there are no terms to distil by; name some, such as [KD(1.0), AT()]")
+            raise ValueError("terms must hold one method or more; name some, such as [KD(1.0), AT()]")
         self.mode, self.rate, self.fixed = mode, rate, dict(fixed or {})
         self.temperature, self.prior, self.agent_loss = temperature, prior, AgentLoss(gamma, balance, mode == "joint")
         self.agent_lr, self.agent_weight_decay = agent_lr, agent_weight_decay

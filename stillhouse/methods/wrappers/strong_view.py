@@ -12,7 +12,7 @@ from .wrapper import Wrapper
 
 
 class StrongView(Wrapper):
-    """Any method, about what the two networks say of the strong view, e.g. `CE(), StrongView(CE()), MLKD()`.
+    """Any method, on the two networks' outputs for the strong view, e.g. `CE(), StrongView(CE()), MLKD()`.
 
     Args:
         base: The method.

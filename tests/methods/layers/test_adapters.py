@@ -36,5 +36,5 @@ def test_convolution_follows_from_the_sizes(
 
 
 def test_refuses_what_has_no_known_layout() -> None:
-    with pytest.raises(ValueError, match=r"shape \(2, 3, 4, 5, 6\) are neither maps, nor tokens, nor vectors"):
+    with pytest.raises(ValueError, match=r"must be maps, tokens or vectors, not of shape \(2, 3, 4, 5, 6\)"):
         adapter((2, 3, 4, 5, 6), VECTOR)

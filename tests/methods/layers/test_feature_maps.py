@@ -38,6 +38,6 @@ def test_unequal_widths_are_refused_by_place_and_number() -> None:
     spot = Spot("stage1", "layer1")
     needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 8, 8))
     with pytest.raises(
-        ValueError, match="FSP compares channel by channel, but the student's 'stage1' has 3 channels and"
+        ValueError, match="FSP must read maps of equal channels, but the student's 'stage1' has 3 and the teacher's"
     ):
         needs_equal_channels("FSP", spot, torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 4, 4))

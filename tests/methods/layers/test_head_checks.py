@@ -61,12 +61,12 @@ def test_what_does_nothing_only_before_training_does_not_pass(behind: nn.Module)
     if isinstance(behind, nn.Linear):
         nn.init.eye_(behind.weight)
         nn.init.zeros_(behind.bias)
-    with pytest.raises(ValueError, match="its logits the student _Ending does more than average and one linear layer"):
+    with pytest.raises(ValueError, match="student _Ending must be one linear layer of the average of its map, map"):
         _check(_Ending(behind))
 
 
 def test_logits_that_are_not_the_head_s_do_not_pass() -> None:
-    with pytest.raises(ValueError, match="does more than average"):
+    with pytest.raises(ValueError, match="must be one linear layer of the average"):
         _check(_Ending(finish=lambda logits: 2 * logits))
 
 
@@ -78,12 +78,12 @@ def test_logits_that_are_not_the_head_s_do_not_pass() -> None:
     ],
 )
 def test_foreign_networks_that_are_refused(name: str, place: str, kind: str) -> None:
-    with pytest.raises(ValueError, match=f"between its map, {place}, and its logits the student {kind} does more than"):
+    with pytest.raises(ValueError, match=f"student {kind} must be one linear layer of the average of its map, {place}"):
         _check(timm.create_model(name, num_classes=10), 64)
 
 
 def test_a_head_that_is_not_linear_is_refused() -> None:
     model = _Ending()
     model.anatomy = Anatomy(map="map", head="behind")
-    with pytest.raises(ValueError, match="the student _Ending has a Identity as head; name its last linear layer"):
+    with pytest.raises(ValueError, match="the student _Ending must have a linear layer as head, not a Identity"):
         _check(model)

@@ -267,7 +267,7 @@ def test_region_zero_is_the_network_s_logits(source: str) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "sentence"),
     [
-        ("convnext_atto", 64, "the teacher ConvNeXt does more than average and one linear layer"),
+        ("convnext_atto", 64, "the logits of the teacher ConvNeXt must be one linear layer of the average"),
         ("deit_tiny_patch16_224", 224, "ScaleDecoupled: no 'map' was found in this network"),
     ],
 )
@@ -278,7 +278,7 @@ def test_networks_without_regions_are_refused(name: str, size: int, sentence: st
 
 
 def test_scales_without_the_whole_image_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"scales begin with 1, .* not \[2, 4\]"):
+    with pytest.raises(ValueError, match=r"scales must begin with 1, .* not \[2, 4\]"):
         ScaleDecoupled(KD(), (2, 4))
 
 
