@@ -89,10 +89,7 @@ class Method(Checked, Preparing, ABC):
         return ()
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
-        """Create connectors, memories, ...; raise ValueError if the method makes no sense between these networks.
-
-        The outputs are those of two images.
-        """
+        """Create connectors, memories, ... from outputs of two images; raise ValueError if the networks do not fit."""
 
     def warmups(self, student: Tapped, teacher: Tapped) -> Sequence[Warmup]:
         """Return the training that comes before distillation, e.g. of an autoencoder on the teacher's features."""

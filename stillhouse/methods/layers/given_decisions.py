@@ -36,8 +36,11 @@ class GivenDecisions(nn.Module):
         return torch.where(self.free, 1 - decided, decided) if self.reverse else decided
 
 
-def by_place(fixed: Mapping[str, bool], place: Mapping[Spot, int]) -> dict[int, bool]:
+def by_place(fixed: Mapping[str, bool], place: Mapping[Spot, int], elsewhere: bool | None = None) -> dict[int, bool]:
     """Return by the number of the place what is fixed by the student's name of a spot.
+
+    Args:
+        elsewhere: What stands at all other places, if anything does.
 
     Raises:
         ValueError: If a name is that of no spot.
@@ -46,4 +49,5 @@ def by_place(fixed: Mapping[str, bool], place: Mapping[Spot, int]) -> dict[int, 
     unknown = [name for name in fixed if name not in {spot.student for spot in place}]
     if unknown:
         raise ValueError(f"fixed must name spots of its terms, {known}, not {unknown[0]!r}")
-    return {number: fixed[spot.student] for spot, number in place.items() if spot.student in fixed}
+    given = {} if elsewhere is None else dict.fromkeys(place.values(), elsewhere)
+    return given | {number: fixed[spot.student] for spot, number in place.items() if spot.student in fixed}

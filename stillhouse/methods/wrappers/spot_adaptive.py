@@ -89,27 +89,28 @@ class SpotAdaptive(Bundle):
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         super().build(student, teacher, data)
         self.places, self.column = line_up([s for _, term in self.named_terms() for s in term.spots], student, teacher)
-        count = len(self.places)
-        given = dict.fromkeys(range(count), self.mode == "always") if self.mode in ("always", "never") else {}
-        self.given = GivenDecisions(count, given | by_place(self.fixed, self.column), reverse=self.mode == "anti")
+        given = by_place(self.fixed, self.column, elsewhere={"always": True, "never": False}.get(self.mode))
+        self.given = GivenDecisions(len(self.places), given, reverse=self.mode == "anti")
         self.decisions = Decisions(place_names(self.places), data)
         if self.mode == "joint":
             teacher = with_a_net_that_learns(teacher)
             self.teacher = teacher.net
         if self.is_routed:
             self.routes = Routes(student, teacher, self.places, data.image_size, fresh=self.mode == "joint")
-            prior = self.routes.usual_prior if self.prior is None else self.prior
-            self.policy = Policy(student, teacher, count, self.temperature, prior)
+            self.policy = Policy(
+                *(student, teacher, len(self.places), self.temperature),
+                prior=self.routes.usual_prior if self.prior is None else self.prior,
+            )
         else:
-            self.at_random = AtRandom(count, self.rate)
+            self.at_random = AtRandom(len(self.places), self.rate)
         agent = ["agent", "routed_loss", "routed_top1"] if self.is_routed else []
         self.means = Means([*self.terms, *(["teacher"] if self.mode == "joint" else []), *agent])
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Outputs at the spots -> ()"""
         teacher = self.taught_by(student, teacher, batch)
-        policy = self.policy if self.is_routed else self.at_random
-        gates, probability = (self.given(made) for made in policy(student, teacher, batch))
+        made = (self.policy if self.is_routed else self.at_random)(student, teacher, batch)
+        gates, probability = self.given(made[0]), self.given(made[1])
         active = self.given.active(gates).detach()
         at_spots = {spot: self.given.decisions.get(i, active[:, i]) for spot, i in self.column.items()}
         losses, measured = self.distil(student, teacher, at_spots, batch), {}
@@ -148,6 +149,6 @@ class SpotAdaptive(Bundle):
         inside = super().per_image(student, teacher, batch)
         if not self.is_routed:
             return inside
-        _, likely = self.policy(student, self.taught_by(student, teacher, batch), batch)
-        likely = self.given.active(self.given(likely))
+        made = self.policy(student, self.taught_by(student, teacher, batch), batch)
+        likely = self.given.active(self.given(made[1]))
         return {**{f"likely/{place}": likely[:, i] for i, place in enumerate(self.decisions.places)}, **inside}

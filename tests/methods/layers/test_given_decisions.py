@@ -26,5 +26,6 @@ def test_names_of_the_student_stand_for_all_its_places() -> None:
     place = {Spot("a", "b"): 0, Spot("a", "c"): 1, Spot("d", "d"): 2, Spot("logits", "logits"): 3}
     assert by_place({"a": True, "logits": False}, place) == {0: True, 1: True, 3: False}
     assert by_place({}, place) == {}
+    assert by_place({"d": False}, place, elsewhere=True) == {0: True, 1: True, 2: False, 3: True}
     with pytest.raises(ValueError, match="fixed must name spots of its terms, a, d, logits, not 'e'"):
         by_place({"a": True, "e": False}, place)
