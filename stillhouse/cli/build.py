@@ -36,6 +36,7 @@ def about(source: NetworkSource, data: Data) -> dict[str, object]:
         "mean": list(data.mean),
         "std": list(data.std),
         "classes": list(data.classes),
+        **({"trained_on": list(data.sample)} if data.sample else {}),
     }
 
 

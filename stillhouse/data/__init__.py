@@ -18,7 +18,8 @@ from .dataset import Data as Data, Split as Split, digest_classes
 from .decoded_cache import keep
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
-from .image_files import Files, look_into
+from .held_out import settle
+from .image_files import Files, duplicates, look_into
 from .in_memory import InMemory as InMemory
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
@@ -101,13 +102,14 @@ def _placed(files: Files, download_to: Path, options: LoadOptions, tables: tuple
     Args:
         tables: Files that say which class each image belongs to, where its folder does not.
     """
-    files = look_into(files, options, _known_contents(files.root, download_to))
+    files = _looked_into(files, download_to, options)
     asked = _question(files.root, options)
     depends_on = [*tables, *(path for path in files.paths if isinstance(path, Path))]
     source = keep(download_to / "decoded", asked, depends_on, lambda: place(files, options))
     if isinstance(source, Files):
         return source
-    return dataclasses.replace(source, notes=(*files.notes, *source.notes), skipped=files.skipped + source.skipped)
+    notes, skipped = (*files.notes, *source.notes), files.skipped + source.skipped
+    return dataclasses.replace(source, notes=notes, skipped=skipped, sample=files.sample)
 
 
 def _in_tables(found: Found, download_to: Path, options: LoadOptions) -> Arrays | Files:
@@ -117,25 +119,27 @@ def _in_tables(found: Found, download_to: Path, options: LoadOptions) -> Arrays 
     def read() -> Arrays | Files:
         table = found.read()
         files = files_of(table, options.test_only)
-        files = look_into(files, options, _known_contents(files.root, download_to))
+        files = _looked_into(files, download_to, options)
         source = place(files, options)
         if isinstance(source, Files):
             return source
         notes, skipped = (*files.notes, *source.notes), files.skipped + source.skipped
         # Without keys a validation set is drawn by the images' places, which are fixed in these files.
-        arrays = dataclasses.replace(source, notes=notes, skipped=skipped, train_keys=None)
+        arrays = dataclasses.replace(source, notes=notes, skipped=skipped, train_keys=None, sample=files.sample)
         return as_cifar(arrays, table.label_column)
 
     return keep(download_to / "decoded", _question(found.files[0].parent, options), found.files, read)
 
 
-def _known_contents(root: Path, download_to: Path) -> Path:
-    return download_to / "contents" / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+def _looked_into(files: Files, download_to: Path, options: LoadOptions) -> Files:
+    known = download_to / "contents" / hashlib.blake2b(os.fsencode(files.root), digest_size=8).hexdigest()
+    files = settle(look_into(files, options, known), options)
+    return dataclasses.replace(files, notes=(*files.notes, *duplicates(files)))
 
 
 def _question(root: Path, options: LoadOptions) -> str:
     """Return all that decoded images depend on beside their files."""
-    names = ("image_size", "resize", "test_only", "skip_broken", "image_column", "label_column")
+    names = ("image_size", "resize", "test_only", "trained_on", "skip_broken", "image_column", "label_column")
     return f"{root} {[getattr(options, name) for name in names]} {options.decoding.key()}"
 
 

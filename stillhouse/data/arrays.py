@@ -37,6 +37,7 @@ class Arrays:
     train_keys: Tensor | None = None  # (N,) int64, hashes of the images' names, by which a validation set is drawn
     notes: tuple[str, ...] = ()  # as in `Data`
     skipped: int = 0
+    sample: tuple[str, ...] = ()
 
 
 def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any) -> Data:
@@ -84,6 +85,7 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
         source=source,
         notes=arrays.notes,
         skipped=arrays.skipped,
+        sample=arrays.sample,
     )
 
 

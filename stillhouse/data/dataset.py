@@ -134,6 +134,7 @@ class Data:
     source: str  # where the images come from and how they were split, in words
     notes: tuple[str, ...] = ()  # what a user should know about how the data were read, a sentence each
     skipped: int = 0  # images that were left out because they cannot be read
+    sample: tuple[str, ...] = ()  # of the training images, by which they are recognised, see `trained_on.sample`
 
     def describe(self) -> str:
         """One line for the log."""

@@ -14,6 +14,7 @@ from .contents import Content, examine
 from .decode import Source
 from .folders.inventory import some
 from .options import LoadOptions
+from .trained_on import sample
 
 _LISTED = 50  # files that cannot be read, in a sentence
 
@@ -39,11 +40,17 @@ class Files:
     notes: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()  # of `paths`
     skipped: int = 0  # images that were left out because they cannot be read
+    is_split: bool = True  # otherwise all are training images, until `held_out.settle` draws a test set of them
 
     @property
     def paths(self) -> tuple[Source, ...]:
         """All images: training, validation, test."""
         return (*self.train, *self.validation, *self.test)
+
+    @property
+    def sample(self) -> tuple[str, ...]:
+        """Digests by which the images that a network is trained on, or chosen by, are recognised."""
+        return sample(self.contents[: len(self.train) + len(self.validation)])
 
     def name(self, path: Source) -> str:
         """Return the path below the root."""
@@ -66,8 +73,7 @@ def look_into(files: Files, options: LoadOptions, cache: Path | None = None) -> 
     contents = dict(zip(whole, examine(whole, cache, options.decoding), strict=True))
     broken |= {path: content.problem for path, content in contents.items() if content.problem}
     files = without(files, broken, options.skip_broken)
-    files = replace(files, contents=tuple(contents[path] for path in files.paths))
-    return replace(files, notes=(*files.notes, *_duplicates(files)))
+    return replace(files, contents=tuple(contents[path] for path in files.paths))
 
 
 def without(files: Files, broken: Mapping[Source, str], skip_broken: bool) -> Files:
@@ -92,7 +98,7 @@ def without(files: Files, broken: Mapping[Source, str], skip_broken: bool) -> Fi
     if lost:
         names = some([files.classes[label] for label in sorted(lost)])
         raise ValueError(f"{files.root}: no training image of {names} can be read: replace them, or remove the class")
-    if len(test) == 0:
+    if files.is_split and len(test) == 0:
         raise ValueError(f"{files.root}: no test image can be read: replace them")
     names = some([files.name(path) for path in broken])
     said = f"left out {len(broken):,} of {len(files.paths):,} images, which cannot be read: {names}"
@@ -132,7 +138,7 @@ def take(paths: Sequence[Source], where: Tensor) -> tuple[Source, ...]:
     return tuple(paths[i] for i in where.tolist())
 
 
-def _duplicates(files: Files) -> list[str]:
+def duplicates(files: Files) -> list[str]:
     """Return notes about images that are the same file, byte by byte, in different splits or classes."""
     notes, first = [], dict[bytes, tuple[str, int, Source]]()
     labels = torch.cat([files.train_labels, files.validation_labels, files.test_labels]).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,12 +29,11 @@ _BY_NAME = f"about {TEST_FRACTION:.0%} of each class"
 def find(root: Path, test_only: bool = False) -> Files:
     """Find the images of a data set; labels are the positions of the class folders' names in alphabetical order.
 
-    Of a folder without splits about 20 % of each class are held out as the test set, by a hash of each image's name:
-    the same ones in every run, and adding images moves none (see `held_out_by_name`). With validation and test folders
-    the best epoch is chosen on the first and the result measured on the second; one of the two alone is the test set.
+    The test set of a folder without splits is drawn later, see `held_out.settle`. With validation and test folders the
+    best epoch is chosen on the first and the result measured on the second; one of the two alone is the test set.
 
     Args:
-        test_only: Do not ask for training images: a folder without splits is a test set then.
+        test_only: Do not ask for training images.
 
     Raises:
         ValueError: If the folder is organised in a way that is not read; the sentence says what it holds.
@@ -43,10 +43,8 @@ def find(root: Path, test_only: bool = False) -> Files:
     chosen = select(tree, layout)
     notes = [f"{layout.parts[split].name} is not used: it holds {held}" for split, held in chosen.unlabelled.items()]
     place = str(root) if layout.place == str(root) else f"{root}, read in {os.path.relpath(layout.place, root)}"
-    if not layout.has_splits and not test_only:
-        return _held_out(root, f"{place}; {_BY_NAME} held out as the test set by their names", chosen)
     if not layout.has_splits:
-        return _files(root, f"{place}; all images are measured", chosen, [], chosen.parts["train"])
+        return replace(_files(root, place, chosen, chosen.parts["train"], []), is_split=False)
     test, validation = choose_held_out(chosen.parts)
     if test is None:
         raise ValueError(_no_test_set(layout, chosen))
@@ -58,17 +56,6 @@ def find(root: Path, test_only: bool = False) -> Files:
         )
     source = f"{place}; {_roles(layout, chosen)}"
     return _files(root, source, chosen, chosen.parts.get("train", []), test, validation, notes)
-
-
-def _held_out(root: Path, source: str, chosen: Selection) -> Files:
-    """Hold out a test set of a folder without splits."""
-    images = chosen.parts["train"]
-    labels = torch.tensor([label for _, label in images], dtype=torch.int64)
-    kept, taken = held_out_by_name(_keys(chosen.classes, images), labels)
-    if len(taken) == 0:
-        raise ValueError(f"{root} holds one image of each class: at least two are needed, one of them to test on")
-    train, test = ([images[i] for i in where.tolist()] for where in (kept, taken))
-    return _files(root, source, chosen, train, test)
 
 
 def _files(
@@ -155,6 +142,7 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
         source=source,
         notes=files.notes,
         skipped=files.skipped,
+        sample=files.sample,
     )
 
 

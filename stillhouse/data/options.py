@@ -40,6 +40,8 @@ class LoadOptions:
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one per CPU, at most 8.
         strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
         test_only: Whether only test images are needed: a folder without a training set is a test set then, all of it.
+        trained_on: Digests of images that the network to be measured was trained on, see `trained_on.sample`; None: not
+            known. They show where it would be measured on its own training images.
         skip_broken: Whether images that cannot be read are left out, and counted, instead of refused.
         download_to: Where downloads are kept, and the decoded images of folders with many small images.
 
@@ -62,6 +64,7 @@ class LoadOptions:
     workers: int | None = None
     strong_view: bool = False
     test_only: bool = False
+    trained_on: tuple[str, ...] | None = None
     skip_broken: bool = False
     download_to: str | Path = CACHE
 

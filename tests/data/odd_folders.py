@@ -20,8 +20,10 @@ import numpy as np
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from stillhouse.data import Data, Folder, InMemory, load
+from stillhouse.data import Data, Folder, InMemory, LoadOptions, load
 from stillhouse.data.decode import rgb
+from stillhouse.data.held_out import settle
+from stillhouse.data.image_files import Files, look_into
 from stillhouse.data.image_folder import find
 from tests.helpers.odd_folders import MUST_BE_REFUSED, SUFFIXES, Maker, Odd
 
@@ -66,9 +68,13 @@ def is_read(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in {suffix.lower() for suffix in SUFFIXES}
 
 
+def found_files(odd: Odd) -> Files:
+    return settle(look_into(find(odd.root), LoadOptions()), LoadOptions())
+
+
 def ours(odd: Odd, data: Data) -> dict[str, Reading]:
     """Return what stillhouse reads of each split."""
-    files = find(odd.root)
+    files = found_files(odd)
     splits = {
         "train": (files.train, data.train),
         "validation": (files.validation, data.validation),
@@ -132,7 +138,7 @@ def counted(data: Data, words: str) -> int:
 
 def pixels(data: Data, odd: Odd) -> list[str]:
     """Return the images whose pixels are not Pillow's."""
-    files = find(odd.root)
+    files = found_files(odd)
     wrong = []
     for index, path in enumerate(files.train):
         if isinstance(data.train, InMemory):

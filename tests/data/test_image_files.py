@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.data import LoadOptions, image_folder
-from stillhouse.data.image_files import Files, look_into, take
+from stillhouse.data.image_files import Files, duplicates, look_into, take
 from tests.helpers.pictures import write_folders
 
 
@@ -90,18 +90,18 @@ def test_images_in_two_splits_or_classes_are_counted_by_content(root: Path) -> N
     shutil.copy(root / "train/b/1.png", root / "val/b/more.png")
     shutil.copy(root / "train/a/2.png", root / "train/b/x.png")
     shutil.copy(root / "train/a/2.png", root / "train/a/again.png")
-    assert read(root).notes == (
+    assert duplicates(read(root)) == [
         "2 of 8 test images are training images as well, byte by byte (val/a/other.png is train/a/0.png and "
         "val/b/more.png is train/b/1.png): what is measured on them says little",
         "1 image in two classes, byte by byte (train/b/x.png is train/a/2.png)",
-    )
+    ]
 
 
 def test_three_splits_are_all_compared(root: Path) -> None:
     write_folders(root, "test/a", "test/b", count=1)
     shutil.copy(root / "val/a/0.png", root / "test/a/x.png")
     shutil.copy(root / "train/a/0.png", root / "val/a/y.png")
-    first, second = read(root).notes
+    first, second = duplicates(read(root))
     assert first.startswith("1 of 7 validation images are training images as well")
     assert second.startswith(
         "1 of 3 test images are validation images as well, byte by byte (test/a/x.png is val/a/0.png)"

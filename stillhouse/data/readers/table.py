@@ -17,7 +17,7 @@ from torch import Tensor
 from ..decode import Source, content_of
 from ..folders.inventory import some
 from ..image_files import Files
-from ..splits import TEST_FRACTION, SplitName, choose_held_out, held_out_by_name, name_keys
+from ..splits import SplitName, choose_held_out, name_keys
 from .labels import NO_CLASS, Label, Labels, classes_of
 
 
@@ -56,16 +56,16 @@ def files_of(table: Table, test_only: bool) -> Files:
     """Return the images with numbered classes, and which of them are for what.
 
     Args:
-        test_only: Do not ask for training images: a data set without splits is a test set then.
+        test_only: Do not ask for training images.
 
     Raises:
         ValueError: If labels make no classes, or a split is missing.
     """
     labels = classes_of({split: rows.labels for split, rows in table.splits.items()}, table.names, table.where)
     parts, notes = _labelled(table, labels)
-    train, test, validation, source = _roles(table, parts, test_only)
+    train, test, validation, source, is_split = _roles(table, parts, test_only)
     empty = _Part([], torch.empty(0, dtype=torch.int64))
-    train, validation = train or empty, validation or empty
+    train, test, validation = train or empty, test or empty, validation or empty
     return Files(
         root=table.root,
         source=source,
@@ -78,6 +78,7 @@ def files_of(table: Table, test_only: bool) -> Files:
         validation=tuple(validation.images),
         validation_labels=validation.labels,
         notes=(*table.notes, *labels.notes, *notes),
+        is_split=is_split,
     )
 
 
@@ -97,8 +98,8 @@ def _labelled(table: Table, labels: Labels) -> tuple[dict[SplitName, _Part], lis
 
 def _roles(
     table: Table, parts: dict[SplitName, _Part], test_only: bool
-) -> tuple[_Part | None, _Part, _Part | None, str]:
-    """Return what to train on, to measure on and to choose by, and that in words."""
+) -> tuple[_Part | None, _Part | None, _Part | None, str, bool]:
+    """Return what to train on, to measure on and to choose by, that in words, and False for data without splits."""
     test, validation = choose_held_out(parts)
     train = parts.get("train")
     if test is not None:
@@ -109,19 +110,8 @@ def _roles(
             )
         names = choose_held_out({split: split for split in parts})
         chosen = f", validation set {names[1]}" if names[1] else ""
-        return train, test, validation, f"{table.where}; test set {names[0]}{chosen}"
-    assert train is not None  # labels without any split are refused before
-    if test_only:
-        return None, train, None, f"{table.where}; all images are measured"
-    kept, taken = held_out_by_name(_keys(train.images, table.root), train.labels)
-    if len(taken) == 0:
-        raise ValueError(
-            f"{table.where} holds one image of each class: at least two are needed, one of them to test on"
-        )
-    train, test = (_Part([train.images[i] for i in where.tolist()], train.labels[where]) for where in (kept, taken))
-    by_what = "names" if isinstance(train.images[0], Path) else "contents"
-    how = f"about {TEST_FRACTION:.0%} of each class held out as the test set by their {by_what}"
-    return train, test, None, f"{table.where}; {how}"
+        return train, test, validation, f"{table.where}; test set {names[0]}{chosen}", True
+    return train, None, None, table.where, False
 
 
 def _keys(images: Sequence[Source], root: Path) -> Tensor:

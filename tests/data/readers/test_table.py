@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from stillhouse.data.decode import Encoded
 from stillhouse.data.image_files import Files
@@ -54,15 +55,11 @@ def test_images_without_labels_are_left_out_with_their_labels() -> None:
     )
 
 
-def test_without_a_test_set_a_fifth_is_held_out_by_what_the_images_contain() -> None:
-    whole = files(train=[0, 1] * 50)
-    assert 10 <= len(whole.test) <= 32
-    assert whole.source == "/pets; about 20% of each class held out as the test set by their contents"
-    more = files(train=[0, 1] * 60)
-    assert set(names(whole)[2]) <= set(names(more)[2])  # none changes sides
-    assert names(files(test_only=True, train=[0, 1] * 5))[2] == [f"train {number}" for number in range(10)]
-    with pytest.raises(ValueError, match="holds one image of each class: at least two are needed"):
-        files(train=[0, 1])
+def test_without_a_test_set_images_go_by_what_they_contain() -> None:
+    assert not files(train=[0, 1]).is_split
+    keys = files(train=[0, 1] * 50).train_keys
+    assert len(set(keys.tolist())) == 100
+    assert torch.equal(keys, files(train=[0, 1] * 60).train_keys[:100])  # so none changes sides, see `held_out.settle`
 
 
 def test_without_training_images_only_evaluation_works() -> None:

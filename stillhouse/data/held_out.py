@@ -1,0 +1,88 @@
+"""Draws the test set of a data set without splits; says where a network was trained on what it is measured on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..spelling import counted
+from .image_files import Files, take
+from .options import LoadOptions
+from .splits import TEST_FRACTION, held_out_by_name
+from .trained_on import OWN, note, share
+
+
+def settle(files: Files, options: LoadOptions) -> Files:
+    """Decide what the images of a data set without splits are for, now that their contents are known.
+
+    About 20 % of each class are held out as the test set by their names, see `held_out_by_name`. An image whose copy is
+    a training image is one as well, so adding copies moves images from the test set to the training set at most. To
+    measure a network all images are the test set, unless it was trained on images of this data set: then those held out
+    are.
+
+    Args:
+        files: Those without splits are all training images.
+
+    Raises:
+        ValueError: If every class has one image only.
+    """
+    if not files.is_split:
+        files = _settled(files, options)
+    if not options.trained_on:
+        return files
+    first = len(files.train)
+    here = {"validation": files.contents[first : first + len(files.validation)]}
+    here["test"] = files.contents[first + len(files.validation) :]
+    found = {f"{name} images": share(options.trained_on, contents) for name, contents in here.items()}
+    notes = [note(part, which) for which, part in found.items() if part]
+    return replace(files, notes=(*files.notes, *notes))
+
+
+def _settled(files: Files, options: LoadOptions) -> Files:
+    everything = torch.arange(len(files.train))
+    if options.test_only and (not options.trained_on or share(options.trained_on, files.contents) < OWN):
+        unknown = () if options.trained_on is not None else (_UNKNOWN,)
+        source = f"{files.source}; all images are measured"
+        return _parted(replace(files, source=source), everything[:0], everything, unknown)
+    kept, held_out = held_out_by_name(files.train_keys, files.train_labels)
+    if len(held_out) == 0:
+        raise ValueError(
+            f"{files.source} holds one image of each class: at least two are needed, one of them to test on"
+        )
+    by_what = "names" if isinstance(files.train[0], Path) else "contents"
+    source = f"{files.source}; about {TEST_FRACTION:.0%} of each class held out as the test set by their {by_what}"
+    trained = {files.contents[i].digest for i in kept.tolist()}
+    copies = torch.tensor([files.contents[i].digest in trained for i in held_out.tolist()])
+    notes: tuple[str, ...] = ()
+    if options.test_only:
+        notes = (f"the network was trained on images of {files.root}: only those held out are measured",)
+    if copies.any() and not copies.all():
+        kept, held_out = torch.cat([kept, held_out[copies]]).sort().values, held_out[~copies]
+        what = counted(int(copies.sum()), "image")
+        notes += (f"{what} to be held out are copies of training images, and are training images as well",)
+    return _parted(replace(files, source=source), kept, held_out, notes)
+
+
+_UNKNOWN = (
+    "all images are measured, and it is not known which images the network was trained on: if some of these are among "
+    "them, its accuracy says little"
+)
+
+
+def _parted(files: Files, train: Tensor, test: Tensor, notes: tuple[str, ...]) -> Files:
+    """Return the files with these positions as training images, (N,), and test images, (M,)."""
+    order = [*train.tolist(), *test.tolist()]
+    return replace(
+        files,
+        train=take(files.train, train),
+        train_labels=files.train_labels[train],
+        train_keys=files.train_keys[train],
+        test=take(files.train, test),
+        test_labels=files.train_labels[test],
+        contents=tuple(files.contents[i] for i in order),
+        notes=(*files.notes, *notes),
+        is_split=True,
+    )
