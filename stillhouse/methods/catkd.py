@@ -55,5 +55,5 @@ class CATKD(SpotMethod):
         head = outputs.net.head
         assert isinstance(head, nn.Linear)
         averaged = F.adaptive_avg_pool2d(outputs["map"], self.size).flatten(2)  # first: weighting is linear
-        maps = head.weight @ averaged
+        maps = head.weight.to(averaged) @ averaged
         return F.normalize(maps, dim=2) if self.normalize else maps

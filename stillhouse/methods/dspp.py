@@ -103,8 +103,11 @@ class DSPP(FeatureMethod):
     def pyramid(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, (1 + 4 + ... + levels^2) * C)"""
         height, width = features.shape[2:]
-        levels = range(1, self.levels + 1)
-        regions = [torch.kron(self.shares(height, k, features), self.shares(width, k, features)) for k in levels]
+        regions = []
+        for level in range(1, self.levels + 1):
+            down, across = self.shares(height, level, features), self.shares(width, level, features)
+            products = down[:, None, :, None] * across[:, None]  # Kronecker's, which torch.kron fails at for thin maps
+            regions.append(products.reshape(level**2, height * width))
         return (torch.cat(regions) @ features.flatten(2).transpose(1, 2)).flatten(1)
 
     def shares(self, side: int, level: int, like: Tensor) -> Tensor:

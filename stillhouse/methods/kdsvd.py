@@ -50,7 +50,7 @@ class KDSVD(Method):
                 needs_equal_channels("KDSVD", spot, s, t)
             elif s.shape[3] != t.shape[3]:
                 raise ValueError(
-                    f"KDSVD(rows='lines') must read maps of equal width, but the student's {spot.student!r} is "
+                    f"KDSVD must read maps of equal width where rows are lines, but the student's {spot.student!r} is "
                     f"{s.shape[3]} wide and the teacher's {spot.teacher!r} {t.shape[3]}; name other places with at"
                 )
 

@@ -146,7 +146,10 @@ def test_rows_may_be_the_lines_of_all_channels_as_in_mdistiller() -> None:
         _published(student, teacher), _published([f.mT for f in student], [f.mT for f in teacher])
     )
     method.build(s, t, TINY_DATA)
-    with pytest.raises(ValueError, match=r"maps of equal width, but the student's 'stage2' is 4 wide .* 'stage2' 2"):
+    with pytest.raises(
+        ValueError,
+        match=r"maps of equal width where rows are lines, but the student's 'stage2' is 4 wide .* 'stage2' 2",
+    ):
         method.build(s, outputs(stage1=teacher[0], stage2=teacher[1][..., :2]), TINY_DATA)
 
 

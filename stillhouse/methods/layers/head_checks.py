@@ -22,6 +22,8 @@ def needs_pooled_linear_head(who: str, outputs: Outputs, image_size: int) -> Non
             f"layer with --{who}_anatomy.head"
         )
     twin = copy.deepcopy(net)
+    if next(twin.parameters()).dtype in (torch.float16, torch.bfloat16):
+        twin.float()  # else rounding looks like something else
     twin.tap(["map", "embedding"])
     for vector in [*twin.parameters(), *twin.buffers()]:
         if vector.is_floating_point() and vector.ndim == 1:

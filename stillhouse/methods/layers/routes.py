@@ -28,6 +28,13 @@ class Routes(nn.Module):
 
     def __init__(self, student: Outputs, teacher: Outputs, places: Sequence[Spot], image_size: int, fresh: bool):
         super().__init__()
+        for who, outputs in (("student", student), ("teacher", teacher)):
+            dtype = next(outputs.net.parameters()).dtype
+            if dtype not in (torch.float32, torch.float64):
+                raise ValueError(
+                    f"routes must run through networks with float32 weights, but the {who}'s are {dtype}; call "
+                    f".float() on it and let it compute in bfloat16 by --precision or --teacher_precision"
+                )
         *junctions, _ = places
         self.first = None if fresh else places[0]
         features = [(student[spot.student], teacher[spot.teacher]) for spot in junctions]

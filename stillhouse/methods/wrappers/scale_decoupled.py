@@ -111,8 +111,9 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         if self.pooling == "nested":
             features = F.adaptive_avg_pool2d(features, max(4, *self.scales))
         regions = torch.cat([F.adaptive_avg_pool2d(features, k).flatten(2) for k in self.scales], dim=2)
-        logits: Tensor = outputs.net.head(regions.permute(2, 0, 1))
-        return logits
+        like = next(outputs.net.head.parameters())
+        logits: Tensor = outputs.net.head(regions.permute(2, 0, 1).to(like.dtype))
+        return logits.to(regions.dtype)
 
     def is_complementary(self, teacher: Tensor, labels: Tensor) -> Tensor:
         """(R, N, C), (R, N) -> (R, N)"""

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 import timm
+import torch
 import torchvision
 from torch import Tensor, nn
 
@@ -50,6 +51,14 @@ def test_an_average_and_a_linear_layer_pass_and_stay_as_they_are(behind: nn.Modu
 )
 def test_foreign_networks_that_pass(model: nn.Module) -> None:
     _check(model, 64)
+
+
+def test_half_precision_passes_and_hides_nothing() -> None:
+    model = _Ending().bfloat16()
+    _check(model)
+    assert model.head.weight.dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="must be one linear layer of the average"):
+        _check(_Ending(nn.LayerNorm(3)).bfloat16())
 
 
 @pytest.mark.parametrize(
