@@ -8,8 +8,8 @@ The variants (see `side_by_side.py`) do the same arithmetic in float32, at batch
     textbook    what one writes first: a DataLoader whose 8 workers crop and flip PIL images, networks as they come,
                 losses as in `textbook.py`, loss and accuracy read after every step
     eager       `stillhouse distill --compile false`
-    compiled    `stillhouse distill --compile true`: the teacher, on a GPU the student as well, but no CUDA graphs
-    captured    on a GPU: the same with them, as the command does it
+    compiled    `stillhouse distill --compile true --capture off`, without the compiler's own CUDA graphs
+    captured    `--compile true --capture on`: whole steps as CUDA graphs, on a CPU as repeated calls
 
 Weights are random, which speed does not depend on; so are the images if no --data is given. The last line is `ratio R`,
 the textbook's time over that of the fastest of ours; a row is added to results/speed.csv.
@@ -26,6 +26,7 @@ from datetime import date
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import textbook
@@ -45,6 +46,7 @@ from stillhouse.distillation import Distillation
 from stillhouse.methods.parse import parse
 from stillhouse.models.create import network
 from stillhouse.taps import Tapped, probe
+from stillhouse.training.capture.classroom import Capture, captured
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.compile import compile_classroom, keep_large_blocks
 from stillhouse.training.config import TrainConfig
@@ -65,6 +67,7 @@ class Task:
     batch_size: int = 64
     threads: int = 1
     device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"  # of teacher and students
 
     def networks(self) -> tuple[Tapped, Tapped]:
         half = self.pair.index(":", 6 if self.pair.startswith(("timm:", "torchvision:")) else 0)
@@ -82,19 +85,20 @@ class Task:
         return from_arrays(arrays, batch_size=self.batch_size, seed=0)
 
 
-def a_room(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> tuple[Classroom, Data]:
+def a_room(task: Task, compiled: bool, students: int = 1) -> tuple[Classroom, Data]:
     """With so many students, all alike; ready for a step."""
     torch.set_num_threads(task.threads)
     keep_large_blocks()
     data, (teacher, student) = task.load(), task.networks()
-    folder, trainers = Path(tempfile.mkdtemp()), []
+    folder, trainers, config = Path(tempfile.mkdtemp()), [], TrainConfig(precision=task.precision)
+    teacher.precision = torch.bfloat16 if task.precision == "bfloat16" else None
     for number in range(students):
         methods = [method_specs.build() for method_specs in parse(METHODS.get(task.method, f"CE, {task.method}"))]
         distillation = Distillation(copy.deepcopy(student), teacher, methods, data.info)
-        trainers.append(StudentTrainer(distillation, TrainConfig(), Run(folder, f"student {number}", {}, {})))
+        trainers.append(StudentTrainer(distillation, config, Run(folder, f"student {number}", {}, {})))
         trainers[-1].move_to(sum(phase.epochs for phase in trainers[-1].phases[:-1]))  # distillation itself
     room = Classroom(teacher, trainers)
-    note = compile_classroom(room, task.device, graphs) if compiled else None
+    note = compile_classroom(room, task.device, graphs=False) if compiled else None
     if note:
         raise SystemExit(note)
     room.to(torch.device(task.device))
@@ -103,18 +107,22 @@ def a_room(task: Task, compiled: bool, graphs: bool = False, students: int = 1) 
     return room, data
 
 
-def taught(room: Classroom, batches: Iterator[Batch]) -> Steps:
+def taught(room: Classroom, batches: Iterator[Batch], capture: Capture | None = None) -> Steps:
+    trains = capture or room
+    batches = trains.prefetch(batches)
+
     def steps(many: int) -> None:
         for _ in range(many):
-            room.train_step(next(batches), room.trainers)
+            trains.train_step(next(batches), room.trainers)
         room.trainers[-1].check_finite()  # waits for the device
 
     return steps
 
 
 def ours(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> Steps:
-    room, data = a_room(task, compiled, graphs, students)
-    return taught(room, (batch for epoch in count() for batch in data.train.epoch(epoch, task.device)))
+    room, data = a_room(task, compiled, students)
+    capture = captured(room, task.batch_size, 1, torch.device(task.device), "on", print) if graphs else None
+    return taught(room, (batch for epoch in count() for batch in data.train.epoch(epoch, task.device)), capture)
 
 
 class Pictures(Dataset[tuple[Tensor, int, int, np.ndarray]]):
@@ -257,8 +265,8 @@ def main() -> None:
     task = Task(options.pair, options.method, data, threads=options.threads, device=options.device)
     usual = "textbook,eager,compiled" + (",captured" if task.device == "cuda" else "")
     names = (options.variants or usual).split(",")
-    if "textbook" not in names or len(names) < 2 or ("captured" in names and task.device != "cuda"):
-        parser.error("--variants: the textbook's and one of ours or more; captured is for a GPU")
+    if "textbook" not in names or len(names) < 2:
+        parser.error("--variants: the textbook's and one of ours or more")
     chosen = {name: variants(task)[name] for name in names}
     where = f"{task.threads} threads, {task.device}"
     print(f"{task.pair} {task.method}, batch {task.batch_size}, {where}, {data or 'made-up images'}")
