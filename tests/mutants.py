@@ -89,6 +89,8 @@ def _changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
 
 def _mutable(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what is neither a message, nor an annotation, nor a docstring, nor a check of what cannot happen."""
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # of zip, as an assertion
+        return
     yield node
     skipped = {"annotation", "returns", "type_params", "format_spec"}
     for field, value in ast.iter_fields(node):
@@ -138,7 +140,8 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
         case ast.Call(func=ast.Attribute(value=inner, attr=name), args=arguments, keywords=keywords):
             if name in _NAMES:
                 yield ast.Call(ast.Attribute(inner, _NAMES[name]), arguments, keywords)
-            yield from (ast.Call(node.func, arguments, [k for k in keywords if k is not one]) for one in keywords)
+            dropped = [one for one in keywords if one.arg != "strict"]
+            yield from (ast.Call(node.func, arguments, [k for k in keywords if k is not one]) for one in dropped)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords) if name in _NAMES:
             other = _NAMES[name]
             yield ast.Call(ast.Name(other), arguments, keywords)

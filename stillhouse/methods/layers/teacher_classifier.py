@@ -23,9 +23,10 @@ def frozen_classifier(teacher: Outputs, place: str) -> nn.Linear:
             f"student's features, but its logits are not those of such a layer (its head is a {type(head).__name__}); "
             f"choose another place, such as 'embedding', or a method that does without the classifier"
         )
-    copied = nn.Linear(head.in_features, head.out_features, head.bias is not None)
-    copied.load_state_dict(head.state_dict())
-    return copied.to(head.weight).requires_grad_(False)
+    copied = nn.Linear(head.in_features, head.out_features, head.bias is not None).to(head.weight).requires_grad_(False)
+    for parameter, theirs in zip(copied.parameters(), head.parameters(), strict=True):
+        parameter.copy_(theirs.detach())  # parameters, not a state dict, whose shapes may be those of a convolution
+    return copied
 
 
 def _explains(head: nn.Linear, features: Tensor, logits: Tensor) -> bool:

@@ -34,12 +34,13 @@ class _Normed(nn.Module):
         return logits
 
 
-def test_the_copy_says_what_the_teacher_says_and_is_not_trained() -> None:
-    teacher = zoo("resnet8", 10)
+@pytest.mark.parametrize(("name", "path", "width"), [("resnet8", "fc", 64), ("MobileNetV2_tiny", "conv2", 1280)])
+def test_the_copy_says_what_the_teacher_says_and_is_not_trained(name: str, path: str, width: int) -> None:
+    teacher = zoo(name, 10)
     for place in ("map", "embedding"):
         classifier = frozen_classifier(_said(teacher, place), place)
-        features = torch.randn(3, 64)
-        head = teacher.get_submodule("fc")
+        features = torch.randn(3, width)
+        head = teacher.get_submodule(path)
         assert classifier(features).equal(head(features))
         assert classifier is not head
         assert not any(parameter.requires_grad for parameter in classifier.parameters())
