@@ -26,7 +26,9 @@ from tests.helpers.training import teacher_net, trainer
 
 def test_check_names_the_term_that_is_not_finite(tmp_path: Path) -> None:
     teacher = teacher_net()
-    one = trainer([CE(), KD(weight=math.inf)], teacher, tmp_path, "kd")
+    kd = KD()
+    kd.weight = math.inf  # which no constructor takes
+    one = trainer([CE(), kd], teacher, tmp_path, "kd")
     with pytest.raises(ArithmeticError, match=r"term KD became NaN or inf at epoch 1, step 1;.*arguments of KD"):
         fit(Classroom(teacher, [one]), quick_data(), "cpu")
     assert not (one.run.folder / "state.pt").exists()
