@@ -166,7 +166,7 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
     """Write the last epoch's network and its scores on the test images, the outcome of the run."""
     scores = evaluate(trainer.model, data.test, device)
     best, best_epoch = trainer.best
-    outcome = {
+    outcome: dict[str, object] = {
         "top1": scores.top1,
         "top5": scores.top5,
         "test_loss": scores.loss,
@@ -181,7 +181,10 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
     }
     if cache is not None:
         outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
-    trainer.run.finish(trainer.model, trainer.about, outcome | trainer.about, trainer.distillation.methods)
+    if data.skipped:
+        outcome["skipped_images"] = data.skipped
+    outcome |= {name: value for name, value in trainer.about.items() if name != "trained_on"}  # which no person reads
+    trainer.run.finish(trainer.model, trainer.about, outcome, trainer.distillation.methods)
 
 
 class StopSignals(AbstractContextManager["StopSignals"]):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ...spelling import counted
 from ..splits import SplitName
+from .annotations import annotated
 from .inventory import by_suffix, contents, some
 from .layout import Layout, Part
 from .left_out import LeftOut
@@ -45,18 +46,21 @@ def select(tree: Tree, layout: Layout) -> Selection:
     first = next(split for split in ("train", "test", "validation") if split in layout.parts)
     main = layout.parts[first]
     folders = {first: _class_folders(tree, layout.place, main, notes)}
-    classes = tuple(sorted(folders[first]))
+    classes, unsorted = tuple(sorted(folders[first])), dict[SplitName, Labelled]()
     for split, part in layout.parts.items():
-        if split != first:
-            known = _same_classes(tree, part, main.name, classes, notes)
-            if known:
-                folders[split] = known
-            else:
-                place = os.path.join(layout.place, part.name)
-                held = f"{contents(tree, place)}, but no class folders" if tree.has_images(place) else "no images"
-                unlabelled[split] = held
+        place = os.path.join(layout.place, part.name)
+        if split == first:
+            continue
+        if known := _same_classes(tree, part, main.name, classes, notes):
+            folders[split] = known
+        elif told := annotated(tree, place, classes):
+            unsorted[split] = told[0]
+            notes.append(f"{part.name}: the classes of its images are those in {told[1]}")
+        else:
+            held = f"{contents(tree, place)}, but no class folders" if tree.has_images(place) else "no images"
+            unlabelled[split] = held
     left_out = LeftOut(layout.place)
-    images = {split: _images(tree, classes, places, left_out) for split, places in folders.items()}
+    images = {split: _images(tree, classes, places, left_out) for split, places in folders.items()} | unsorted
     above = {os.path.dirname(path) for places in folders.values() for path in places.values()}
     for place in sorted({layout.place, *above}):
         _refuse_missing_folders(tree, place)
@@ -66,7 +70,7 @@ def select(tree: Tree, layout: Layout) -> Selection:
         notes.append(f"left out {counted(links, 'link')} to images that are read in another place of this folder")
     notes += _inner(classes, [one for found in images.values() for one in found])
     for split, found in images.items():
-        notes += _missing(classes, found, folders[split], layout.parts[split].name, is_first=split == first)
+        notes += _missing(classes, found, folders.get(split, {}), layout.parts[split].name, is_first=split == first)
     return Selection(classes, images, unlabelled, notes)
 
 
