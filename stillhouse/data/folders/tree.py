@@ -120,14 +120,23 @@ def is_for_thumbnails(name: str) -> bool:
     return name.lower() in _THUMBNAILS
 
 
-def _list(path: str) -> Listing:
+def look_at(path: str) -> list[os.DirEntry[str]]:
+    """Return what a folder holds, in no order.
+
+    Raises:
+        ValueError: If it cannot be looked into.
+    """
     try:
-        with os.scandir(path) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
+        with os.scandir(path) as entries:
+            return list(entries)
     except OSError as error:
         raise ValueError(
             f"{path} cannot be looked into ({error.strerror}): give yourself the right to read it, or move it away"
         ) from error
+
+
+def _list(path: str) -> Listing:
+    entries = sorted(look_at(path), key=lambda entry: entry.name)
     listing = Listing(path, os.path.realpath(path))
     links = []
     for entry in entries:

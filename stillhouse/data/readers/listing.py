@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...spelling import counted
 from ..folders.inventory import some
-from ..folders.tree import SUFFIXES
+from ..folders.tree import SUFFIXES, look_at
 from ..options import LoadOptions
 from ..splits import SplitName, split_of, split_within
 from .labels import Label, plain
@@ -39,8 +39,9 @@ def find(root: Path, options: LoadOptions) -> Listings:
     found = Listings()
     places = [root, *sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))[:50]]
     for place in places:
-        for path in sorted(place.iterdir()):
-            if not path.is_file() or not (path.suffix.lower() in TEXT or path.name == METADATA):
+        for name in sorted(entry.name for entry in look_at(str(place))):
+            path = place / name
+            if not (os.path.splitext(name)[1].lower() in TEXT or name == METADATA) or not path.is_file():
                 continue
             if any(word in path.name.lower() for word in _HIDDEN_TABLES):
                 continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..folders.inventory import some
+from ..folders.tree import look_at
 from ..splits import SPLITS, SplitName, split_of, split_within
 
 # train-00000-of-00002, train-00000-of-00002-5a1b8f0e3d2c4b6a, train_0, train-0, imagenet-train-000123
@@ -32,16 +34,16 @@ class Shards:
 def files_below(root: Path, *suffixes: str) -> list[Path]:
     """Return the files with one of these suffixes in a folder and below, hidden folders left out, sorted by path."""
     found: list[Path] = []
-    waiting = [(root, 0)]
+    waiting = [(str(root), 0)]
     while waiting:
         folder, depth = waiting.pop()
-        for entry in sorted(folder.iterdir()):
+        for entry in look_at(folder):  # of class folders as well, with a million images
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir() and not entry.is_symlink() and depth < _DEPTH:
-                waiting.append((entry, depth + 1))
-            elif entry.suffix in suffixes and entry.is_file():
-                found.append(entry)
+            if entry.is_dir(follow_symlinks=False) and depth < _DEPTH:
+                waiting.append((entry.path, depth + 1))
+            elif os.path.splitext(entry.name)[1] in suffixes and os.path.isfile(entry.path):
+                found.append(Path(entry.path))
     return sorted(found)
 
 
