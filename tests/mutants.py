@@ -11,6 +11,7 @@ missing, or the mutant computes the same (say so where you count them).
 import argparse
 import ast
 import contextlib
+import importlib
 import os
 import random
 import re
@@ -229,6 +230,16 @@ def examine(root: Path, chosen: Sequence[Mutant], also: Sequence[str], say: Call
     return alive
 
 
+def _import_libraries(tests: Sequence[str]) -> None:
+    """Import PyTorch and whatever else tests import, once, before the forks; they import our own modules anew."""
+    import torch
+
+    torch.set_num_threads(1)
+    for path in dict.fromkeys(tests):
+        with contextlib.suppress(Exception):
+            importlib.import_module(path.removesuffix(".py").replace("/", "."))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("paths", nargs="+", help="files or folders below stillhouse/")
@@ -247,9 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.list:
         print(*found, sep="\n")
         return
-    import torch  # once, before the forks
-
-    torch.set_num_threads(1)
+    _import_libraries([*(str(mirror(mutant.path)) for mutant in found), *options.also])
     alive = examine(ROOT, found, options.also, say=lambda line: print(line, flush=True))
     print(f"{len(found) - len(alive)} of {len(found)} mutants died")
 

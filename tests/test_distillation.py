@@ -10,7 +10,7 @@ from stillhouse.anatomy import Anatomy
 from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation, term_names
 from stillhouse.method import Group, Method, Warmup
-from stillhouse.methods import AT, CE, CRD, KD, SP, FitNet
+from stillhouse.methods import AT, CE, CRD, KD, MLKD, SP, FitNet
 from stillhouse.methods.wrappers import Ramped
 from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.config import TrainConfig
@@ -226,6 +226,33 @@ def test_distillation_trains_student_and_methods() -> None:
     assert len(student.parameters) == len(list(distillation.student.parameters())) - 2
     assert of_spy == Group([spy.scale], lr_scale=0.5)
     assert of_fitnet == Group(list(fitnet.parameters()))
+
+
+def test_a_view_that_no_method_needs_is_not_shown_to_the_student() -> None:
+    """Its BatchNorms would learn from images that no loss is about."""
+    states = []
+    for strong in (None, 5 + tiny_batch(step=1).images):
+        distillation, teacher = _room(CE(), _Spy())
+        batch = replace(tiny_batch(), strong=strong)
+        for phase in distillation.phases(1):
+            phase.terms(batch, teacher(batch.images))
+        states.append(_state(distillation.student))
+    assert any("running_mean" in name for name in states[0])
+    assert _equal(*states)
+
+
+def test_a_method_of_two_views_needs_data_of_two_views() -> None:
+    with pytest.raises(ValueError, match=r"^MLKD: it compares two views .* load the data with strong_view=True"):
+        _room(MLKD())
+    two_views, teacher = _room(MLKD(), CE(), data=replace(TINY_DATA, strong_view=True))
+    assert two_views.needs_strong_view
+    batch = replace(tiny_batch(), strong=tiny_batch(step=1).images)
+    before = _state(two_views.student)
+    alone = Distillation(tiny(), teacher, [CE()], TINY_DATA)
+    two_views(batch, teacher.forward_batch(batch))
+    alone(batch, teacher.forward_batch(batch))
+    assert not _equal(_state(two_views.student), _state(alone.student))
+    assert not _equal(_state(two_views.student), before)
 
 
 def test_a_student_may_learn_by_itself() -> None:

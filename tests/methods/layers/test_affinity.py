@@ -35,6 +35,16 @@ def test_squared_distances() -> None:
     assert distances.ge(0).all()
 
 
+def test_squared_distances_of_near_samples_are_not_below_zero() -> None:
+    """They are small differences of large numbers, and roots are taken of them."""
+    near = (100 * u((1, 50), 1) + 1e-5 * u((8, 50), 2)).float()
+    products = gram(near)
+    lengths = products.diagonal()
+    assert (lengths[:, None] + lengths - 2 * products).min() < 0
+    assert squared_distances(products).min() == 0
+    assert squared_distances(products).sqrt().isfinite().all()
+
+
 def test_cosines() -> None:
     vectors = u((5, 3), 1).tolist()
     angles = cosines(torch.tensor(vectors, dtype=torch.float64), 0.01)

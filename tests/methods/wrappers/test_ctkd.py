@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from stillhouse.batch import Batch
+from stillhouse.batch import Batch, DataInfo
 from stillhouse.distillation import Distillation
 from stillhouse.method import TemperedMethod
 from stillhouse.methods import CE, DKD, KD
 from stillhouse.methods.wrappers import CTKD, ScaleDecoupled, Standardized
-from stillhouse.taps import Tapped
+from stillhouse.taps import Outputs, Tapped
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
 from tests.golden.waves import LABELS, student_waves, teacher_waves
@@ -78,6 +78,40 @@ def test_instances_have_temperatures_of_their_own() -> None:
         alone = KD(temperature=temperatures[n].item()).loss(rows[0], rows[1], batch.labels[:1])
         assert losses[n].item() == pytest.approx(alone.item(), rel=1e-4)
     torch.testing.assert_close(method.observations()["temperature"], temperatures.mean())
+
+
+@pytest.mark.parametrize("scope", ["global", "instance"])
+def test_the_student_learns_through_the_logits_only(scope: Literal["global", "instance"]) -> None:
+    """What it says does not move its temperature, and what was observed keeps no graph."""
+    method = CTKD(KD(), scope=scope, width=8)
+    distillation, teacher = _distil(method)
+    distillation.double()
+    batch = tiny_batch()
+    images = batch.images.double()
+    outputs = distillation.student(images), teacher.double()(images)
+    if scope == "instance":
+        torch.nn.init.normal_(method.layers[2].weight, generator=torch.Generator().manual_seed(0))  # type: ignore[arg-type] # a Linear's
+    student = outputs[0].logits.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(method.loss(student, outputs[1].logits, batch.labels).sum(), student)
+    assert not method.latest.requires_grad
+    for n, temperature in enumerate(method.temperature(student, outputs[1].logits).expand(6, 1).flatten().tolist()):
+        row = student[n : n + 1].detach().requires_grad_()
+        fixed = KD(temperature=temperature).loss(row, outputs[1].logits[n : n + 1], batch.labels[:1])
+        torch.testing.assert_close(gradient[n : n + 1], torch.autograd.grad(fixed, row)[0])
+
+
+def test_what_is_inside_is_built_and_told_of_epochs() -> None:
+    class Built(KD):
+        def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+            self.classes = data.num_classes
+
+        def begin_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+    base = Built()
+    distillation, _ = _distil(CTKD(base))
+    distillation.begin_epoch(3)
+    assert (base.classes, base.epoch) == (TINY_DATA.num_classes, 3)
 
 
 @pytest.mark.parametrize("scope", ["global", "instance"])

@@ -9,7 +9,8 @@ from stillhouse.anatomy import Anatomy
 from stillhouse.batch import Batch
 from stillhouse.distillation import Distillation
 from stillhouse.method import Group, Method, Spot, SpotMethod, Warmup
-from stillhouse.methods import CE, KD, OFD
+from stillhouse.methods import CE, KD, OFD, FitNet
+from stillhouse.methods.wrappers import Ramped
 from stillhouse.methods.wrappers.bundle import Bundle
 from stillhouse.methods.wrappers.delegating import Delegating
 from stillhouse.taps import Outputs, Tapped
@@ -111,6 +112,24 @@ def test_one_demanding_term_is_enough(terms: Sequence[SpotMethod]) -> None:
     assert both.needs_teacher == any(term.needs_teacher for term in terms)
     assert both.teacher_statistics == ("batch" if isinstance(terms[0], OFD) else "running")
     assert not both.needs_strong_view
+
+
+def test_one_term_of_two_views_is_enough() -> None:
+    class TwoViews(CE):
+        @property
+        def needs_strong_view(self) -> bool:
+            return True
+
+    assert _Both([CE(), TwoViews()]).needs_strong_view
+    assert not _Both([CE(), CE()]).needs_strong_view
+
+
+def test_a_single_method_inside_is_built_like_any_other() -> None:
+    base = FitNet()
+    wrapper = Ramped(base)
+    Distillation(tiny(), tiny(width=6), [wrapper], TINY_DATA)
+    assert len(base.connectors) == 1
+    assert wrapper.groups() == base.groups()
 
 
 def test_without_parameters_of_its_own_there_is_no_further_group() -> None:
