@@ -62,7 +62,6 @@ RULES: dict[Rule, set[str]] = {
     questions: {
         "cli/inspect.py",
         "cli/list.py",
-        "cli/parser.py",
         "cli/recipes.py",
         "data/arrays.py",
         "data/cifar.py",
@@ -72,7 +71,6 @@ RULES: dict[Rule, set[str]] = {
         "distributed.py",
         "models/create.py",
         "models/spec.py",
-        "spelling.py",
         "training/evaluation.py",
         "training/progress.py",
         "training/run_folder.py",
@@ -80,9 +78,7 @@ RULES: dict[Rule, set[str]] = {
         "training/teacher_checks.py",
         "user_code.py",
     },
-    shall: {
-        "cli/parser.py",
-    },
+    shall: {"cli/parser.py"},
     ties: set(),
 }
 
