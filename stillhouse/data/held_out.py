@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..spelling import counted
+from .folders.trained_on import OWN, note, share
 from .image_files import Files, take
 from .options import LoadOptions
 from .splits import TEST_FRACTION, held_out_by_name
-from .trained_on import OWN, note, share
 
 
 def settle(files: Files, options: LoadOptions) -> Files:

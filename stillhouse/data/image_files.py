@@ -13,8 +13,8 @@ from ..spelling import counted
 from .contents import Content, examine
 from .decode import Source
 from .folders.inventory import some
+from .folders.trained_on import sample
 from .options import LoadOptions
-from .trained_on import sample
 
 _LISTED = 50  # files that cannot be read, in a sentence
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from .contents import Content
+from ..contents import Content
 
 KEPT = 128  # digests; an overlap of 3 % is found with a probability of 98 %
 _DIGITS = 16  # hexadecimal, of a digest

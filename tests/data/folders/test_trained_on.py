@@ -6,7 +6,7 @@ import random
 import pytest
 
 from stillhouse.data.contents import Content
-from stillhouse.data.trained_on import KEPT, note, sample, share
+from stillhouse.data.folders.trained_on import KEPT, note, sample, share
 
 
 def contents(*numbers: int) -> list[Content]:
