@@ -10,7 +10,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,11 @@ EXACT = 89_478_485  # pixels; larger images are reduced before they are used (Pi
 LARGEST = 256_000_000  # pixels; decoding takes four bytes for each
 
 # Formats that Pillow decodes by itself. It would start other programs for some others (EPS). MPO is opened as JPEG.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "PCX", "QOI", "SGI")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "PCX", "QOI", "SGI", "HEIF")
+with suppress(ImportError):  # not everybody has photographs of phones
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
 
 
 @dataclass(frozen=True)

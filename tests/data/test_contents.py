@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.data import contents
+from stillhouse.data import contents, load
 from stillhouse.data.contents import examine
-from tests.helpers.pictures import picture, png
+from tests.helpers.pictures import picture, png, write_folders
 
 FORMATS = [".jpg", ".png", ".gif", ".webp", ".bmp", ".tif", ".ppm", ".jp2"]
 
@@ -69,6 +69,13 @@ def test_what_is_no_image_or_gone_is_said(tmp_path: Path) -> None:
     assert "a.jpg cannot be read" in html.problem
     assert "b.jpg cannot be read (No such file or directory)" in gone.problem
     assert "c.jpg cannot be read (Is a directory)" in folder.problem
+
+
+def test_photographs_of_phones_are_read_where_pillow_heif_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif")
+    write_folders(tmp_path, "a", "b", count=6, suffix=".heic")
+    data = load(tmp_path)
+    assert (len(data.train) + len(data.test), data.notes) == (12, ())
 
 
 def test_a_large_file_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from ...spelling import counted
 from .inventory import by_suffix, some
 from .tree import SUFFIXES, Listing, Tree, is_for_thumbnails
 
-_NEEDS = {".heic": "pillow-heif", ".heif": "pillow-heif", ".avif": "a newer Pillow", ".jxl": "pillow-jxl-plugin"}
+_NEEDS = {".heic": "pillow-heif", ".heif": "pillow-heif", ".avif": "a newer Pillow"}
 
 
 @dataclass

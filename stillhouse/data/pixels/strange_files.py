@@ -42,7 +42,7 @@ def kind_of(start: bytes) -> str:
     if not start.strip(b"\0"):
         return f"it {'holds only zeros' if start else 'is empty'}; replace or delete it"
     if start[4:8] == b"ftyp" and start[8:12] in _HEIC:
-        return "it is HEIC; save it as JPEG or PNG"
+        return "it is HEIC; install pillow-heif, or save it as JPEG or PNG"
     if start[128:132] == b"DICM":
         return "it is DICOM; save it as 16-bit PNG"
     letters = start.lstrip().lower()

@@ -20,15 +20,15 @@ def test_suffixes_are_those_of_formats_that_are_read() -> None:
 
 def test_a_folder_is_listed_by_what_is_in_it(tmp_path: Path) -> None:
     write_folders(tmp_path, ".", "inner", ".hidden", "@eaDir", "__MACOSX")
-    for name in ("notes.txt", "more.TXT", "LICENSE", "Thumbs.db", "desktop.ini", ".DS_Store", "._0.png", "raw.heic"):
+    for name in ("notes.txt", "more.TXT", "LICENSE", "Thumbs.db", "desktop.ini", ".DS_Store", "._0.png", "raw.cr2"):
         (tmp_path / name).write_text("x")
     listing = Tree().listing(str(tmp_path))
     assert listing.images == ["0.png", "1.png"]
     assert listing.folders == ["inner"]
     assert listing.tools == [".hidden", "@eaDir", "__MACOSX"]
     assert listing.hidden == ["._0.png"]
-    assert listing.others == {".txt": 2, "": 1, ".heic": 1}
-    assert sorted(listing.examples) == ["LICENSE", "more.TXT", "notes.txt", "raw.heic"]
+    assert listing.others == {".txt": 2, "": 1, ".cr2": 1}
+    assert sorted(listing.examples) == ["LICENSE", "more.TXT", "notes.txt", "raw.cr2"]
 
 
 def test_images_are_found_at_any_depth_in_the_order_of_their_paths(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.helpers.pictures import encoded, picture
         (b"\n <!DOCTYPE html>", "it is a web page; download the image again"),
         (b"%PDF-1.7", "it is a PDF; save its pages as PNG"),
         (b'<?xml version="1.0"?>', "it is XML, perhaps an SVG drawing; save it as PNG"),
-        (b"\0\0\0\x18ftypheic", "it is HEIC; save it as JPEG or PNG"),
+        (b"\0\0\0\x18ftypheic", "it is HEIC; install pillow-heif, or save it as JPEG or PNG"),
         (bytes(128) + b"DICM", "it is DICOM; save it as 16-bit PNG"),
         (b"\xff\xd8\xff", "it is a JPEG file that is damaged or of a rare kind; replace it, or save it as PNG"),
         (b"", "it is empty; replace or delete it"),
