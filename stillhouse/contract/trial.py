@@ -25,6 +25,7 @@ from .specimens import BATCH, DATA, PAIRS, Pair, batch
 Loss = Callable[[Outputs, Outputs, Batch], Tensor]
 STEPS = 4  # of a short training, in each phase
 RECIPE = TrainConfig(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
+_LEFT_OUT = {"phase": "left out", **dict.fromkeys(("lr", "loss", "top1", "top5", "test_loss", "seconds"), 0.0)}
 
 
 class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller to say)
@@ -159,6 +160,7 @@ class Trial:
             for step in range(STEPS):
                 if step == 0:
                     trainer.move_to(start)
+                    trainer.rows = [{"epoch": epoch, **_LEFT_OUT} for epoch in range(1, start + 1)]
                 if successor and step == STEPS // 2:
                     run.folder.mkdir(exist_ok=True)
                     trainer.save()
