@@ -9,17 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...spelling import counted
-from ..splits import SplitName
+from ..splits import SplitName, split_of
 from .annotations import annotated
 from .inventory import by_suffix, contents, some
 from .layout import Layout, Part
 from .left_out import LeftOut
-from .refusals import WHAT_IS_READ, in_their_names
+from .refusals import WHAT_IS_READ, in_their_names, refuse_missing_folders
 from .tree import Found, Tree
 
 # A folder beside class folders that holds nothing but such files describes the images, and is no class.
 _WORDS = {".txt", ".md", ".rst", ".pdf", ".html", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml"}
 _WORDS |= {".py", ".ipynb", ".sh", ".log", ".cfg", ".ini", ".pt", ".pth", ".safetensors", ".onnx"}
+
+_FEW = 10  # images
 
 Labelled = list[tuple[Found, int]]  # images and the positions of their classes
 
@@ -63,12 +65,13 @@ def select(tree: Tree, layout: Layout) -> Selection:
     images = {split: _images(tree, classes, places, left_out) for split, places in folders.items()} | unsorted
     above = {os.path.dirname(path) for places in folders.values() for path in places.values()}
     for place in sorted({layout.place, *above}):
-        _refuse_missing_folders(tree, place)
+        refuse_missing_folders(tree, place)
         left_out.look(tree.listing(place), is_class=False)
     notes += left_out.notes()
     if links := _leave_out_links(images):
         notes.append(f"left out {counted(links, 'link')} to images that are read in another place of this folder")
     notes += _inner(classes, [one for found in images.values() for one in found])
+    notes += _few(classes, images[first])
     for split, found in images.items():
         notes += _missing(classes, found, folders.get(split, {}), layout.parts[split].name, is_first=split == first)
     return Selection(classes, images, unlabelled, notes)
@@ -155,13 +158,6 @@ def _images(tree: Tree, classes: Sequence[str], folders: Mapping[str, str], left
     return found
 
 
-def _refuse_missing_folders(tree: Tree, place: str) -> None:
-    """Refuse links beside class folders that lead nowhere: each may be a class."""
-    for name, problem in tree.listing(place).broken.items():
-        if not os.path.splitext(name)[1]:
-            raise ValueError(f"{os.path.join(place, name)} {problem}")
-
-
 def _leave_out_links(parts: dict[SplitName, Labelled]) -> int:
     """Drop links to images that are read where they are, and second links to one image; return how many.
 
@@ -189,11 +185,30 @@ def _inner(classes: Sequence[str], images: Labelled) -> list[str]:
     if not folders:
         return []
     where = some(sorted(folders), 3)
+    deep = {split_of(name): name for folder in folders for name in folder.split("/")[1:] if split_of(name)}
+    if len(deep) > 1:
+        raise ValueError(
+            f"folders called {some(sorted(deep.values()))} lie inside class folders ({where}), which would "
+            "mix their images: have train/CLASS and test/CLASS, or pass the folder that holds them"
+        )
     note = f"{counted(folders.total(), 'image')} in folders inside class folders count for the class ({where})"
     direct = {label for image, label in images if os.sep not in image.name}
     if not direct and len(folders) > len(classes):
         note += f"; the classes are {some(classes)}: if you mean those inside, move them up, or pass one of these"
     return [note]
+
+
+def _few(classes: Sequence[str], images: Labelled) -> list[str]:
+    """Return a note about one folder that may be no class: it holds far fewer images than any other."""
+    (least, label), (second, _) = sorted(
+        (count, label) for label, count in Counter(label for _, label in images).items()
+    )[:2]
+    if least > _FEW or 20 * least > second:
+        return []
+    few = counted(least, "image")
+    return [
+        f"the class {classes[label]} has {few}, every other one at least {second:,}: if it is no class, move it away"
+    ]
 
 
 def _missing(

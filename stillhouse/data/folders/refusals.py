@@ -22,7 +22,15 @@ _MASKS = {"masks", "mask", "labels", "label", "annotations", "annotation", "segm
 
 def refuse_other_forms(tree: Tree, folder: str) -> NoReturn:
     """Refuse a folder with fewer than two class folders."""
+    refuse_missing_folders(tree, folder)
     raise ValueError(f"{folder} holds {contents(tree, folder)}{_hint(tree, folder)}; {WHAT_IS_READ}")
+
+
+def refuse_missing_folders(tree: Tree, place: str) -> None:
+    """Refuse links that lead nowhere where folders of splits or classes lie: each may be one. Do nothing for others."""
+    for name, problem in tree.listing(place).broken.items():
+        if not os.path.splitext(name)[1]:
+            raise ValueError(f"{os.path.join(place, name)} {problem}")
 
 
 def _hint(tree: Tree, folder: str) -> str:

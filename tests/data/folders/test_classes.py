@@ -118,6 +118,20 @@ def test_images_in_folders_inside_class_folders_count_and_that_is_said(tmp_path:
     assert found.notes == ["2 images in folders inside class folders count for the class (a/more/deep)"]
 
 
+def test_splits_deep_inside_classes_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "animal/cat/train", "animal/cat/val", "animal/dog/train", "vehicle/car").startswith(
+        "folders called train and val lie inside class folders (animal/cat/train, animal/cat/val, animal/dog/train and"
+    )
+
+
+def test_one_folder_with_very_few_images_may_be_no_class(tmp_path: Path) -> None:
+    write_folders(tmp_path, "cat", "dog", count=41)
+    assert selection(tmp_path, "docs").notes == [
+        "the class docs has 2 images, every other one at least 41: if it is no class, move it away"
+    ]
+    assert selection(tmp_path, "rare").notes == []  # a long tail
+
+
 def test_superclasses_are_said(tmp_path: Path) -> None:
     (note,) = selection(tmp_path, "animal/cat", "animal/dog", "vehicle/car").notes
     assert "6 images in folders inside class folders count for the class (animal/cat, animal/dog and" in note

@@ -42,6 +42,11 @@ def test_classes_in_file_names_come_with_a_command_that_works(tmp_path: Path) ->
     assert list(recognise(Tree(), str(tmp_path)).parts["train"].folders) == ["cat", "dog"]
 
 
+def test_links_that_lead_nowhere_may_have_been_splits(tmp_path: Path) -> None:
+    (tmp_path / "train").symlink_to("/gone/train")
+    assert refusal(tmp_path) == "train is a link to /gone/train, which is missing: restore the file, or delete the link"
+
+
 def test_one_class(tmp_path: Path) -> None:
     assert "holds the folder cat (2 images): that is one class (cat), and at least two are needed" in refusal(
         tmp_path, "cat"
