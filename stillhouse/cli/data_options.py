@@ -74,6 +74,7 @@ class DataOptions:
         seed: int = 0,
         strong_view: bool = False,
         test_only: bool = False,
+        trained_on: tuple[str, ...] | None = None,
     ) -> Data:
         """Load the data and tell the user what they are."""
         options = LoadOptions(
@@ -91,6 +92,7 @@ class DataOptions:
             strong_view=strong_view,
             skip_broken=self.skip_broken,
             test_only=test_only,
+            trained_on=trained_on,
         )
         data = load(self.data, options)
         display.say(data.describe())

@@ -6,7 +6,7 @@ other data set can be asked how many of them it holds, and that share is the sha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from ..contents import Content
 
@@ -28,6 +28,12 @@ def share(kept: Collection[str], contents: Iterable[Content]) -> float:
     """
     here = {_short(content) for content in contents}
     return sum(digest in here for digest in kept) / max(1, len(kept))
+
+
+def of(about: Mapping[str, object]) -> tuple[str, ...] | None:
+    """Return what the header of a run's weights says of its training images; None if it says nothing."""
+    kept = about.get("trained_on")
+    return tuple(map(str, kept)) if isinstance(kept, list) else None
 
 
 def note(part: float, which: str) -> str:

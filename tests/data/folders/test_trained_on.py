@@ -6,7 +6,7 @@ import random
 import pytest
 
 from stillhouse.data.contents import Content
-from stillhouse.data.folders.trained_on import KEPT, note, sample, share
+from stillhouse.data.folders.trained_on import KEPT, note, of, sample, share
 
 
 def contents(*numbers: int) -> list[Content]:
@@ -32,6 +32,12 @@ def test_the_share_of_the_sample_is_that_of_the_images(part: float) -> None:
 def test_nothing_is_shared_with_nothing() -> None:
     assert share((), contents(1, 2)) == 0
     assert share(sample(contents(1, 2)), []) == 0
+
+
+def test_headers_of_others_say_nothing() -> None:
+    assert of({"trained_on": ["a", "b"]}) == ("a", "b")
+    assert of({"trained_on": "a"}) is None
+    assert of({}) is None
 
 
 def test_the_note_says_how_much() -> None:
