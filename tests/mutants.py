@@ -209,7 +209,8 @@ def _run(folder: Path, tests: Sequence[str]) -> int:
     sys.path.insert(0, str(folder))
     for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "stillhouse")]:
         del sys.modules[name]
-    return int(pytest.main(["-n", "0", "-x", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", *tests]))
+    options = ["-n", "0", "-x", "-q", "--assert=plain", "-p", "no:cacheprovider", f"--rootdir={folder}"]
+    return int(pytest.main([*options, *tests]))
 
 
 def examine(root: Path, chosen: Sequence[Mutant], also: Sequence[str], say: Callable[[str], None]) -> list[Mutant]:
