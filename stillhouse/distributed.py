@@ -34,17 +34,17 @@ def rank() -> int:
 
 
 def number() -> int:
-    """What torchrun calls this process; known before the ranks have met."""
+    """Return the number that torchrun gave this process; known before the ranks have met."""
     return int(os.environ.get("RANK", "0"))
 
 
 def is_first() -> bool:
-    """Whether this is the rank that writes and speaks."""
+    """Tell whether this is the rank that writes files and prints."""
     return number() == 0
 
 
 def local_rank() -> int:
-    """Which GPU of this machine belongs to this process."""
+    """Return the number of this process's GPU on this machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
@@ -69,7 +69,7 @@ def joined(device: torch.device) -> Iterator[None]:
 
 
 def on_this_machine() -> int:
-    """How many processes share the memory of this machine."""
+    """Return the number of processes that share the memory of this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if world_size() > 1 else 1
 
 

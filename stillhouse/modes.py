@@ -1,4 +1,4 @@
-"""Eval mode for a while, and the modes of before afterwards."""
+"""Modules in eval mode, or left as they were, whatever happens for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,3 +17,17 @@ def in_eval_mode(*modules: nn.Module) -> Iterator[None]:
     finally:
         for part, mode in modes.items():
             part.training = mode
+
+
+@contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Restore all parameters and buffers afterwards; meanwhile the copies of those that are saved are on the CPU."""
+    state = {name: value.to("cpu", copy=True) for name, value in module.state_dict().items()}
+    unsaved = {name: buffer for name, buffer in module.named_buffers() if name not in state}
+    values = [buffer.clone() for buffer in unsaved.values()]
+    try:
+        yield
+    finally:
+        module.load_state_dict(state)
+        for buffer, value in zip(unsaved.values(), values, strict=True):
+            buffer.copy_(value)

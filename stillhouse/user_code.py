@@ -20,7 +20,7 @@ _OURS = Path(__file__).resolve().parent
 
 
 def load_object(module: str, attribute: str) -> object:
-    """What `package.module:attribute` or `file.py:attribute` names.
+    """Load the object that `package.module:attribute` or `file.py:attribute` names.
 
     Raises:
         ValueError: If the module cannot be imported or has no such attribute.

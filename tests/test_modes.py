@@ -1,9 +1,10 @@
-"""Eval mode for a while leaves every module as it was."""
+"""Modules are afterwards as they were, in their modes or in their values."""
 
 import pytest
+import torch
 from torch import nn
 
-from stillhouse.modes import in_eval_mode
+from stillhouse.modes import in_eval_mode, unchanged
 
 
 def mixed() -> nn.Sequential:
@@ -32,3 +33,19 @@ def test_modes_come_back_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), in_eval_mode(net):
         1 / 0  # noqa: B018
     assert modes(net) == [True, True, False, True, True]
+
+
+def test_values_come_back_after_an_error_those_that_are_not_saved_as_well() -> None:
+    net = mixed()
+    net.register_buffer("unsaved", torch.zeros(2), persistent=False)
+    before = [value.clone() for value in (*net.parameters(), *net.buffers())]
+
+    def change() -> None:
+        with unchanged(net), torch.no_grad():
+            for value in (*net.parameters(), *net.buffers()):
+                value.add_(1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change()
+    assert all(torch.equal(*pair) for pair in zip(before, (*net.parameters(), *net.buffers()), strict=True))

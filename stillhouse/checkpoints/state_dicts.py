@@ -1,4 +1,4 @@
-"""Which of a file's tensors are a network's weights, and by what names: prefixes, averages, what is left out."""
+"""Find a network's weights among a file's tensors, and their names: prefixes, averages, what is left out."""
 
 from __future__ import annotations
 

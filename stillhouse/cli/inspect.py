@@ -1,4 +1,4 @@
-"""What a finished distillation learned: `stillhouse inspect` measures it, draws it and lists it."""
+"""`stillhouse inspect`: measure, draw and list what a finished distillation learned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is, in tables: `stillhouse list`."""
+"""`stillhouse list`: methods, models, data sets and recipes in tables."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -108,7 +108,7 @@ def _explain(error: Exception) -> str | None:
 
 
 def _method_word(arguments: Sequence[str]) -> str:
-    """Which methods to check."""
+    """Return the methods to check."""
     about = (
         "Try methods against the contract: shapes, gradients, number formats, state, resuming, any pair of networks."
     )
@@ -123,8 +123,10 @@ def _method_word(arguments: Sequence[str]) -> str:
 
 
 def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
-    """Which list, and what names in it shall contain."""
-    parser = ArgumentParser(prog="stillhouse list", description="Show what there is.", exit_on_error=False)
+    """Return the name of a list, and what names in it must contain."""
+    parser = ArgumentParser(
+        prog="stillhouse list", description="List methods, models, data sets or recipes.", exit_on_error=False
+    )
     parser.add_argument("what", choices=LISTS, nargs="?", default="methods", help="which list")
     parser.add_argument("containing", nargs="?", default="", help="only what has this in its name")
     try:

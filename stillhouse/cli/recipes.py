@@ -34,12 +34,12 @@ class Recipe:
     top1: Mapping[str, float]
 
     def report(self) -> str:
-        """What came out, in words; empty where nothing was published."""
+        """Return the published outcome in words; empty where none was published."""
         epochs = {"last": ", last epoch", "best": ", best epoch", "unstated": ""}
         return " or ".join(f"{top1:.2f} %{epochs[measured]}" for measured, top1 in self.top1.items())
 
     def differs(self, settings: Mapping[str, object]) -> list[str]:
-        """Which of its options have another value among these."""
+        """Return its options that have another value among these."""
         methods = [str(method) for method in parse(str(self.options["methods"]))]
         expected = {**self.options, "methods": methods}
         return [name for name in expected if name in settings and _plain(settings[name]) != _plain(expected[name])]

@@ -20,7 +20,7 @@ MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
 
 @dataclass(frozen=True)
 class Arrays:
-    """What the reader of a data set of small images returns."""
+    """Decoded images and labels, as the reader of a data set of small images returns them."""
 
     name: str
     source: str  # where the images come from, in words

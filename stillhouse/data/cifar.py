@@ -23,7 +23,7 @@ _DAMAGED = (  # what unpickling a damaged or hostile file can raise
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are in an unpacked archive."""
+    """The files of an unpacked archive."""
 
     name: str
     folder: str

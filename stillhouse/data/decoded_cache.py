@@ -30,7 +30,7 @@ Other = TypeVar("Other")
 
 
 def keep(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], Arrays | Other]) -> Arrays | Other:
-    """What `read` makes of the files, or what it made of them when it was last asked, if none has changed since.
+    """Return what `read` makes of the files, kept from the last time if none has changed since.
 
     What is damaged, or cannot be written, is no reason to stop: then the files are read.
 

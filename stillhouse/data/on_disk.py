@@ -133,7 +133,7 @@ class Folder(Split):
 
 
 def is_worker_death(error: Exception) -> bool:
-    """Whether it is what PyTorch raises for it, wherever the main process happens to be, in `_load` or not."""
+    """Tell whether PyTorch raised an error because a worker died, wherever the main process was."""
     return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
 
 

@@ -1,4 +1,4 @@
-"""Which part of a data set is for training, validation and testing: by the names of folders and files, or by a hash.
+"""Assign the parts of a data set to training, validation and testing: by the names of folders and files, or by a hash.
 
 One rule for class folders, tables and parquet files. Train on "train". Where images for testing and for validation are
 both there, choose by the validation images and measure on the test images; where only one of them is there, it is the

@@ -107,7 +107,7 @@ def _own(module: str, attribute: str, num_classes: int) -> Callable[[], object]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether it names a network of the zoo, timm or torchvision: building it runs nobody else's code."""
+    """Tell whether a name is the zoo's, timm's or torchvision's: building it runs nobody else's code."""
     return name.partition(":")[0] in ("timm", "torchvision", name)
 
 

@@ -42,7 +42,7 @@ class NetworkSource:
         return Tapped(model, Anatomy.of(model, data.info.image_size, self.anatomy))
 
     def identity(self) -> dict[str, object]:
-        """What the network depends on, for the hash of a run."""
+        """Return all that the network depends on, for the hash of a run."""
         weights = [] if self.weights in (None, PRETRAINED) else [Path(str(self.weights)).expanduser()]
         return {
             "name": self.name,

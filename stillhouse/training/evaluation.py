@@ -1,4 +1,4 @@
-"""How good a network is on held-out images."""
+"""Measure a network on held-out images."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ MANY = 256  # images at once, where memory is no matter
 
 @dataclass(frozen=True)
 class Scores:
-    """What a network said about a split, and how much of it is right."""
+    """A network's logits for the images of a split, and the measures of them."""
 
     logits: Tensor  # (N, C) float32
     labels: Tensor  # (N,)
@@ -42,7 +42,7 @@ class Scores:
 
 
 def batch_size(in_training: int) -> int:
-    """How many images are evaluated at once: more than are trained on, for there are no gradients to keep."""
+    """Return the number of images to evaluate at once: more than in training, as no gradients are kept."""
     return max(in_training, min(4 * in_training, MANY))
 
 

@@ -70,18 +70,10 @@ def fit(
 
         classroom.to(device)
         before = fingerprint(classroom.teacher) if classroom.teacher else None
-        unfinished = _resume(classroom, data.train.steps, display)
-        note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
-        if note:
-            display.say(note)
-        distributed.barrier()  # all have read before anything is changed
-        for trainer in unfinished:
-            trainer.run.begin()
-
+        unfinished = _resume(classroom, data, display, cache_store)
         steps_to_go = (classroom.epochs - classroom.position[0]) * data.train.steps if classroom.position else 0
         graphs = captured(classroom, data.train.batch_size, steps_to_go, device, capture, display.say)
         room = graphs or classroom  # either trains it
-
         save_time, look_time = _Timer(SAVE_EVERY), _Timer(LOOK_EVERY)
         while (position := classroom.position) is not None:
             epoch, start = position
@@ -118,9 +110,9 @@ def fit(
             raise Stopped("stopped after the last epoch, and all is saved; the same command goes on")
 
 
-def _resume(classroom: Classroom, steps: int, display: Display) -> list[StudentTrainer]:
-    """Let all students go on where they were, and return those that are not finished."""
-    unfinished = [trainer for trainer in classroom.trainers if not trainer.run.is_done]
+def _resume(classroom: Classroom, data: Data, display: Display, cache_store: CacheStore | None) -> list[StudentTrainer]:
+    """Let all students go on where they were, open the teacher cache, and return the students that are not finished."""
+    steps, unfinished = data.train.steps, [trainer for trainer in classroom.trainers if not trainer.run.is_done]
     for trainer in classroom.trainers:
         resumed = trainer.resume()
         if trainer.step > steps:
@@ -129,6 +121,12 @@ def _resume(classroom: Classroom, steps: int, display: Display) -> list[StudentT
             display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
         elif resumed:
             display.resumed(trainer)
+    note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
+    if note:
+        display.say(note)
+    distributed.barrier()  # all have read before anything is changed
+    for trainer in unfinished:
+        trainer.run.begin()
     return unfinished
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: a live display on a terminal, plain lines elsewhere."""
+"""Progress as a person sees it: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Display(AbstractContextManager["Display"]):
 
 
 class _Pace:
-    """How fast it goes, and how long it will take at that."""
+    """The speed so far, and the time that is left at that."""
 
     def __init__(self) -> None:
         self.epoch, self.steps = 0, 1

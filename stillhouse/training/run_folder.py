@@ -129,7 +129,7 @@ class Run:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is an outcome.
+        """Tell whether there is an outcome.
 
         Raises:
             ValueError: If there is one, and it is damaged.

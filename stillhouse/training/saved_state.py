@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..checkpoints import load_weights
 from .run_files import Row, checksum, dump_rows
 from .run_folder import Run
 
@@ -106,6 +107,15 @@ def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
     if state.rows not in ("", rows_checksum(rows)):
         raise ValueError(f"{metrics} is not what the run wrote; {way_out}")
     return state, rows
+
+
+def load_finished(run: Run, model: nn.Module, methods: nn.Module) -> tuple[tuple[float, int], list[Row]]:
+    """Load the weights of a finished run; return the best epoch's top-1 and number, and all rows."""
+    result = run.result
+    load_weights(model, run.folder / "student.safetensors")
+    if (run.folder / "methods.safetensors").is_file():
+        load_weights(methods, run.folder / "methods.safetensors")
+    return (float(str(result["best_top1"])), int(str(result["best_epoch"]))), run.rows()
 
 
 def cannot_resume(run: Run, why: str) -> ValueError:

@@ -12,8 +12,8 @@ from torch import nn
 
 from .. import distributed
 from ..batch import Batch
-from ..checkpoints import load_weights
 from ..distillation import Distillation, Phase
+from ..modes import unchanged
 from ..rng import reseeded, stream_seed
 from ..taps import Outputs
 from .config import TrainConfig
@@ -21,7 +21,7 @@ from .loss_meter import LossMeter
 from .optimizer import Optimizer
 from .run_files import Row
 from .run_folder import Run
-from .saved_state import SavedState, cannot_resume, read_saved, rows_checksum
+from .saved_state import SavedState, cannot_resume, load_finished, read_saved, rows_checksum
 
 Learn = Callable[[Batch, Outputs | None], None]
 
@@ -135,18 +135,13 @@ class StudentTrainer:
         It shows how much memory a student takes: what a step needs is freed after it, these two stay until
         `free_step_memory`.
         """
-        state = {name: value.to("cpu", copy=True) for name, value in self.distillation.state_dict().items()}
-        unsaved = {name: buffer for name, buffer in self.distillation.named_buffers() if name not in state}
-        values = [buffer.clone() for buffer in unsaved.values()]
-        try:
-            self.move_to(sum(phase.epochs for phase in self.phases[:-1]))  # distillation itself
-            self.begin_epoch()
-            self.train_step(replace(batch, epoch=float(self.epoch)), outputs)
-        finally:
-            self.distillation.load_state_dict(state)
-            for buffer, value in zip(unsaved.values(), values, strict=True):
-                buffer.copy_(value)
-            self.move_to(0)
+        with unchanged(self.distillation):
+            try:
+                self.move_to(sum(phase.epochs for phase in self.phases[:-1]))  # distillation itself
+                self.begin_epoch()
+                self.train_step(replace(batch, epoch=float(self.epoch)), outputs)
+            finally:
+                self.move_to(0)
 
     def free_step_memory(self) -> None:
         """Free the memory that only steps need: gradients and momentum."""
@@ -250,10 +245,5 @@ class StudentTrainer:
 
     def _load_finished(self) -> None:
         """Take the weights and measurements of the finished run, so that nothing is trained again."""
-        result = self.run.result
-        load_weights(self.model, self.run.folder / "student.safetensors")
-        if (self.run.folder / "methods.safetensors").is_file():
-            load_weights(self.distillation.methods, self.run.folder / "methods.safetensors")
-        self.rows = self.run.rows()
-        self.best = float(str(result["best_top1"])), int(str(result["best_epoch"]))
+        self.best, self.rows = load_finished(self.run, self.model, self.distillation.methods)
         self.move_to(self.epochs)

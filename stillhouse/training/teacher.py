@@ -37,7 +37,7 @@ class Teacher:
         return self.name.rpartition("/")[2]
 
     def scores(self, split: Split, device: torch.device) -> Scores:
-        """What it says about held-out images, in the precision it teaches in."""
+        """Return its scores on held-out images, in the precision of its forward pass in training."""
         with self.net.autocast(device):
             return evaluate(self.net.model.to(device), split, device)
 

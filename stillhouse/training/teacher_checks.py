@@ -1,4 +1,4 @@
-"""What a teacher must pass before step 1, and the proof that it was left alone."""
+"""Checks of a teacher before the first step."""
 
 import math
 from collections.abc import Mapping

@@ -13,8 +13,9 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["list", *words]) == 0
         return capsys.readouterr().out
 
-    assert [name for name in MODELS if f" {name} " not in listed("models")] == []
-    assert [name for name in DATASETS if f" {name} " not in listed("data")] == []
+    models, data = listed("models"), listed("data")
+    assert [name for name in MODELS if f" {name} " not in models] == []
+    assert [name for name in DATASETS if f" {name} " not in data] == []
     methods = listed("methods")
     assert [name for name in catalogue() if f" {name} " not in methods] == []
     assert listed() == methods

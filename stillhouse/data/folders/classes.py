@@ -1,4 +1,4 @@
-"""Which images belong to which class: class folders of different splits are matched, and each real file counts once."""
+"""Assign images to classes: class folders of different splits are matched, and each real file counts once."""
 
 from __future__ import annotations
 
