@@ -24,8 +24,8 @@ from step import Task, a_room, by_the_book, ours, taught
 
 from stillhouse.data import Data
 from stillhouse.rng import stream
-from stillhouse.training.cache_store import CacheStore
-from stillhouse.training.teacher_cache import AHEAD, TeacherCache
+from stillhouse.training.cache.store import CacheStore
+from stillhouse.training.cache.teacher_cache import AHEAD, TeacherCache
 
 
 def cached(task: Task, share: float, compiled: bool, steps: int, folder: Path) -> Steps:

@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from ..anatomy import Anatomy
 from ..models.spec import NetworkSource
 from ..ranges import Count, NonNegative, check_options
-from ..training.cache_store import CacheStore, CacheUnavailable, open_cache
+from ..training.cache.store import CacheStore, CacheUnavailable, open_cache
+from ..training.cache.teacher_cache import TeacherCache
 from ..training.classroom import Classroom
 from ..training.config import TrainConfig
 from ..training.progress import Display, duration
 from ..training.teacher import examine, find_trained
-from ..training.teacher_cache import TeacherCache
 from .config import CompileOptions, DeviceOptions, PrecisionOptions
 from .data_options import DataOptions, SplitOptions
 from .train import speed_up

@@ -17,7 +17,7 @@ from ..anatomy import Anatomy
 from ..data import Data, Folder
 from ..models.spec import NetworkSource
 from ..ranges import NonNegative, Positive, Seed, check_options
-from ..training.cache_store import CacheStore
+from ..training.cache.store import CacheStore
 from ..training.config import TrainConfig
 from ..training.progress import Display
 from .data_options import DataOptions, SplitOptions

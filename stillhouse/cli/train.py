@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..analysis.tables import Line, comparison
 from ..data import Data
 from ..spelling import counted
-from ..training.cache_store import CacheStore
+from ..training.cache.store import CacheStore
 from ..training.classroom import Classroom
 from ..training.compile import compile_classroom, keep_large_blocks
 from ..training.evaluation import Scores, size_of

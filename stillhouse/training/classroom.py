@@ -14,9 +14,9 @@ from ..batch import Batch
 from ..data import Data
 from ..distillation import Distillation, TeacherMode
 from ..taps import Outputs, Tapped
-from .cache_store import CacheStore, CacheUnavailable, open_cache
+from .cache.store import CacheStore, CacheUnavailable, open_cache
+from .cache.teacher_cache import TeacherCache
 from .student import StudentTrainer
-from .teacher_cache import TeacherCache
 
 
 class Classroom:

@@ -12,14 +12,14 @@ from .. import distributed
 from ..checkpoints import fingerprint
 from ..data import Data
 from ..rng import preserved
-from .cache_store import CacheStore
+from .cache.store import CacheStore
+from .cache.teacher_cache import TeacherCache
 from .capture.classroom import Use, captured
 from .classroom import Classroom
 from .evaluation import Scores, evaluate
 from .progress import Display
 from .saved_state import cannot_resume
 from .student import StudentTrainer
-from .teacher_cache import TeacherCache
 
 SAVE_EVERY = 600.0  # seconds, inside long epochs
 ASK_EVERY = 16  # steps between two questions to other ranks

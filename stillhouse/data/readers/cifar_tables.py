@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..arrays import Arrays
 from ..cifar import CIFAR10, CIFAR100
-from ..cifar100_names import CIFAR100_NAMES
+from .cifar100_names import CIFAR100_NAMES
 
 _IMAGES = 50_000, 10_000  # for training and testing
 _SIDE = 32

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stillhouse.data import load
-from stillhouse.data.cifar100_names import CIFAR100_NAMES
 from stillhouse.data.readers import cifar_tables
+from stillhouse.data.readers.cifar100_names import CIFAR100_NAMES
 from tests.helpers.pictures import picture, png, write_parquet
 
 

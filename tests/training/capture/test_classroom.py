@@ -14,7 +14,7 @@ from stillhouse.contract.trial import RECIPE, Trial
 from stillhouse.methods import CE, CRD, FT, KD, KDSVD
 from stillhouse.methods.parse import catalogue, parse
 from stillhouse.methods.wrappers import Ramped, SpotAdaptive
-from stillhouse.training.cache_store import CacheStore
+from stillhouse.training.cache.store import CacheStore
 from stillhouse.training.capture.classroom import WORTHWHILE, Capture, captured
 from stillhouse.training.capture.graph import RepeatedCalls
 from stillhouse.training.classroom import Classroom

@@ -17,9 +17,9 @@ from stillhouse.data import Data, Folder
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD
 from stillhouse.taps import Tapped
-from stillhouse.training.cache_store import CacheStore, CacheUnavailable, open_cache
+from stillhouse.training.cache.store import CacheStore, CacheUnavailable, open_cache
+from stillhouse.training.cache.teacher_cache import TeacherCache
 from stillhouse.training.classroom import Classroom
-from stillhouse.training.teacher_cache import TeacherCache
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 from tests.helpers.training import BatchStatistics, teacher_net, trainer

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stillhouse.training.cache_table import Table
+from stillhouse.training.cache.table import Table
 
 
 def test_a_row_with_any_byte_missing_or_changed_is_not_there(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..batch import Batch
-from ..data import InMemory
-from ..taps import Outputs, Tapped
-from .cache_table import Numbers, Table, Words
+from ...batch import Batch
+from ...data import InMemory
+from ...taps import Outputs, Tapped
+from .table import Numbers, Table, Words
 
 AHEAD = 16  # batches that are looked up together, so that the rows to compute fill whole batches
 
@@ -41,7 +41,7 @@ class TeacherCache:
     """Stands in for the teacher: `forward_batch` returns what the teacher would, to the bit.
 
     Args:
-        folder: Of this teacher on these data; see `cache_store.py`.
+        folder: Of this teacher on these data; see `store.py`.
         teacher: Computes what is not there.
         split: The images, and how they are viewed.
         widths: Of the vectors to keep, by the name of the tap, the logits among them.

@@ -13,10 +13,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..checkpoints import fingerprint, write_atomically
-from ..data import Data, InMemory
-from ..spelling import counted
-from ..taps import Tapped
+from ...checkpoints import fingerprint, write_atomically
+from ...data import Data, InMemory
+from ...spelling import counted
+from ...taps import Tapped
 from .teacher_cache import TeacherCache
 
 FORMAT = 1  # of the files; to be raised when views or rows come to mean something else

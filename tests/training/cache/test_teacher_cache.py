@@ -22,20 +22,20 @@ from stillhouse.methods import CE, CRD, KD
 from stillhouse.models import zoo
 from stillhouse.rng import seeded
 from stillhouse.taps import Tapped
-from stillhouse.training.cache_store import CacheStore, open_cache
-from stillhouse.training.cache_table import Numbers
+from stillhouse.training.cache.store import CacheStore, open_cache
+from stillhouse.training.cache.table import Numbers
+from stillhouse.training.cache.teacher_cache import TeacherCache
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.loop import Stopped, fit
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from stillhouse.training.teacher_cache import TeacherCache
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 from tests.helpers.training import teacher_net, trainer
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.helpers.training", "stillhouse.training.cache_store"])
+FORKS.set_forkserver_preload(["tests.helpers.training", "stillhouse.training.cache.store"])
 BATCH = 12  # 40 images: three batches, and four images more
 CONFIG = TrainConfig(epochs=3, batch_size=BATCH, lr=0.05)
 READERS = {"logits": "KD", "embedding": "CRD"}
