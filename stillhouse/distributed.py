@@ -50,7 +50,7 @@ def local_rank() -> int:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Meets the other ranks, if torchrun started more than one.
+    """Meet the other ranks, if torchrun started more than one.
 
     Raises:
         Lost: If they are not to be met, or one of them goes.
@@ -85,7 +85,7 @@ def every(parts: Sequence[T]) -> Sequence[T]:
 
 
 def gather(part: Tensor, length: int) -> Tensor:
-    """Each rank's share of rows -> (length, ...), the same on all, with a gradient for this rank's share.
+    """Return every rank's share of rows, (length, ...), the same on all, with a gradient for this rank's share.
 
     The gradient is multiplied by the number of ranks, for `average` divides by it: the loss is one and the same
     everywhere, and each rank brings the part of its gradient that its own rows are responsible for.
@@ -118,7 +118,7 @@ class _Gathered(torch.autograd.Function):
 
 @torch.no_grad()
 def average(tensors: Iterable[Tensor | None]) -> None:
-    """Replaces each by its mean over the ranks."""
+    """Replace each by its mean over the ranks."""
     if world_size() == 1:
         return
     present = [tensor for tensor in tensors if tensor is not None]
@@ -133,7 +133,7 @@ def average(tensors: Iterable[Tensor | None]) -> None:
 
 
 def collect(value: T) -> list[T]:
-    """Each rank's value, on all of them."""
+    """Return every rank's value, on all of them."""
     if world_size() == 1:
         return [value]
     found: list[Any] = [None] * world_size()
@@ -143,13 +143,13 @@ def collect(value: T) -> list[T]:
 
 
 def barrier() -> None:
-    """Waits until all ranks are here."""
+    """Wait until all ranks are here."""
     collect(None)
 
 
 @contextmanager
 def _watched() -> Iterator[None]:
-    """Says in a sentence what the libraries below say in many."""
+    """Raise one sentence in place of the many that the libraries below write."""
     try:
         yield
     except RuntimeError as error:  # DistBackendError, or gloo's own

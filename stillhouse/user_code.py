@@ -106,7 +106,7 @@ def files_behind(name: str) -> list[Path]:
 
 
 def _imports(path: Path, package: str) -> Iterator[str]:
-    """Names of modules, and of what might be one, that a file imports."""
+    """Return the names of modules, and of what might be one, that a file imports."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

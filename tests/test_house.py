@@ -47,6 +47,15 @@ def questions(name: str) -> list[str]:
     ]
 
 
+def third_person(name: str) -> list[str]:
+    """Find function docstrings that begin with "Returns" instead of "Return"."""
+    functions = (node for node in ast.walk(TREES[name]) if isinstance(node, ast.FunctionDef))
+    opening = ((ast.get_docstring(one) or "").split(maxsplit=1) for one in functions)
+    verbs = "Add|Ask|Build|Call|Check|Fill|Find|Give|Keep|Load|Make|Meet|Move|Put|Raise|Read|Refuse|Remove|Replace"
+    verbs += "|Return|Run|Save|Say|Set|Show|Take|Tell|Train|Turn|Wait|Write|Yield"
+    return [words[0] for words in opening if words and re.fullmatch(f"({verbs})s", words[0])]
+
+
 def shall(name: str) -> list[str]:
     return re.findall(r".*\bshall\b.*", SOURCES[name].read_text(), re.IGNORECASE)
 
@@ -63,6 +72,7 @@ RULES: dict[Rule, set[str]] = {
     long_functions: set(),
     length_of_a_method: set(),
     questions: set(),
+    third_person: set(),
     shall: set(),
     ties: set(),
 }

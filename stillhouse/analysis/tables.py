@@ -20,7 +20,7 @@ class Line:
 
 
 def comparison(lines: Sequence[Line], title: str) -> Table:
-    """Networks side by side: the result is the last epoch's; the best one's, and the agreement with the teacher."""
+    """Return a table of networks: the last epoch's result, the best epoch's, and the agreement with the teacher."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("network", overflow="fold")
     columns = {
@@ -39,7 +39,7 @@ def comparison(lines: Sequence[Line], title: str) -> Table:
 
 
 def listing(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Names and what they are."""
+    """Return a table of names and descriptions."""
     table = Table(*headings, box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*row)

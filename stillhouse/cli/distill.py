@@ -58,7 +58,7 @@ class DistillOptions:
     student_anatomy: Anatomy | None = None
 
     def method_specs(self) -> list[MethodSpec]:
-        """Raises ValueError where `methods` is no list of methods."""
+        """Raise ValueError where `methods` is no list of methods."""
         return parse(self.methods if isinstance(self.methods, str) else ", ".join(self.methods))
 
     def student_source(self) -> NetworkSource:

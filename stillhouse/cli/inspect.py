@@ -153,7 +153,7 @@ def _teacher(distilled: Distill, data: Data, device: torch.device) -> Teacher:
 
 
 def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
-    """Fills a lesson with what a finished run kept, and says what it did not keep."""
+    """Load the files of a finished run into its trainer, and return notes about what is missing."""
     load_weights(trainer.model, folder / "student.safetensors")
     methods, kept = trainer.distillation.methods, folder / "methods.safetensors"
     if kept.is_file():
@@ -188,7 +188,7 @@ class Table:
 
 
 def summarised(findings: Findings) -> Table:
-    """Both networks in numbers."""
+    """Return both networks in numbers."""
     s, t = findings.student, findings.teacher
     classes = s.logits.shape[1]
     off_diagonal = ~torch.eye(classes, dtype=torch.bool)
@@ -208,7 +208,7 @@ def summarised(findings: Findings) -> Table:
 
 
 def by_classes(findings: Findings, names: Sequence[str]) -> Table:
-    """Class by class, from where the student loses most to where it gains most; and what methods made of each."""
+    """Return numbers by class, methods' included, from the student's largest loss to its largest gain."""
     s, t = (accuracy_by_class(scores, len(names)) for scores in (findings.student, findings.teacher))
     labels = findings.student.labels
     judged = {name: mean_by_class(one.values, labels, len(names)) for name, one in findings.judged.items()}

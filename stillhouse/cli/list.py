@@ -39,7 +39,7 @@ def _models(_: str) -> _List:
 
 def _data(_: str) -> _List:
     rows = [(name, _summary(read)) for name, read in DATASETS.items()]
-    more = "or a folder: CIFAR archives, Hugging Face parquet files, or train/CLASS/*.jpg and val/CLASS/*.jpg"
+    more = "or a folder of images in class folders, of parquet, arrow, tar or table files, or file.py:function"
     return ("data", ""), rows, more
 
 

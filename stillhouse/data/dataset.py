@@ -104,7 +104,7 @@ class Split(ABC):
 
     @abstractmethod
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
-        """Every image once, in order, without augmentation: for evaluation. The last batch may be smaller."""
+        """Yield every image once, in order, without augmentation: for evaluation. The last batch may be smaller."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Data:
     sample: tuple[str, ...] = ()  # of the training images, by which they are recognised, see `trained_on.sample`
 
     def describe(self) -> str:
-        """One line for the log."""
+        """Return one line for the log."""
         size = self.info.image_size
         held_out = f"{len(self.test):,} test images"
         if self.validation is not None:
@@ -194,7 +194,7 @@ def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tens
 
 
 def check_labels(labels: Tensor, num_classes: int, split: str) -> None:
-    """Refuses labels that no class belongs to; `split` is how the message calls their place."""
+    """Refuse labels that no class belongs to; `split` is how the message calls their place."""
     if len(labels) == 0:
         raise ValueError(f"{split} holds no images.")
     low, high = int(labels.min()), int(labels.max())

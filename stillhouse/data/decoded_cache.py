@@ -89,7 +89,7 @@ def _write(folder: Path, arrays: Arrays) -> None:
 
 
 def _tidy(shelf: Path, latest: Path) -> None:
-    """Removes former answers to the same question, the oldest beyond the budget, and what nobody finished."""
+    """Remove former answers to the same question, the oldest beyond the budget, and what nobody finished."""
     others = [(path.stat().st_mtime, path) for path in shelf.iterdir() if path.is_dir() and path != latest]
     taken = _size(latest)
     for read_last, folder in sorted(others, reverse=True):

@@ -72,7 +72,7 @@ class InMemory(Split):
         return self._normalise(self._pixels(indices, views))
 
     def to(self, device: torch.device | str) -> InMemory:
-        """Moves the images to where they are used; returns itself."""
+        """Move the images to the device where they are used, and return this split."""
         if self.images.device != torch.empty(0, device=device).device:
             self.images, self._labels = self.images.to(device), self._labels.to(device)
             self._scale, self._shift = self._scale.to(device), self._shift.to(device)

@@ -14,7 +14,7 @@ from . import zoo
 
 
 def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pretrained: bool = False) -> nn.Module:
-    """Builds a network with freshly initialised weights.
+    """Build a network with freshly initialised weights.
 
     Args:
         name: A network of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`, or a callable of your

@@ -91,7 +91,7 @@ class Classroom:
 
     @property
     def position(self) -> tuple[int, int] | None:
-        """Epoch and step of the student that is furthest behind; None when all are done."""
+        """Return epoch and step of the student that is furthest behind; None when all are done."""
         return min(((trainer.epoch, trainer.step) for trainer in self.trainers if not trainer.is_done), default=None)
 
     def trainers_at(self, epoch: int, step: int) -> list[StudentTrainer]:

@@ -48,7 +48,7 @@ def batch_size(in_training: int) -> int:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, split: Split, device: torch.device | str) -> Scores:
-    """Asks a network about every image of a split once, in eval mode; the modes are restored afterwards."""
+    """Run a network on every image of a split once, in eval mode; the modes are restored afterwards."""
     with in_eval_mode(model):
         batches = split.batches(device, batch_size(split.batch_size))
         outputs = [(batch.indices, model(batch.images).float(), batch.labels) for batch in batches]

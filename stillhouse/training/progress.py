@@ -81,7 +81,7 @@ class Display(AbstractContextManager["Display"]):
         self._last_line = time.perf_counter()
 
     def step(self, room: Classroom, done: int) -> None:
-        """So many steps of this epoch are done."""
+        """Show that so many steps of this epoch are done."""
         long_ago = time.perf_counter() - self._last_line > _PLAIN_EVERY
         if self._live is None and not long_ago:
             return
@@ -128,11 +128,11 @@ class _Pace:
         self.epoch, self.steps, self._start = epoch, steps, start
 
     def rate(self, done: int) -> float:
-        """Steps a second in this epoch."""
+        """Return steps per second in this epoch."""
         return (done - self._start) / max(time.perf_counter() - self._epoch_began, 1e-9)
 
     def left(self, done: int, epochs: int) -> float:
-        """Seconds that the rest of so many epochs will take, evaluations included."""
+        """Return the seconds that the rest of so many epochs will take, evaluations included."""
         assert self._first is not None
         position = self.epoch + done / self.steps
         elapsed = time.perf_counter() - self._began

@@ -11,7 +11,7 @@ from .evaluation import Scores
 
 
 def check_teacher(name: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
-    """Refuses a teacher that cannot teach these data.
+    """Refuse a teacher that cannot teach these data.
 
     Args:
         name: What messages call it.
@@ -35,7 +35,7 @@ def check_teacher(name: str, scores: Scores, data: Data, about: Mapping[str, obj
 
 
 def check_classes(who: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
-    """Refuses a network that was made for other classes than the data's; arguments as in `check_teacher`."""
+    """Refuse a network that was made for other classes than the data's; arguments as in `check_teacher`."""
     count, known = len(data.classes), scores.logits.shape[1]
     if known != count:
         raise ValueError(

@@ -65,7 +65,7 @@ class Tree:
         self._has_images: dict[str, bool] = {}
 
     def listing(self, path: str) -> Listing:
-        """Raises ValueError for a folder that cannot be looked into."""
+        """Raise ValueError for a folder that cannot be looked into."""
         if path not in self._listed:
             self._listed[path] = _list(path)
         return self._listed[path]
