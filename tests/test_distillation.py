@@ -29,9 +29,9 @@ class _Spy(Method):
         self.seen: list[tuple[Outputs, Outputs, bool]] = []
 
     def warmups(self, student: Tapped, teacher: Tapped) -> Sequence[Warmup]:
-        return [Warmup(7, [self], self.rehearse, lr=0.25)]
+        return [Warmup(7, [self], self.warmup_loss, lr=0.25)]
 
-    def rehearse(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+    def warmup_loss(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         return self.scale * (student.logits - teacher.logits).square().mean(1)
 
     def groups(self) -> Sequence[Group]:
@@ -200,16 +200,16 @@ def test_building_leaves_both_networks_as_they_were() -> None:
 def test_phases_are_warm_ups_and_then_distillation() -> None:
     first, second = _Spy(), _Spy()
     distillation, teacher = _room(CE(), first, FitNet(), second)
-    rehearsal, rehearsal2, training = distillation.phases(11)
+    warmup, warmup2, training = distillation.phases(11)
     assert [phase.name for phase in distillation.phases(11)] == ["_Spy warm-up", "_Spy2 warm-up", "distillation"]
-    assert [phase.epochs for phase in (rehearsal, rehearsal2, training)] == [7, 7, 11]
-    assert [phase.lr for phase in (rehearsal, rehearsal2, training)] == [0.25, 0.25, None]
-    assert rehearsal.trains == [first]
-    assert list(rehearsal.groups[0].parameters) == [first.scale]
+    assert [phase.epochs for phase in (warmup, warmup2, training)] == [7, 7, 11]
+    assert [phase.lr for phase in (warmup, warmup2, training)] == [0.25, 0.25, None]
+    assert warmup.trains == [first]
+    assert list(warmup.groups[0].parameters) == [first.scale]
     batch = tiny_batch()
     outputs = teacher(batch.images)
     difference = (distillation.student(batch.images).logits - outputs.logits).square().mean()
-    (term,) = rehearsal2.terms(batch, outputs).items()
+    (term,) = warmup2.terms(batch, outputs).items()
     assert term[0] == "_Spy2"
     torch.testing.assert_close(term[1], difference)  # a warm-up is a loss by itself, weights are for mixing
 

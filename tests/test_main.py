@@ -31,7 +31,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     assert python("-c", script).stdout == "[]\n"
 
 
-def test_public_names_come_when_they_are_asked_for() -> None:
+def test_public_names_are_imported_when_first_used() -> None:
     for name in dir(stillhouse):
         assert getattr(stillhouse, name).__name__ == name
     assert {"Anatomy", "Batch", "Distillation", "Method", "Outputs", "Tapped"} <= set(dir(stillhouse))

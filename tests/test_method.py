@@ -69,7 +69,7 @@ def test_networks_without_stages_cannot_be_paired(at: str) -> None:
             pair(at, student, teacher)
 
 
-def test_needs_maps_says_who_has_none() -> None:
+def test_needs_maps_names_the_network_without_maps() -> None:
     needs_maps("AT", student=torch.zeros(2, 3, 4, 4), teacher=torch.zeros(2, 5, 4, 4))
     with pytest.raises(
         ValueError, match=r"^AT compares maps \(N, C, H, W\), but the teacher's features are \(2, 17, 64\)"
@@ -146,7 +146,7 @@ def test_a_per_sample_loss_leaves_masking_to_whoever_asks() -> None:
     assert torch.equal(masked, method.loss_at(spot, student, teacher, batch))
 
 
-def test_a_relational_method_is_told_who_is_on() -> None:
+def test_a_relational_method_is_given_the_mask() -> None:
     class Told(RelationalMethod):
         def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
             return student.new_tensor(-1.0) if active is None else active.sum()

@@ -86,7 +86,7 @@ def test_spots_are_decided_image_by_image(nets: tuple[QuickNet, Tapped]) -> None
             torch.testing.assert_close(found[f"SpotAdaptive.likely/{place}"].values, expected)
 
 
-def test_nobody_decides_without_a_policy(nets: tuple[QuickNet, Tapped]) -> None:
+def test_without_a_policy_no_image_has_decisions(nets: tuple[QuickNet, Tapped]) -> None:
     student, teacher = nets
     sakd = SpotAdaptive([ScaleDecoupled(KD()), AT()], mode="random")
     found = _look(Distillation(student, teacher, [sakd], quick_data().info), teacher).judged

@@ -9,7 +9,7 @@ TEACHER = Line("resnet32 (teacher)", 466_906, 69_100_000, 99.126)
 STUDENT = Line("resnet8 CE+KD", 78_042, 12_500_000, 97.5, 98.25, 96.0)
 
 
-def test_columns_that_nobody_fills_are_left_out() -> None:
+def test_empty_columns_are_left_out() -> None:
     title, headings, _, row = printed(comparison([TEACHER], "digits"))
     assert title == "digits"
     assert headings.split() == ["network", "parameters", "MACs", "top-1", "%"]

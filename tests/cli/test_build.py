@@ -118,7 +118,7 @@ def test_a_network_by_itself_has_no_teacher(source: NetworkSource, tmp_path: Pat
     assert trainer.about["classes"] == list("abcd")
 
 
-def test_students_of_a_room_begin_with_the_same_weights(source: NetworkSource, tmp_path: Path) -> None:
+def test_students_of_a_classroom_begin_with_the_same_weights(source: NetworkSource, tmp_path: Path) -> None:
     asked = options(tmp_path)
     alone = trainer_alone(source, DATA, asked).model.state_dict()
     taught = trainer_taught(source, teacher(), parse("CE, KD, FitNet"), DATA, asked, {}).model.state_dict()

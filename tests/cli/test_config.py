@@ -14,7 +14,7 @@ from tests.helpers.data import quick_data
 from tests.helpers.pictures import write_pictures
 
 
-def test_how_long_to_train_where_nobody_said_so(tmp_path: Path) -> None:
+def test_default_epochs_depend_on_the_data(tmp_path: Path) -> None:
     def epochs(**changed: str) -> int:
         return EpochOptions().complete(TrainConfig(), replace(quick_data(), **changed)).epochs  # type: ignore[arg-type] # a name
 

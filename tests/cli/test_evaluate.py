@@ -13,7 +13,7 @@ from tests.helpers.pictures import write_pictures
 Capture = pytest.CaptureFixture[str]
 
 
-def test_evaluate_says_what_the_run_said(world: World, tmp_path: Path, capsys: Capture) -> None:
+def test_evaluate_prints_the_result_of_the_run(world: World, tmp_path: Path, capsys: Capture) -> None:
     weights = tmp_path / "weights.pth"
     torch.save(load_file(world.teacher / "student.safetensors"), weights)
     top1 = json.loads((world.teacher / "result.json").read_text())["top1"]

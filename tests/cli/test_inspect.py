@@ -47,7 +47,7 @@ def test_student_and_methods_are_restored_as_they_ended(finished: StudentTrainer
     assert method.decisions.seen.sum() == 40  # images of the last epoch
 
 
-def test_what_a_run_did_not_keep_is_said(finished: StudentTrainer, tmp_path: Path) -> None:
+def test_files_that_a_run_lacks_are_said(finished: StudentTrainer, tmp_path: Path) -> None:
     (finished.run.folder / "methods.safetensors").unlink()
     again = trainer(_methods(), teacher_net(), tmp_path / "elsewhere", "taught")
     (note,) = restore(again, finished.run.folder)

@@ -54,7 +54,7 @@ def test_a_student_of_one_view_is_the_same_beside_one_of_two(tmp_path: Path) -> 
     assert not all(torch.equal(alone[name], other[name]) for name in alone)
 
 
-def test_nobody_looks_at_a_view_that_nobody_needs() -> None:
+def test_a_strong_view_that_no_method_needs_is_not_used() -> None:
     teacher, data = Tapped(tiny(seed=1)).eval(), replace(TINY_DATA, strong_view=True)
     batch = replace(tiny_batch(), strong=tiny_batch(step=1).images)
     one, other = (Distillation(tiny(), teacher, [CE()], data) for _ in range(2))
@@ -65,7 +65,7 @@ def test_nobody_looks_at_a_view_that_nobody_needs() -> None:
 
 
 @pytest.mark.parametrize("wrap", [Ramped, StrongView])
-def test_who_needs_it_says_so_through_wrappers(wrap: Callable[[Method], Method]) -> None:
+def test_wrappers_pass_on_that_a_method_needs_the_strong_view(wrap: Callable[[Method], Method]) -> None:
     assert not CE().needs_strong_view
     assert MLKD().needs_strong_view
     assert Ramped(MLKD()).needs_strong_view

@@ -202,7 +202,7 @@ def test_samples_that_are_off_leave_no_trace() -> None:
         torch.testing.assert_close(masked.get_buffer(name), buffer)
 
 
-def test_nobody_on_settles_nothing() -> None:
+def test_a_mask_without_active_samples_changes_no_state() -> None:
     method = _built(CRD(dim=5), 8, 12, u((20, 5), 1), u((20, 5), 2))
     s, t, indices = _unit(u((2, 5), 3)), _unit(u((2, 5), 4)), torch.tensor([3, 7])
     losses = method.loss(s, t, indices, (indices[:, None] + torch.arange(8)) % 20, torch.zeros(2))

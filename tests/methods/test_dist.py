@@ -82,7 +82,7 @@ def test_two_classes_can_only_agree_or_disagree_within_a_sample() -> None:
     assert _loss(DIST(gamma=0, temperature=1), student, teacher).item() == pytest.approx((0 + 2) / 2, abs=1e-5)
 
 
-def test_nobody_on_has_no_gradient_and_no_nan() -> None:
+def test_a_mask_without_active_samples_gives_no_gradient_and_no_nan() -> None:
     student = (3 * u((4, 5), 1)).requires_grad_()
     (gradient,) = torch.autograd.grad(_loss(DIST(), student, 3 * u((4, 5), 2), torch.zeros(4).double()), student)
     assert gradient.abs().max() == 0

@@ -15,7 +15,7 @@ from tests.helpers.data import quick_data
 from tests.helpers.training import BatchStatistics, assert_same, teacher_net, trainer, weights
 
 
-def test_a_student_in_a_room_of_three_equals_the_same_student_alone(tmp_path: Path) -> None:
+def test_a_student_trained_beside_two_others_equals_the_same_student_alone(tmp_path: Path) -> None:
     teacher = teacher_net()
     alone = trainer([CE(), KD()], teacher, tmp_path / "alone", "kd", dropout=0.5)
     fit(Classroom(teacher, [alone]), quick_data(), "cpu")

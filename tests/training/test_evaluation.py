@@ -41,7 +41,7 @@ class Brightness(nn.Module):
         return images.mean((2, 3)) * self.scale
 
 
-def test_every_image_is_asked_about_once_in_order_and_in_eval_mode() -> None:
+def test_every_image_is_evaluated_once_in_order_and_in_eval_mode() -> None:
     data = quick_data(images=40)
     model = Brightness().train()
     scores = evaluate(model, data.test, CPU)

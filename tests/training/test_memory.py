@@ -32,7 +32,7 @@ GB = 1e9
 
 
 class Peaks:
-    """Memory of which so much is in use after each rehearsal."""
+    """Memory of which so much is in use after each trial step."""
 
     device = CPU
 
@@ -66,7 +66,7 @@ def room(tmp_path: Path) -> Classroom:
     return Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, name) for name in "abcd"])
 
 
-def test_a_room_takes_as_many_as_fit(room: Classroom) -> None:
+def test_as_many_students_train_together_as_fit_into_memory(room: Classroom) -> None:
     assert seated(room, 1, 2, 3, 4) == [["a", "b", "c", "d"]]
     assert seated(room, 1, 2, 3, 4, budget=4) == [["a", "b", "c", "d"]]
     assert seated(room, 1, 2, 3, 4, 2, budget=3) == [["a", "b", "c"], ["d"]]
@@ -74,18 +74,18 @@ def test_a_room_takes_as_many_as_fit(room: Classroom) -> None:
     assert seated(room, 7, 9.5, 7, 8, 8.9) == [["a"], ["b", "c", "d"]]  # nine of the ten that are free
 
 
-def test_one_by_himself_is_seated_whatever_he_takes(room: Classroom) -> None:
+def test_a_single_student_trains_whatever_memory_it_takes(room: Classroom) -> None:
     assert seated(room.part(room.trainers[:1]), budget=0.1) == [["a"]]  # and is not measured
     assert seated(room, 99, 99, 99, 99) == [["a"], ["b"], ["c"], ["d"]]
 
 
-def test_where_memory_cannot_be_measured_all_are_seated(room: Classroom, tmp_path: Path) -> None:
+def test_all_students_train_together_where_memory_cannot_be_measured(room: Classroom, tmp_path: Path) -> None:
     with patch.object(memory._Resident, "_PROCESS", tmp_path / "none"):
         (whole,) = split_by_memory(room, quick_data().info, CPU)
         assert whole.trainers == room.trainers
 
 
-def test_whom_memory_fails_is_taught_later_and_is_as_before(room: Classroom) -> None:
+def test_a_student_without_memory_is_trained_later_and_is_unchanged(room: Classroom) -> None:
     third = room.trainers[2]
     before = fingerprint(third.distillation)
     original = StudentTrainer.train_step
@@ -100,7 +100,7 @@ def test_whom_memory_fails_is_taught_later_and_is_as_before(room: Classroom) -> 
     assert fingerprint(third.distillation) == before
 
 
-def test_a_signal_in_a_rehearsal_says_how_to_go_on(room: Classroom) -> None:
+def test_a_signal_in_a_trial_step_says_how_to_go_on(room: Classroom) -> None:
     def train_step(self: StudentTrainer, *what: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -119,7 +119,7 @@ def test_other_errors_are_not_about_memory(room: Classroom) -> None:
         seated(room)
 
 
-def test_students_are_the_same_in_every_seating(tmp_path: Path) -> None:
+def test_students_are_the_same_however_they_are_split_by_memory(tmp_path: Path) -> None:
     def taught(folder: str, *peaks: float) -> list[bytes]:
         teacher = teacher_net()
         methods: tuple[list[Method], ...] = (
@@ -154,7 +154,7 @@ def test_the_caller_s_random_numbers_are_left_alone(room: Classroom) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_what_is_rehearsed_is_a_batch_of_distillation_itself_and_an_evaluation(tmp_path: Path) -> None:
+def test_memory_is_measured_on_a_batch_of_distillation_and_an_evaluation(tmp_path: Path) -> None:
     teacher = teacher_net()
     both = [trainer([FT(warmup_epochs=1), CE()], teacher, tmp_path, name) for name in "ab"]
     before = [fingerprint(one.distillation) for one in both]
@@ -180,7 +180,7 @@ def is_at_rest(one: StudentTrainer) -> bool:
     return one._optimizer is None and all(p.grad is None for p in one.distillation.parameters())
 
 
-def test_who_leaves_a_room_leaves_its_memory(room: Classroom) -> None:
+def test_a_student_that_leaves_a_classroom_frees_its_memory(room: Classroom) -> None:
     peaked = Peaks(1, 4, 1, 2, 3)
     with patch.object(memory, "_Resident", lambda: peaked):
         parts = split_by_memory(room, quick_data().info, CPU, 3)

@@ -26,7 +26,7 @@ class Clock:
 
 @dataclass
 class Student:
-    """As much of a lesson as can be seen."""
+    """The part of a student's trainer that a display sees."""
 
     name: str
     losses: dict[str, float]

@@ -7,7 +7,7 @@ from stillhouse.methods.layers.given_decisions import GivenDecisions, by_place
 MADE = torch.tensor([[1.0, 0.0, 0.3], [0.0, 1.0, 0.6]])
 
 
-def test_what_stands_beforehand_is_not_asked() -> None:
+def test_given_decisions_replace_those_of_the_policy() -> None:
     given = GivenDecisions(3, {0: False, 2: True})
     expected = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     assert torch.equal(given(MADE), expected)

@@ -18,6 +18,6 @@ def test_both_networks_are_read() -> None:
 
 
 @pytest.mark.parametrize(("student", "teacher", "who"), [(False, True, "student"), (True, False, "teacher")])
-def test_who_saw_one_view_only_is_named(student: bool, teacher: bool, who: str) -> None:
+def test_a_network_that_saw_only_one_view_is_named(student: bool, teacher: bool, who: str) -> None:
     with pytest.raises(ValueError, match=rf"the {who} must see the strong view as well; .*forward_batch\(batch\)"):
         strong_outputs(_said(student), _said(teacher))

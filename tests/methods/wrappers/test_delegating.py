@@ -77,7 +77,7 @@ def test_every_hook_of_the_contract_is_passed_on() -> None:
     assert hooks - set(vars(Delegating)) == {"forward", "at_spot"}
 
 
-def test_all_terms_are_asked() -> None:
+def test_every_hook_reaches_all_terms() -> None:
     first, second = _Inside(2.0), _Inside(5.0, place="last_stage")
     both = _Both([first, second])
     student, teacher = Tapped(tiny()), Tapped(tiny(seed=1)).eval()

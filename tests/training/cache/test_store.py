@@ -100,7 +100,7 @@ def test_another_precision_has_a_cache_of_its_own(tmp_path: Path) -> None:
         (lambda text: "[]", "format, weights"),
     ],
 )
-def test_a_cache_of_somebody_else_is_refused(tmp_path: Path, header: Callable[[str], str], differs: str) -> None:
+def test_the_cache_of_another_user_is_refused(tmp_path: Path, header: Callable[[str], str], differs: str) -> None:
     path = opened(tmp_path).folder / "header.json"
     path.write_text(header(path.read_text()))
     sentence = rf"is damaged, or belongs to another teacher or other data \(by its {differs}.*remove {tmp_path}"
@@ -226,7 +226,7 @@ def test_a_strong_view_has_no_end(tmp_path: Path) -> None:
     assert note == "no teacher cache: the strong view uses unbounded augmentation"
 
 
-def test_a_room_has_one_only_if_all_of_its_students_can_use_it(tmp_path: Path) -> None:
+def test_a_classroom_has_a_cache_only_if_all_of_its_students_can_use_it(tmp_path: Path) -> None:
     store = CacheStore(tmp_path / "store", "auto")
     assert outputs(tmp_path, store)[0] is None  # no student needs the teacher
     insists = replace(store, use="on")

@@ -135,7 +135,7 @@ def test_every_family_of_networks_says_the_same_in_any_company(tmp_path: Path, n
     assert cache.hit_rate >= 0.5
 
 
-def test_images_that_are_asked_one_by_one_get_the_same_answer(tmp_path: Path) -> None:
+def test_images_looked_up_one_by_one_have_the_same_outputs(tmp_path: Path) -> None:
     cache, batch = opened(tmp_path), next(quick_data(BATCH).train.epoch(0, "cpu"))
     with torch.no_grad():
         live = cache.teacher.forward_batch(batch)

@@ -65,7 +65,7 @@ def eager(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     return outcomes(classroom)
 
 
-def test_a_room_of_four_is_the_same_in_graphs(
+def test_four_students_together_are_the_same_in_graphs(
     eager: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graphs = room(tmp_path / "graphs")
