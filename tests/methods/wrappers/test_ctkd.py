@@ -52,6 +52,7 @@ def test_the_student_descends_and_the_temperature_ascends(epoch: int) -> None:
 def test_strength_grows_from_epoch_to_epoch() -> None:
     """The published code's values, in which -1 reverses in full."""
     method = CTKD(KD())
+    assert (method.start, method.span, method.epochs, method.width) == (1, 20, 10, 128)
     assert method.strength.item() == pytest.approx(0.0245, abs=1e-4)
     method.begin_epoch(1)
     assert method.strength.item() == pytest.approx(0.0955, abs=1e-4)

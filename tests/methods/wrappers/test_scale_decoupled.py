@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from math import exp, log
 
 import pytest
@@ -312,3 +313,51 @@ def test_what_the_base_method_does_is_done() -> None:
     assert [parameter for group in method.groups() for parameter in group.parameters] == [learned]
     assert list(method.observations()) == ["temperature", "regions/consistent", "regions/complementary"]
     assert ScaleDecoupled(CE()).needs_teacher
+
+
+def test_the_base_method_is_built_and_told_of_epochs() -> None:
+    class Inside(KD):
+        def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+            self.classes = data.num_classes
+
+        def begin_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+    base = Inside()
+    method = ScaleDecoupled(base)
+    student, teacher = Tapped(tiny(10)), Tapped(tiny(10, width=8))
+    distillation = Distillation(student, teacher, [method], _data(16))
+    images = u((8, 3, 16, 16), 1).float()
+    distillation(_batch([0, 1, 2, 3] * 2, images), teacher(images))
+    assert method.observations()["regions/consistent"] > 0
+    distillation.begin_epoch(2)
+    assert (base.classes, base.epoch, base.spots) == (10, 2, [Spot("logits", "logits")])
+    assert [value.item() for value in method.observations().values()] == [0, 0]
+
+
+def test_shares_are_those_of_samples_that_are_on() -> None:
+    student, teacher = Tapped(tiny(10)), Tapped(tiny(10, width=8))
+    method = ScaleDecoupled(KD(), (1, 2))
+    Distillation(student, teacher, [method], _data(16))
+    batch, keep = _batch(torch.arange(8), 3 * u((8, 3, 16, 16), 1).float()), torch.tensor([0, 3, 4])
+    asked = student(batch.images), teacher(batch.images)
+    shares = []
+    for outputs, some in (
+        (asked, replace(batch, active=torch.zeros(8).index_fill(0, keep, 1.0))),
+        ([outputs.rows(keep) for outputs in asked], batch.rows(keep)),
+        (asked, batch),
+    ):
+        method.begin_epoch(0)
+        method.loss_at(method.spots[0], outputs[0], outputs[1], some)
+        shares.append(method.observations()["regions/complementary"].item())
+    assert shares[0] == pytest.approx(shares[1], rel=1e-6)
+    assert shares[0] != pytest.approx(shares[2], rel=1e-2)
+
+
+def test_defaults_are_the_papers_and_are_not_saved() -> None:
+    default, paper = ScaleDecoupled(KD()), ScaleDecoupled.paper(KD())
+    for method in (default, paper):
+        assert method.scales == (1, 2, 4)
+        assert (method.complementary, method.compare, method.pooling) == (2.0, "classes", "direct")
+        assert torch.equal(method.regions, torch.ones(21, 1))
+        assert list(method.state_dict()) == ["means.sums"]
