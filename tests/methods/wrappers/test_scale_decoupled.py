@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, log
+from typing import Literal
 
 import pytest
 import timm
@@ -352,6 +353,23 @@ def test_shares_are_those_of_samples_that_are_on() -> None:
         shares.append(method.observations()["regions/complementary"].item())
     assert shares[0] == pytest.approx(shares[1], rel=1e-6)
     assert shares[0] != pytest.approx(shares[2], rel=1e-2)
+
+
+@pytest.mark.parametrize("compare", ["classes", "correctness"])
+def test_each_image_has_its_share_of_complementary_regions(compare: Literal["classes", "correctness"]) -> None:
+    student, teacher = Tapped(tiny(10)), Tapped(tiny(10, width=8, seed=2))
+    method = ScaleDecoupled(KD(), (1, 2), compare=compare)
+    Distillation(student, teacher, [method], _data(16))
+    images = 5 * u((8, 3, 16, 16), 1).float()
+    outputs = teacher(images)
+    right = outputs.logits.argmax(1)  # of every second image; then regions may be right where the whole is wrong
+    batch = _batch(torch.where(torch.arange(8) % 2 == 0, right, method.regional_logits(outputs)[1].argmax(1)), images)
+    found = method.per_image(student(batch.images), outputs, batch)["regions/complementary"]
+    seen = method.regional_logits(outputs).argmax(2)  # (5, 8)
+    for n in range(8):
+        kinds = [int(seen[r, n]) if compare == "classes" else int(seen[r, n] == batch.labels[n]) for r in range(5)]
+        assert found[n].item() == pytest.approx(sum(kind != kinds[0] for kind in kinds) / 5)
+    assert len(set(found.tolist())) > 1
 
 
 def test_defaults_are_the_papers_and_are_not_saved() -> None:

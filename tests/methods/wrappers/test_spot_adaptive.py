@@ -10,6 +10,7 @@ from typing import Literal
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
@@ -680,6 +681,34 @@ def test_nothing_waits_for_the_device() -> None:
         torch.autograd.backward(losses.sum())
         with pytest.raises(DataDependentOutputException):
             losses[0].item()
+
+
+def test_defaults_are_the_codes() -> None:
+    sakd = SpotAdaptive([KD()])
+    assert sakd.agent_loss == (1.0, 0.5, False)
+    assert (sakd.weight, sakd.temperature, sakd.rate) == (1.0, 5.0, 0.5)
+    assert (sakd.agent_lr, sakd.agent_weight_decay) == (0.5, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "terms", "needs_teacher"),
+    [("adaptive", [CE()], True), ("random", [CE()], False), ("random", [CE(), KD()], True), ("joint", [KD()], True)],
+)
+def test_what_decides_or_distils_by_the_teacher_needs_one(
+    mode: Mode, terms: list[SpotMethod], needs_teacher: bool
+) -> None:
+    assert SpotAdaptive(terms, mode=mode).needs_teacher == needs_teacher
+
+
+def test_a_teacher_that_learns_along_has_a_column() -> None:
+    trainer = StudentTrainer.of(SpotAdaptive([KD()], mode="joint", gamma=3.0))
+    trainer.terms()
+    observed = trainer.sakd.observations()
+    assert list(observed)[:5] == ["KD", "teacher", "agent", "routed_loss", "routed_top1"]
+    assert observed["agent"] == 3 * observed["routed_loss"]
+    assert trainer.sakd.teacher is not None
+    said = trainer.sakd.teacher.forward_batch(_batch()).logits
+    torch.testing.assert_close(observed["teacher"], 3 * F.cross_entropy(said, _batch().labels))
 
 
 def test_observes_what_was_decided() -> None:
