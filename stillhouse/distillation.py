@@ -97,6 +97,7 @@ class Distillation(nn.Module):
         self.methods.to(like.device, like.dtype)
         parts = (part for part in self.methods.modules() if isinstance(part, Preparing))
         self._preparing = tuple(part for part in parts if type(part).before_step is not Preparing.before_step)
+        self.deploy()  # two methods that do not go together are refused here, and not after an epoch
 
     def named_methods(self) -> Iterator[tuple[str, Method]]:
         for name, method in self.methods.items():

@@ -47,7 +47,7 @@ class SimKD(FeatureMethod):
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         super().build(student, teacher, data)
         self.classifier = frozen_classifier(teacher, self.spots[0].teacher)
-        self.anatomy = student.net.anatomy
+        self.anatomy, self.student_type = student.net.anatomy, type(student.net.model)
 
     def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
         student, teacher = as_map(student), as_map(teacher)
@@ -62,6 +62,11 @@ class SimKD(FeatureMethod):
         return (s - t).square().mean((1, 2, 3))
 
     def deploy(self, student: nn.Module) -> nn.Module:
+        if type(student) is not self.student_type:
+            raise ValueError(
+                f"SimKD ships the student with the teacher's classifier, but another method ships it as a "
+                f"{type(student).__name__}; leave one of the two out"
+            )
         return ReusedClassifier(student, self.connectors[0], self.classifier, self.spots[0].student, self.anatomy)
 
 
