@@ -62,7 +62,7 @@ def do_not_affect_the_loss(subject: Subject) -> str:
         counted, other = _counted(loss), _counted(masked.ask(spot, *masked.others)[0])
         if not close(counted, other):
             numbers = f"{counted.sum():.6g}, and {other.sum():.6g} with other samples masked"
-            raise Broken(f"at {spot.student} it is {numbers}; leave out those that batch.active says 0 of")
+            raise Broken(f"at {spot.student} it is {numbers}; leave out those where batch.active is 0")
         if loss.ndim == 0 and not close(loss, alone := masked.ask(spot, *masked.without)[0]):
             raise Broken(f"at {spot.student} it is {loss:.6g} with masked samples and {alone:.6g} without them")
         gradients = torch.autograd.grad(counted.sum(), inputs, allow_unused=True) if loss.requires_grad else []

@@ -17,7 +17,7 @@ def test_good_methods_leave_masked_samples_out(cls: type[Method]) -> None:
 
 def test_a_loss_that_depends_on_masked_samples_is_wrong() -> None:
     law = masks.do_not_affect_the_loss
-    assert sentence(law, Deaf).endswith("with other samples masked; leave out those that batch.active says 0 of")
+    assert sentence(law, Deaf).endswith("with other samples masked; leave out those where batch.active is 0")
     assert sentence(law, Centred).startswith("at logits it is ")
     assert sentence(law, Careless) == "the loss is nan (all samples masked at embedding)"
 
