@@ -111,6 +111,15 @@ def test_the_readmes_example_has_two_imports_and_gives_the_same_number_each_time
     assert 0 <= numbers[0] <= 100
 
 
+PAGES_WITH_LINKS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=[str(page.relative_to(ROOT)) for page in PAGES_WITH_LINKS])
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def test_the_quickstart_runs(easy_digits: Path, capsys: Capture) -> None:
     runpy.run_path(str(ROOT / "examples" / "quickstart.py"))
     last = capsys.readouterr().out.splitlines()[-4:]
