@@ -84,6 +84,13 @@ class Centred(Squares):
         return (student - student.mean(0) - teacher).square().sum(1)
 
 
+class Leaking(Squares):
+    """Right in its values, but masked samples get a gradient."""
+
+    def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return super().loss(student, teacher, labels) + (student - student.detach()).sum()
+
+
 class Deaf(RelationalMethod):
     """Compares all samples with each other, whatever the mask is."""
 
@@ -101,3 +108,11 @@ class Careless(Deaf):
         active = torch.ones(len(student)) if active is None else active
         alike = (student @ student.T - teacher @ teacher.T).square()
         return (active[:, None] * active * alike).sum() / active.sum().square()
+
+
+class Diluted(Deaf):
+    """Sums over active samples, but divides by the size of the whole batch."""
+
+    def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
+        active = torch.ones(len(student)) if active is None else active
+        return (active * (student.mean(1) - teacher.mean(1)).square()).sum() / len(student)

@@ -7,7 +7,20 @@ from stillhouse.method import Method
 from stillhouse.methods import AT, CRD, KD, SP
 from stillhouse.methods.wrappers import SpotAdaptive
 
-from .bad import Careless, Centred, CountsMasked, Deaf, Remembering, RemembersMasked, Squares, reason, sentence, subject
+from .bad import (
+    Careless,
+    Centred,
+    CountsMasked,
+    Deaf,
+    Diluted,
+    Leaking,
+    Remembering,
+    RemembersMasked,
+    Squares,
+    reason,
+    sentence,
+    subject,
+)
 
 
 @pytest.mark.parametrize("cls", [KD, AT, SP, CRD, Squares, Remembering])
@@ -19,6 +32,10 @@ def test_a_loss_that_depends_on_masked_samples_is_wrong() -> None:
     law = masks.do_not_affect_the_loss
     assert sentence(law, Deaf).endswith("with other samples masked; leave out those where batch.active is 0")
     assert sentence(law, Centred).startswith("at logits it is ")
+    assert sentence(law, Leaking) == "at logits masked samples get a gradient"
+    found = sentence(law, Diluted)
+    assert found.startswith("at embedding it is ")
+    assert found.endswith(" without them")
     assert sentence(law, Careless) == "the loss is nan (all samples masked at embedding)"
 
 
