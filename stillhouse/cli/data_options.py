@@ -93,6 +93,7 @@ class DataOptions:
             skip_broken=self.skip_broken,
             test_only=test_only,
             trained_on=trained_on,
+            say=display.say,
         )
         data = load(self.data, options)
         display.say(data.describe())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from ..checkpoints import write_atomically
 from .decode import PLAIN, Decoding, FilePart, Source, content_of, header, rgb
 
 FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, and not remembered
+MUCH = 3 * 10**9  # bytes; reading more takes so long that it is said
 KEPT = 50  # folders that are remembered
 _LARGE = 1 << 26  # bytes; larger files are not held in memory, but decoded to see whether they are whole
 _TAIL = 1 << 12  # bytes at the end of a file that are looked at
@@ -40,15 +41,23 @@ class Content:
     problem: str = ""  # a sentence that says why it cannot be read
 
 
-def examine(paths: Sequence[Source], cache: Path | None = None, decoding: Decoding = PLAIN) -> list[Content]:
+def examine(
+    paths: Sequence[Source],
+    cache: Path | None = None,
+    decoding: Decoding = PLAIN,
+    say: Callable[[str], None] | None = None,
+) -> list[Content]:
     """Return what each file contains.
 
     Args:
         cache: A file that remembers the answers for files that did not change since; it is made when it pays.
+        say: Is told if it will take long.
     """
     keys = [_key(path) for path in paths]
     known = _remembered(cache) if cache is not None else {}
     new = [path for path, key in zip(paths, keys, strict=True) if key not in known]
+    if say is not None and (much := sum(map(_size, new))) > MUCH:
+        say(f"reading {len(new):,} images ({much / 1e9:.0f} GB) once, to see which they are and whether they are whole")
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing and reading leave Python's lock
         read = dict(zip(new, pool.map(_read, new, chunksize=64), strict=True))
     total = sum(one.size for one in read.values())
@@ -60,6 +69,13 @@ def examine(paths: Sequence[Source], cache: Path | None = None, decoding: Decodi
         with suppress(OSError):  # no room, no permission
             _remember(cache, keys, contents)
     return contents
+
+
+def _size(path: Source) -> int:
+    try:
+        return path.stat().st_size if isinstance(path, Path) else 0
+    except OSError:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def look_into(files: Files, options: LoadOptions, cache: Path | None = None) -> 
     """
     broken = dict(files.problems)
     whole = [path for path in files.paths if path not in broken]
-    contents = dict(zip(whole, examine(whole, cache, options.decoding), strict=True))
+    contents = dict(zip(whole, examine(whole, cache, options.decoding, options.say), strict=True))
     broken |= {path: content.problem for path, content in contents.items() if content.problem}
     files = without(files, broken, options.skip_broken)
     return replace(files, contents=tuple(contents[path] for path in files.paths))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class LoadOptions:
         test_only: Whether only test images are needed: a folder without a training set is a test set then, all of it.
         trained_on: Digests of images that the network to be measured was trained on, see `trained_on.sample`; None: not
             known. They show where it would be measured on its own training images.
+        say: Is told what takes long, a sentence each.
         skip_broken: Whether images that cannot be read are left out, and counted, instead of refused.
         download_to: Where downloads are kept, and the decoded images of folders with many small images.
 
@@ -66,6 +68,7 @@ class LoadOptions:
     test_only: bool = False
     trained_on: tuple[str, ...] | None = None
     skip_broken: bool = False
+    say: Callable[[str], None] | None = None
     download_to: str | Path = CACHE
 
     def __post_init__(self) -> None:

@@ -141,6 +141,16 @@ def test_broken_files_are_looked_at_again(tmp_path: Path) -> None:
         assert examine([path], tmp_path / "cache" / "known")[0].problem
 
 
+def test_it_is_said_if_reading_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(1, 60).save(path := tmp_path / "a.png")
+    said: list[str] = []
+    examine([path], say=said.append)
+    assert said == []
+    monkeypatch.setattr(contents, "MUCH", 1000)
+    examine([path], say=said.append)
+    assert said == ["reading 1 images (0 GB) once, to see which they are and whether they are whole"]
+
+
 def test_few_files_leave_no_cache(tmp_path: Path) -> None:
     picture(1).save(path := tmp_path / "a.png")
     examine([path], tmp_path / "cache" / "known")
