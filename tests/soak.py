@@ -45,7 +45,7 @@ SENTENCES: dict[Kind, str] = {
     "disk full": "make room",
     "read-only": "check that path",
     "out of memory": "too little memory",
-    "worker dead": "A worker process that reads images died",
+    "worker dead": "a worker process that reads images died",
 }
 READERS: dict[str, Callable[[Path], object]] = {
     ".safetensors": load_file,

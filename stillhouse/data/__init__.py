@@ -61,7 +61,9 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     if str(data) in DATASETS:
         return from_arrays(DATASETS[str(data)](download_to), options)
     source = _on_disk(str(data), download_to, options)
-    return image_folder.from_files(source, options) if isinstance(source, Files) else _named(source, options)
+    if isinstance(source, Files):
+        return image_folder.from_files(source, options)
+    return from_arrays(source, options) if source.name in DATASETS else _named(source, options)
 
 
 def at_home(folder: Path) -> Path:
@@ -152,7 +154,7 @@ def _named(arrays: Arrays, options: LoadOptions) -> Data:
 
 def _unknown(data: str) -> str:
     if os.sep in data or data.startswith(("~", ".")):
-        return f"There is no folder {data}. Check the path, or use a data set by name: {', '.join(DATASETS)}."
+        return f"there is no folder or file {data}: check the path, or use a data set by name: {', '.join(DATASETS)}"
     near = difflib.get_close_matches(data.lower().replace("-", "_"), DATASETS, n=2)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"There is no data set or folder called {data!r}.{hint} Data sets: {', '.join(DATASETS)}; or pass a folder."
+    return f"there is no data set or folder called {data!r}.{hint} Data sets: {', '.join(DATASETS)}; or pass a folder"

@@ -20,7 +20,7 @@ MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
 
 @dataclass(frozen=True)
 class Arrays:
-    """Decoded images and labels, as the reader of a data set of small images returns them."""
+    """Decoded images with their labels, as the reader of a data set of small images returns them."""
 
     name: str
     source: str  # where the images come from, in words
@@ -51,8 +51,8 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
     """
     options = options.but(**changes)
     if len(arrays.train_labels) or not options.test_only:
-        check_labels(arrays.train_labels, len(arrays.classes), f"The training split of {arrays.name}")
-    check_labels(arrays.test_labels, len(arrays.classes), f"The test split of {arrays.name}")
+        check_labels(arrays.train_labels, len(arrays.classes), f"the training split of {arrays.name}")
+    check_labels(arrays.test_labels, len(arrays.classes), f"the test split of {arrays.name}")
     arrays = _resized(arrays, options.image_size)
     if arrays.mean is not None and arrays.std is not None:
         mean, std = arrays.mean, arrays.std
@@ -65,7 +65,7 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
     own = [part for part in (arrays.validation_images, arrays.validation_labels) if part is not None]
     check_own_validation(bool(own), options)
     if own:
-        check_labels(own[1], len(arrays.classes), f"The validation split of {arrays.name}")
+        check_labels(own[1], len(arrays.classes), f"the validation split of {arrays.name}")
         held_out = InMemory(own[0], own[1], once, mean=mean, std=std)
     elif options.validation:
         kept, taken = _drawn(arrays, options)
@@ -90,14 +90,14 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
 
 
 def _drawn(arrays: Arrays, options: LoadOptions) -> tuple[Tensor, Tensor]:
-    """Return which training images stay, (K,), and which are for validation, (N - K,)"""
+    """Return the positions of training images that stay, (K,), and of those for validation, (N - K,)."""
     if arrays.train_keys is None:
         return stratified(arrays.train_labels, options.validation, options.split_seed)
     return held_out_by_name(arrays.train_keys, arrays.train_labels, options.validation, options.split_seed)
 
 
 def channel_statistics(images: Tensor) -> tuple[Channels, Channels]:
-    """Mean and standard deviation of each channel on the scale 0..1, to 4 decimals: (N, S, S, 3) uint8 -> 3, 3"""
+    """Return mean and deviation of each channel on the scale 0..1, to 4 decimals: (N, S, S, 3) uint8 -> 3, 3"""
     counts = torch.zeros(3, 256, dtype=torch.float64)
     for chunk in torch.split(images, 4096):
         for channel in range(3):
@@ -117,8 +117,8 @@ def _resized(arrays: Arrays, size: int | None) -> Arrays:
         return arrays
     if not 8 <= size <= MAX_SIZE:
         raise ValueError(
-            f"{arrays.name} holds {have}x{have} images in memory; image_size can be 8 to {MAX_SIZE}, not {size}. For "
-            "larger inputs write the images to class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder."
+            f"{arrays.name} holds {have}x{have} images in memory; --image_size must be 8 to {MAX_SIZE}, not {size}; "
+            "for larger inputs save them in class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder"
         )
     own = arrays.validation_images
     return replace(

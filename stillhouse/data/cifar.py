@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
@@ -14,16 +12,12 @@ from torchvision.datasets.utils import download_and_extract_archive
 
 from .arrays import Arrays
 from .dataset import Channels
-
-_DAMAGED = (  # what unpickling a damaged or hostile file can raise
-    *(pickle.UnpicklingError, AttributeError, EOFError, IndexError),
-    *(KeyError, MemoryError, OverflowError, TypeError, ValueError),
-)
+from .plain_pickle import read_plain
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of an unpacked archive."""
+    """Files and keys of an unpacked archive."""
 
     name: str
     folder: str
@@ -68,17 +62,17 @@ CIFAR100 = Layout(
 
 
 def cifar10(folder: Path) -> Arrays:
-    """50,000 training and 10,000 test images of 32x32 in 10 classes, downloaded to `folder` at first use."""
+    """Load 50,000 training and 10,000 test images of 32x32 in 10 classes, downloaded to `folder` at first use."""
     return _downloaded(CIFAR10, folder)
 
 
 def cifar100(folder: Path) -> Arrays:
-    """50,000 training and 10,000 test images of 32x32 in 100 classes, downloaded to `folder` at first use."""
+    """Load 50,000 training and 10,000 test images of 32x32 in 100 classes, downloaded to `folder` at first use."""
     return _downloaded(CIFAR100, folder)
 
 
 def find(folder: Path) -> tuple[Layout, Path] | None:
-    """The unpacked archive that `folder` is or contains, if any."""
+    """Return the unpacked archive that `folder` is or contains, if any."""
     for layout in (CIFAR10, CIFAR100):
         for place in (folder, folder / layout.folder):
             if (place / layout.train[0]).is_file() and (place / layout.meta).is_file():
@@ -87,10 +81,10 @@ def find(folder: Path) -> tuple[Layout, Path] | None:
 
 
 def read(layout: Layout, folder: Path) -> Arrays:
-    """An unpacked archive that lies in `folder`."""
-    names = _entry(folder / layout.meta, layout.names_key)
+    """Read an unpacked archive that lies in `folder`."""
+    (names,) = _entries(folder / layout.meta, layout.names_key)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{folder / layout.meta} holds no list of class names called {layout.names_key}.")
+        raise ValueError(f"{folder / layout.meta} holds no list of class names called {layout.names_key}")
     train = [_batch(folder / name, layout.label_key) for name in layout.train]
     test_images, test_labels = _batch(folder / layout.test, layout.label_key)
     return Arrays(
@@ -113,73 +107,29 @@ def _downloaded(layout: Layout, folder: Path) -> Arrays:
             download_and_extract_archive(layout.url, str(folder), md5=layout.md5)
         except (OSError, RuntimeError) as error:
             raise ValueError(
-                f"{layout.name} could not be downloaded ({error}). Without a network: fetch {layout.url} elsewhere, "
-                f"unpack it into {folder} so that {found} exists, or pass the unpacked folder as the data."
+                f"{layout.name} could not be downloaded ({error}); without a network: fetch {layout.url} elsewhere, "
+                f"unpack it into {folder} so that {found} exists, or pass the unpacked folder as --data"
             ) from error
     return read(layout, found)
 
 
 def _batch(path: Path, label_key: str) -> tuple[Tensor, Tensor]:
     """(N, 32, 32, 3) uint8, (N,)"""
-    data, labels = _entry(path, "data"), _entry(path, label_key)
+    data, labels = _entries(path, "data", label_key)
     right = isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2 and data.shape[1] == 3072
     if not right or not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise ValueError(f"{path} is not a CIFAR batch: it needs (N, 3072) uint8 images and a list of {label_key}.")
+        raise ValueError(f"{path} is not a CIFAR batch: it needs (N, 3072) uint8 images and a list of {label_key}")
     assert isinstance(data, np.ndarray)
     if len(labels) != len(data):
-        raise ValueError(f"{path} holds {len(data)} images but {len(labels)} labels: get the file again.")
+        raise ValueError(f"{path} holds {len(data)} images but {len(labels)} labels: get the file again")
     images = torch.from_numpy(data).view(-1, 3, 32, 32).permute(0, 2, 3, 1).contiguous()
     return images, torch.tensor(labels, dtype=torch.int64)
 
 
-def _entry(path: Path, key: str) -> object:
-    try:
-        with path.open("rb") as file:
-            content = _PlainUnpickler(file).load()
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} is missing: unpack the archive again.") from error
-    except _DAMAGED as error:
-        raise ValueError(f"{path} cannot be read ({error}). Unpack the archive again.") from error
-    if not isinstance(content, dict) or key not in content:
-        raise ValueError(f"{path} holds no {key}: it is not a file of this data set.")
-    value: object = content[key]
-    return value
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads numpy arrays and Python's plain types. Any other class or function in the file is refused, not called."""
-
-    def __init__(self, file: IO[bytes]):
-        super().__init__(file, encoding="latin1")  # the archives were written by Python 2
-
-    def find_class(self, module: str, name: str) -> object:
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return _empty_array
-        if (module, name) == ("numpy", "ndarray"):  # only ever an argument of the above
-            return _ArrayMark
-        if (module, name) == ("numpy", "dtype"):
-            return _dtype
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes in protocol 2
-            return _encode
-        raise pickle.UnpicklingError(
-            f"it wants to run {module}.{name}, which no image data needs: the file may be malicious"
-        )
-
-
-class _ArrayMark:
-    """Stands for numpy.ndarray, which a pickle could otherwise call in ways we do not foresee."""
-
-
-def _empty_array(kind: object, shape: object, code: object) -> object:
-    return np.empty(0, dtype=np.uint8)  # shape, type and content come next, as its state
-
-
-def _dtype(code: str, align: object = False, copy: object = False) -> object:
-    dtype = np.dtype(code)
-    if dtype.kind not in "uif":  # an array of objects could be made to point anywhere
-        raise pickle.UnpicklingError(f"it holds an array of {dtype}, not of numbers: the file may be malicious")
-    return dtype
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    return text.encode("latin1")
+def _entries(path: Path, *keys: str) -> list[object]:
+    content = read_plain(path)
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            raise ValueError(f"{path} holds no {key}: it is not a file of this data set")
+    assert isinstance(content, dict)
+    return [content[key] for key in keys]

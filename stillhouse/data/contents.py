@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, a
 MUCH = 3 * 10**9  # bytes; reading more takes so long that it is said
 KEPT = 50  # folders that are remembered
 _LARGE = 1 << 26  # bytes; larger files are not held in memory, but decoded to see whether they are whole
+_AT_ONCE = 64  # files that a thread is given
 _TAIL = 1 << 12  # bytes at the end of a file that are looked at
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -59,7 +61,7 @@ def examine(
     if say is not None and (much := sum(map(_size, new))) > MUCH:
         say(f"reading {len(new):,} images ({much / 1e9:.0f} GB) once, to see which they are and whether they are whole")
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing and reading leave Python's lock
-        read = dict(zip(new, pool.map(_read, new, chunksize=64), strict=True))
+        read = dict(zip(new, chain.from_iterable(pool.map(_read_all, _batched(new))), strict=True))
     total = sum(one.size for one in read.values())
     contents = [
         known[key] if key in known else _content(path, read[path], decoding)
@@ -84,6 +86,14 @@ class _Read:
     size: int
     is_whole: bool  # as far as its end says
     problem: str = ""
+
+
+def _batched(paths: Sequence[Source]) -> list[Sequence[Source]]:
+    return [paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE)]
+
+
+def _read_all(paths: Sequence[Source]) -> list[_Read]:
+    return [_read(path) for path in paths]
 
 
 def _read(path: Source) -> _Read:

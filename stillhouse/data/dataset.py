@@ -39,8 +39,8 @@ class Split(ABC):
     def __init__(self, labels: Tensor, options: LoadOptions):
         if distributed.world_size() > 1 and options.batch_size < 2 * distributed.world_size():
             raise ValueError(
-                f"A batch of {options.batch_size} images is shared by {distributed.world_size()} processes, and each "
-                "needs two for its BatchNorms: choose a larger --batch_size, which is that of all processes together."
+                f"a batch of {options.batch_size} images is shared by {distributed.world_size()} processes, and each "
+                "needs two for its BatchNorms: choose a larger --batch_size, which is that of all processes together"
             )
         self.labels = labels
         self.batch_size = options.batch_size
@@ -74,11 +74,11 @@ class Split(ABC):
         """
         if self.steps == 0:
             raise ValueError(
-                f"A training split of {len(self)} images makes no batch of {self.batch_size}: use a smaller batch size "
-                "or more images (the last batch is left out if it holds one image, or if drop_last is set)."
+                f"a training split of {len(self)} images makes no batch of {self.batch_size}: use a smaller batch size "
+                "or more images (the last batch is left out if it holds one image, or if drop_last is set)"
             )
         if not 0 <= start_step <= self.steps:
-            raise ValueError(f"An epoch has {self.steps} steps here; it cannot start at step {start_step}.")
+            raise ValueError(f"an epoch has {self.steps} steps here; it cannot start at step {start_step}")
         return self._numbered(epoch, torch.device(device), start_step, phase_start)
 
     def _numbered(self, epoch: int, device: torch.device, start_step: int, phase_start: int) -> Iterator[Batch]:
@@ -196,11 +196,11 @@ def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tens
 def check_labels(labels: Tensor, num_classes: int, split: str) -> None:
     """Refuse labels that no class belongs to; `split` is how the message calls their place."""
     if len(labels) == 0:
-        raise ValueError(f"{split} holds no images.")
+        raise ValueError(f"{split} holds no images")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:
         wrong = low if low < 0 else high
         raise ValueError(
-            f"{split} holds the label {wrong}, but the {num_classes} classes are numbered 0 to {num_classes - 1}. "
-            "Images without a label (often -1) cannot be used: leave them out."
+            f"{split} holds the label {wrong}, but the {num_classes} classes are numbered 0 to {num_classes - 1}; "
+            "leave out images without a label (often -1)"
         )

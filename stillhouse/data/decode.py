@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -148,7 +148,7 @@ def header(source: Source | bytes, name: str) -> Header:
     """
     with opened(source, name) as image:
         width, height = image.size
-        if _orientation(image) >= 5 and image.format != "TIFF":  # whose size Pillow turns itself
+        if _orientation(image, Image.Image.getexif) >= 5 and image.format != "TIFF":  # whose size Pillow turns itself
             width, height = height, width
         try:
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # phones keep previews beside it
@@ -219,10 +219,14 @@ def _load(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if orientation > 1 else image
 
 
-def _orientation(image: Image.Image) -> int:
-    """Return how the camera was held, 1 to 8; 1 where nothing readable says so."""
+def _orientation(image: Image.Image, read: Callable[[Image.Image], Image.Exif] | None = None) -> int:
+    """Return how the camera was held, 1 to 8; 1 where nothing readable says so.
+
+    Args:
+        read: Way to read EXIF; None for the image's own, which decodes PNGs, as EXIF can lie behind the pixels.
+    """
     try:
-        return int(image.getexif().get(0x0112, 1))
+        return int((image.getexif() if read is None else read(image)).get(0x0112, 1))
     except Exception:  # damaged EXIF is common, and no reason to refuse the pixels
         return 1
 

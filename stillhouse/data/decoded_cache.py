@@ -1,4 +1,4 @@
-"""Many small images are decoded once: what came out is kept, so that the next run begins seconds earlier."""
+"""Decoded images of data sets with many small ones, kept on disk so that the next run begins seconds earlier."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -24,19 +25,21 @@ MANY = 10_000  # images; fewer are decoded in a second
 BUDGET = 4e9  # bytes on disk for all data sets together; what was not read for longest makes room
 ABANDONED = 3600.0  # seconds, after which what nobody finished writing is removed
 FORMAT = 2  # of the files; to be raised when decoding comes to mean something else
+_GROWING = ".growing-"
+_OURS = re.compile(r"[0-9a-f]{12}-[0-9a-f]{16}|\.growing-.+")
 _UNFIT = (OSError, ValueError, KeyError, TypeError)  # what a folder that is not there, or damaged, can raise
 
 Other = TypeVar("Other")
 
 
 def keep(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], Arrays | Other]) -> Arrays | Other:
-    """Return what `read` makes of the files, kept from the last time if none has changed since.
+    """Return what `read` makes of the files, or what it made of them last time, if none has changed since.
 
     What is damaged, or cannot be written, is no reason to stop: then the files are read.
 
     Args:
-        shelf: The folder for what was decoded of all data sets.
-        question: What the answer depends on beside the files; its former answers are removed.
+        shelf: Folder for the decoded images of all data sets.
+        question: All that they depend on beside the files; former answers to it are removed.
     """
     asked, stamp = hashlib.blake2b(os.fsencode(question), digest_size=6).hexdigest(), _stamp(files)
     folder = shelf / f"{asked}-{stamp}"
@@ -54,7 +57,7 @@ def keep(shelf: Path, question: str, files: Sequence[Path], read: Callable[[], A
 
 
 def _stamp(files: Sequence[Path]) -> str:
-    """Of which files these are and when they changed; empty if one cannot be looked at"""
+    """Return a digest of the files' names, sizes and times; empty if one cannot be looked at."""
     digest = hashlib.blake2b(str(FORMAT).encode(), digest_size=8)
     try:
         for path in files:
@@ -67,13 +70,13 @@ def _stamp(files: Sequence[Path]) -> str:
 
 
 def _write(folder: Path, arrays: Arrays) -> None:
-    """All of it, or nothing."""
+    """Write all of it, or nothing."""
     values = {f.name: getattr(arrays, f.name) for f in dataclasses.fields(arrays)}
     tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
     if sum(tensor.nbytes for tensor in tensors.values()) > BUDGET:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    growing = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+    growing = Path(tempfile.mkdtemp(prefix=_GROWING, dir=folder.parent))
     try:
         words = {name: value for name, value in values.items() if name not in tensors}
         sums = {"words": _sum_of_words([words, sorted(tensors)])}
@@ -89,12 +92,16 @@ def _write(folder: Path, arrays: Arrays) -> None:
 
 
 def _tidy(shelf: Path, latest: Path) -> None:
-    """Remove former answers to the same question, the oldest beyond the budget, and what nobody finished."""
-    others = [(path.stat().st_mtime, path) for path in shelf.iterdir() if path.is_dir() and path != latest]
+    """Remove former answers to the same question, the oldest beyond the budget, and what nobody finished.
+
+    Other files and folders that lie there are not ours, and stay.
+    """
+    ours = [path for path in shelf.iterdir() if _OURS.fullmatch(path.name) and path.is_dir() and path != latest]
+    others = [(path.stat().st_mtime, path) for path in ours]
     taken = _size(latest)
     for read_last, folder in sorted(others, reverse=True):
         taken += _size(folder)
-        if folder.name.startswith("."):  # it is being written
+        if folder.name.startswith(_GROWING):  # it is being written
             is_needless = time.time() - read_last > ABANDONED
         else:
             is_needless = taken > BUDGET or folder.name.partition("-")[0] == latest.name.partition("-")[0]
@@ -107,7 +114,7 @@ def _size(folder: Path) -> int:
 
 
 def _open(folder: Path) -> Arrays:
-    """Mapped, so that processes share the memory"""
+    """Map the images, so that processes share the memory."""
     about = json.loads((folder / "about.json").read_text())
     tensors = sorted(set(about["sums"]) - {"words"})
     if _sum_of_words([about["words"], tensors]) != about["sums"]["words"]:

@@ -12,13 +12,13 @@ BORDER = 2  # pixels on each side: 28x28 -> 32x32, the size the networks are mad
 
 
 def fashion_mnist(folder: Path) -> Arrays:
-    """60,000 training and 10,000 test images of 28x28, black border to 32x32, made RGB, in 10 classes."""
+    """Load 60,000 training and 10,000 test images of 28x28, black border to 32x32, made RGB, in 10 classes."""
     try:
         train, test = (FashionMNIST(str(folder), train=train, download=True) for train in (True, False))
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"fashion_mnist could not be downloaded ({error}). Without a network: fetch the four .gz files from "
-            f"https://github.com/zalandoresearch/fashion-mnist and put them into {folder / 'FashionMNIST' / 'raw'}."
+            f"fashion_mnist could not be downloaded ({error}); without a network: fetch the four .gz files from "
+            f"https://github.com/zalandoresearch/fashion-mnist and put them into {folder / 'FashionMNIST' / 'raw'}"
         ) from error
     return Arrays(
         name="fashion_mnist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,9 +54,8 @@ class Files:
         return sample(self.contents[: len(self.train) + len(self.validation)])
 
     def name(self, path: Source) -> str:
-        """Return the path below the root."""
-        is_below = isinstance(path, Path) and path.is_relative_to(self.root)
-        return str(path.relative_to(self.root)) if isinstance(path, Path) and is_below else str(path)
+        """Return the path below the root, or the place in a file below the root."""
+        return str(path).replace(f"{self.root}{os.sep}", "").removeprefix("the image in ")
 
 
 def look_into(files: Files, options: LoadOptions, cache: Path | None = None) -> Files:

@@ -51,9 +51,9 @@ class InMemory(Split):
         super().__init__(labels, options)
         count, size = images.shape[:2]
         if images.dtype != torch.uint8 or images.shape != (count, size, size, 3):
-            raise ValueError(f"Images must be (N, S, S, 3) uint8, not {tuple(images.shape)} {images.dtype}.")
+            raise ValueError(f"images must be (N, S, S, 3) uint8, not {tuple(images.shape)} {images.dtype}")
         if len(labels) != count:
-            raise ValueError(f"There are {count} images but {len(labels)} labels.")
+            raise ValueError(f"each image needs a label: there are {count} images and {len(labels)} labels")
         self.images = images
         self.padding = (4 if size <= 32 else size // 8) if padding is None else padding
         self.flip = options.flip is not False
@@ -65,14 +65,14 @@ class InMemory(Split):
         self._shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).repeat(size)
 
     def view(self, indices: Tensor, views: Tensor) -> Tensor:
-        """Images as augmentation shows them: (B,), (B,) -> (B, 3, S, S) float32, normalised, channels_last.
+        """Return images as augmentation shows them: (B,), (B,) -> (B, 3, S, S) float32, normalised, channels_last.
 
         Both arguments are int64 on the device of the images (see `to`).
         """
         return self._normalise(self._pixels(indices, views))
 
     def to(self, device: torch.device | str) -> InMemory:
-        """Move the images to the device where they are used, and return this split."""
+        """Move the images to where they are used, and return itself."""
         if self.images.device != torch.empty(0, device=device).device:
             self.images, self._labels = self.images.to(device), self._labels.to(device)
             self._scale, self._shift = self._scale.to(device), self._shift.to(device)

@@ -53,7 +53,7 @@ class Folder(Split):
     ):
         super().__init__(labels, options)
         if len(paths) != len(labels):
-            raise ValueError(f"There are {len(paths)} images but {len(labels)} labels.")
+            raise ValueError(f"each image needs a label: there are {len(paths)} images and {len(labels)} labels")
         self.paths = tuple(paths)
         self.size = DEFAULT_SIZE if options.image_size is None else options.image_size
         self.flip = options.flip is not False
@@ -97,16 +97,16 @@ class Folder(Split):
         return f"{super().describe()}, {mirrored}, {IN_WORDS[self.resize]}"
 
     def _flips(self, generator: torch.Generator) -> Tensor:
-        """(N,) whether each image is mirrored"""
+        """Draw which images are mirrored, (N,)."""
         return torch.randint(2, (len(self),), generator=generator, dtype=torch.bool)
 
     def _mirrored(self, images: Tensor, flips: Tensor) -> Tensor:
-        """(B, 3, S, S) and (B,) which of them -> (B, 3, S, S)"""
+        """Mirror those of `flips`: (B, 3, S, S), (B,) -> (B, 3, S, S)."""
         flips = flips.to(images.device, non_blocking=True)[:, None, None, None]
         return torch.where(flips, images.flip(3), images) if self.flip else images
 
     def _load(self, reader: _Reader, batches: list[list[int]], device: torch.device) -> Iterator[Tensor]:
-        """Batches of uint8 images, (V, B, 3, S, S), as often as the reader crops them"""
+        """Yield batches of uint8 images, (V, B, 3, S, S), as often as the reader crops them."""
         loader = DataLoader(
             reader,
             batch_sampler=batches,
@@ -133,16 +133,16 @@ class Folder(Split):
 
 
 def is_worker_death(error: Exception) -> bool:
-    """Tell whether PyTorch raised an error because a worker died, wherever the main process was."""
+    """Return True for what PyTorch raises when a worker died, wherever the main process is then."""
     return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
 
 
 def worker_died(error: Exception) -> str:
-    """A sentence for it"""
+    """Return a sentence about a worker that died."""
     outputs = str(error).strip() or type(error).__name__
     return (
-        f"A worker process that reads images died ({outputs.splitlines()[-1]}). Most often memory ran out: "
-        "use fewer --workers; 0 reads in the main process."
+        f"a worker process that reads images died ({outputs.splitlines()[-1]}), most often because memory ran out: use "
+        "fewer --workers; 0 reads in the main process"
     )
 
 

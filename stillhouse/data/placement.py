@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
@@ -97,16 +98,19 @@ def _frames(files: Files) -> list[str]:
 def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
     """Decode all images to `size` x `size` pixels; normalisation is measured on them."""
     pixels = torch.empty(len(files.paths), size, size, 3, dtype=torch.uint8)
+    targets = pixels.numpy()
     colour = colour_of(options.background)
     broken: dict[Source, str] = {}
-    for target, path in zip(pixels, files.paths, strict=True):
+    for target, path in zip(targets, files.paths, strict=True):
         try:
-            image = transforms.pil_to_tensor(rgb(path, str(path), options.decoding))
+            image = rgb(path, str(path), options.decoding)
         except ValueError as error:
             broken[path] = str(error)
             continue
-        image = image if image.shape[1:] == (size, size) else fit(image, size, options.resize, colour)
-        target.copy_(image.permute(1, 2, 0))
+        if image.size == (size, size):
+            target[:] = np.asarray(image)
+        else:
+            target[:] = fit(transforms.pil_to_tensor(image), size, options.resize, colour).permute(1, 2, 0).numpy()
     left = without(files, broken, options.skip_broken)
     if broken:
         pixels = pixels[torch.tensor([path not in broken for path in files.paths])]

@@ -20,7 +20,7 @@ HOLE_COLOUR = (125, 123, 114)  # the mean of CIFAR-10
 
 @dataclass(frozen=True)
 class AugmentParams:
-    """Random numbers of N images; all but `operations` are uniform between 0 and 1."""
+    """Random draws for each of N images; all but `operations` are uniform between 0 and 1."""
 
     operations: Tensor  # (N, ROUNDS) int64, positions in `OPERATIONS`; stays on the CPU, where it decides what to run
     magnitudes: Tensor  # (N, ROUNDS) float64

@@ -63,8 +63,8 @@ SENTENCES = {
     "train --device tpu": "--device takes one of 'auto', 'cpu', 'cuda', not tpu",
     "train --anatomy layer1": "--anatomy takes an anatomy such as '{stages: [layer1, layer2], head: fc}', not layer1",
     # names
-    "train --data digts": "There is no data set or folder called 'digts'. Did you mean digits?",
-    "train --data /no/where": "There is no folder /no/where",
+    "train --data digts": "there is no data set or folder called 'digts'. Did you mean digits?",
+    "train --data /no/where": "there is no folder or file /no/where",
     "train --data PICTURES --model resent8": "there is no network 'resent8' in the zoo. Nearest: resnet8",
     "train --data PICTURES --model timm:resnet81": "timm has no 'resnet81'. Did you mean resnet18",
     "train --data PICTURES --model torchvision:vgg17": "torchvision has no 'vgg17'. Did you mean vgg",

@@ -92,7 +92,7 @@ def test_flips_can_be_chosen() -> None:
 
 def test_bad_labels_name_the_data_set_and_split() -> None:
     wrong = replace(arrays(), test_labels=torch.full((9,), -1))
-    with pytest.raises(ValueError, match="The test split of noise holds the label -1"):
+    with pytest.raises(ValueError, match="the test split of noise holds the label -1"):
         from_arrays(wrong, batch_size=4, seed=0)
-    with pytest.raises(ValueError, match="The training split of noise holds the label 2"):
+    with pytest.raises(ValueError, match="the training split of noise holds the label 2"):
         from_arrays(replace(arrays(), classes=("a", "b")), batch_size=4, seed=0)

@@ -40,7 +40,7 @@ def test_an_epoch_without_batches_is_refused_at_once() -> None:
 
 
 def test_a_start_beyond_the_epoch_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="An epoch has 5 steps here; it cannot start at step 6"):
+    with pytest.raises(ValueError, match="an epoch has 5 steps here; it cannot start at step 6"):
         split().epoch(0, "cpu", start_step=6)
 
 

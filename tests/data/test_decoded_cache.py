@@ -122,13 +122,25 @@ def test_what_changes_while_it_is_read_is_not_kept(images: Path, monkeypatch: py
 
 
 def test_beyond_the_budget_what_was_not_read_for_longest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for age, name in enumerate(("a-1", "b-1", "c-1", "d-1", "d-2")):
+    a, b, c, d, e = (f"{letter * 12}-{number * 16}" for letter, number in ("a1", "b1", "c1", "d1", "d2"))
+    for age, name in enumerate((a, b, c, d, e)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_bytes(bytes(10))
         os.utime(tmp_path / name, (age, age))
     monkeypatch.setattr(decoded_cache, "BUDGET", 40)
-    decoded_cache._tidy(tmp_path, tmp_path / "d-2")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b-1", "c-1", "d-2"]
+    decoded_cache._tidy(tmp_path, tmp_path / e)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [b, c, e]
+
+
+def test_what_is_not_ours_stays(images: Path) -> None:
+    place = images.parent / "cache" / "decoded"
+    for name in ("my photographs", ".hidden", "a-1"):
+        (place / name).mkdir(parents=True)
+        (place / name / "file").write_bytes(b"precious")
+        os.utime(place / name, (1, 1))
+    (place / ".a.swp").touch()
+    read(images)
+    assert {"my photographs", ".hidden", "a-1", ".a.swp"} < {path.name for path in shelf(images)}
 
 
 def test_more_than_the_budget_is_not_kept(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,11 +151,11 @@ def test_more_than_the_budget_is_not_kept(images: Path, monkeypatch: pytest.Monk
 
 def test_what_nobody_finished_is_removed_in_time(images: Path) -> None:
     place = images.parent / "cache" / "decoded"
-    for name in (".old", ".new"):
+    for name in (".growing-old", ".growing-new"):
         (place / name).mkdir(parents=True)
-    os.utime(place / ".old", (1, 1))
+    os.utime(place / ".growing-old", (1, 1))
     read(images)
-    assert [path.name for path in shelf(images) if path.name.startswith(".")] == [".new"]
+    assert [path.name for path in shelf(images) if path.name.startswith(".")] == [".growing-new"]
 
 
 def test_names_of_files_may_be_bytes(tmp_path: Path) -> None:

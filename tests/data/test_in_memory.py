@@ -121,5 +121,5 @@ def test_the_images_are_stored_once_and_unpadded() -> None:
 def test_wrong_images_are_refused() -> None:
     with pytest.raises(ValueError, match=r"must be \(N, S, S, 3\) uint8, not \(4, 3, 8, 8\) torch.float32"):
         InMemory(torch.zeros(4, 3, 8, 8), torch.zeros(4), mean=MEAN, std=STD)
-    with pytest.raises(ValueError, match="4 images but 3 labels"):
+    with pytest.raises(ValueError, match="there are 4 images and 3 labels"):
         InMemory(torch.zeros(4, 8, 8, 3, dtype=torch.uint8), torch.zeros(3), mean=MEAN, std=STD)

@@ -20,7 +20,7 @@ def test_misspelt_names_get_the_nearest_and_the_list() -> None:
 
 
 def test_missing_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"There is no folder {tmp_path}/nowhere"):
+    with pytest.raises(ValueError, match=f"there is no folder or file {tmp_path}/nowhere"):
         load(tmp_path / "nowhere")
 
 

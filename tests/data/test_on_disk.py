@@ -134,7 +134,7 @@ def test_a_damaged_image_is_named(paths: list[Path], workers: int) -> None:
 
 def test_a_dead_worker_is_explained(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_disk, "rgb", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(ValueError, match=r"A worker process that reads images died .* use fewer --workers"):
+    with pytest.raises(ValueError, match=r"a worker process that reads images died .* use fewer --workers"):
         list(split(paths, workers=1).epoch(0, "cpu"))
 
 
@@ -149,7 +149,7 @@ def test_small_sets_are_read_without_workers(paths: list[Path]) -> None:
 
 
 def test_wrong_arguments_are_refused(paths: list[Path]) -> None:
-    with pytest.raises(ValueError, match="11 images but 2 labels"):
+    with pytest.raises(ValueError, match="there are 11 images and 2 labels"):
         Folder(paths, torch.zeros(2), mean=MEAN, std=STD)
 
 
