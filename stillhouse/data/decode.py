@@ -10,9 +10,9 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import PIL
@@ -148,7 +148,8 @@ def header(source: Source | bytes, name: str) -> Header:
     """
     with opened(source, name) as image:
         width, height = image.size
-        if _orientation(image, Image.Image.getexif) >= 5 and image.format != "TIFF":  # whose size Pillow turns itself
+        exif = partial(Image.Image.getexif, image)  # that of PNG decodes the image
+        if _orientation(exif) >= 5 and image.format != "TIFF":  # whose size Pillow turns itself
             width, height = height, width
         try:
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # phones keep previews beside it
@@ -213,20 +214,16 @@ def _load(image: Image.Image) -> Image.Image:
     if factor > 1:
         image.draft(image.mode, (image.width // factor, image.height // factor))  # of JPEGs only
     image.load()
-    orientation = _orientation(image)
+    orientation = _orientation(image.getexif)
     if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"):  # others when they are one of these
         image = _reduced(image)
     return ImageOps.exif_transpose(image) if orientation > 1 else image
 
 
-def _orientation(image: Image.Image, read: Callable[[Image.Image], Image.Exif] | None = None) -> int:
-    """Return how the camera was held, 1 to 8; 1 where nothing readable says so.
-
-    Args:
-        read: Way to read EXIF; None for the image's own, which decodes PNGs, as EXIF can lie behind the pixels.
-    """
+def _orientation(exif: Callable[[], Image.Exif]) -> int:
+    """Return how the camera was held, 1 to 8; 1 where nothing readable says so."""
     try:
-        return int((image.getexif() if read is None else read(image)).get(0x0112, 1))
+        return int(exif().get(0x0112, 1))
     except Exception:  # damaged EXIF is common, and no reason to refuse the pixels
         return 1
 
