@@ -6,7 +6,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 C = TypeVar("C", bound=Callable[..., None])
 LARGEST = 1e9  # of any number that nobody gave another bound
@@ -80,13 +80,17 @@ def complaint(value: object, hint: object) -> str | None:
         for rule in arguments[1:]:
             if isinstance(rule, Filled) and isinstance(value, Sequence) and not value:
                 return "must not be empty"
+            if isinstance(rule, Range) and isinstance(value, float) and arguments[0] is int and value % 1:
+                return f"must be a whole number, not {value:g}"
             if isinstance(rule, Range) and isinstance(value, int | float):
                 return rule.complaint(value)
             if isinstance(rule, Range) and isinstance(value, str | None):
                 return f"must be a number, not {value!r}"
         return complaint(value, arguments[0])
-    if isinstance(value, str) or value is None:
+    if value is None:
         return None
+    if isinstance(value, str):
+        return _other_text(value, hint)
     if isinstance(value, Sequence):
         found = [complaint(item, argument) for item in value for argument in _of_items(hint)]
         return next((one for one in found if one), None)
@@ -94,6 +98,18 @@ def complaint(value: object, hint: object) -> str | None:
         return f"must be a finite number, not {value}"
     found = [complaint(value, argument) for argument in arguments if typing.get_origin(argument) is Annotated]
     return found[0] if found else None
+
+
+def _other_text(value: str, hint: object) -> str | None:
+    """Return what is wrong with a text where only some texts, or numbers, are meant."""
+    arguments = typing.get_args(hint)
+    texts = [one for part in (hint, *arguments) if typing.get_origin(part) is Literal for one in typing.get_args(part)]
+    annotated = [typing.get_args(part)[0] for part in arguments if typing.get_origin(part) is Annotated]
+    numbers = int in annotated or float in annotated
+    if value in texts or not (texts or numbers) or str in arguments:
+        return None
+    meant = [repr(text) for text in texts] + (["a number"] if numbers else [])
+    return f"must be {' or '.join(meant)}, not {value!r}"
 
 
 def _of_items(hint: object) -> list[object]:

@@ -18,6 +18,7 @@ _KINDS = {
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
 _MOST_LETTERS = 300  # of a word in a sentence
+_LONGEST_NAME = 100  # letters of what was meant to be a name: comparing more takes minutes
 
 
 def printable(text: str) -> str:
@@ -41,6 +42,8 @@ def counted(count: int, noun: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return what a misspelt name was probably meant to be: a sentence with a space before it, or nothing."""
+    if len(name) > _LONGEST_NAME:
+        return ""
     by_lower = {key.lower(): key for key in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(by_lower[key] for key in near)}?" if near else ""

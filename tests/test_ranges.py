@@ -48,6 +48,10 @@ from stillhouse.ranges import (
         ),
         (Sequence[Positive] | None, [None, (), [2.0]], {(math.inf,): "must be a finite number, not inf"}),
         (Annotated[str | Sequence[str], Filled()], ["map", ["a"]], {"": "must not be empty"}),
+        (Literal["paper", "code"], ["code"], {"mine": "must be 'paper' or 'code', not 'mine'"}),
+        (Literal["auto"] | Number, ["auto"], {"mine": "must be 'auto' or a number, not 'mine'"}),
+        (Count, [True, 3.0], {1.5: "must be a whole number, not 1.5"}),
+        (Annotated[str, Filled()], ["map"], {"": "must not be empty"}),
         (object, [None, "x", ["y"]], {}),
     ],
 )

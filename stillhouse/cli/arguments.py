@@ -88,6 +88,11 @@ def parse(
         prog=f"stillhouse {name}", description=command.__doc__, exit_on_error=False, allow_abbrev=False
     )
     known = _add_options(parser, command, positional)
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        if word == "" or re.fullmatch(r"--\w+=", word):  # such as a variable of the shell that is not set
+            raise ValueError(
+                f"{word.rstrip('=') or before or name} is given an empty value; leave it out or fill it in"
+            )
     try:
         words = [*_without_former(name, arguments)]
         values = _values(parser, words)

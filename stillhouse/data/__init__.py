@@ -56,9 +56,11 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     """
     options = options.but(**changes)
     if own.is_own(str(data)):
+        _needs_no_columns(str(data), options)
         return own.load(str(data), options)
     download_to = at_home(Path(options.download_to))
     if str(data) in DATASETS:
+        _needs_no_columns(str(data), options)
         return from_arrays(DATASETS[str(data)](download_to), options)
     source = _on_disk(str(data), download_to, options)
     if isinstance(source, Files):
@@ -83,6 +85,7 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Fil
         raise ValueError(_unknown(data))
     path = path.resolve()
     if path.is_dir() and (archive := cifar.find(path)) is not None:
+        _needs_no_columns(data, options)
         return cifar.read(*archive)
     store = download_to / "unpacked"
     found, passed_over = in_folder(path, options, store) if path.is_dir() else (in_file(path, options, store), [])
@@ -95,7 +98,15 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Fil
         if found is None:
             raise listing.refused(path, error, options) from error
         return _in_tables(found, download_to, options)
+    _needs_no_columns(data, options)
     return _placed(dataclasses.replace(files, notes=(*files.notes, *passed_over)), download_to, options)
+
+
+def _needs_no_columns(data: str, options: LoadOptions) -> None:
+    """Refuse names of columns for data that are no table."""
+    for option in ("image_column", "label_column"):
+        if getattr(options, option) is not None:
+            raise ValueError(f"--{option} names a column of a table, and {data} was not read as one; leave it out")
 
 
 def _placed(files: Files, download_to: Path, options: LoadOptions, tables: tuple[Path, ...] = ()) -> Arrays | Files:

@@ -1,11 +1,13 @@
 """Softmax regression: match what the teacher's own classifier makes of the student's features."""
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
 from ..anatomy import Anatomy
 from ..batch import Batch, DataInfo
 from ..method import Spot, SpotMethod, needs_maps
-from ..ranges import NonNegative
+from ..ranges import Filled, NonNegative
 from ..taps import Outputs
 from .layers.feature_maps import as_map
 from .layers.teacher_classifier import frozen_classifier
@@ -25,7 +27,7 @@ class SRRL(SpotMethod):
         at: Where the student is read: its "map", its "embedding" (as in SimKD's code), or a path.
     """
 
-    def __init__(self, weight: float = 1.0, logit_weight: NonNegative = 1.0, at: str = "map"):
+    def __init__(self, weight: float = 1.0, logit_weight: NonNegative = 1.0, at: Annotated[str, Filled()] = "map"):
         super().__init__(weight)
         self.logit_weight = logit_weight
         self.at = at

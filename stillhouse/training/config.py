@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ..ranges import NonNegative, Positive, ProperFraction, check_options
+
 MOST = 1_000_000  # epochs, or images a batch: more is a typing error
 
 
@@ -33,18 +35,18 @@ class TrainConfig:
 
     epochs: int = 240
     batch_size: int = 64
-    lr: float = 0.05
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    lr: Positive = 0.05
+    momentum: ProperFraction = 0.9
+    weight_decay: NonNegative = 5e-4
     nesterov: bool = False
     schedule: Literal["steps", "cosine"] = "steps"
     milestones: tuple[float, ...] = (0.625, 0.75, 0.875)
-    lr_decay: float = 0.1
-    lr_warmup: float = 0.0
-    clip_norm: float = 0.0
+    lr_decay: NonNegative = 0.1
+    lr_warmup: NonNegative = 0.0
+    clip_norm: NonNegative = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "dot"] = "sgd"
-    dot_delta: float = 0.075
+    dot_delta: ProperFraction = 0.075
 
     def __post_init__(self) -> None:
         if not 1 <= self.epochs <= MOST:
@@ -53,13 +55,9 @@ class TrainConfig:
             raise ValueError(
                 f"--batch_size must be from 2 (BatchNorm needs two images) to {MOST:,}, not {self.batch_size}"
             )
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f"--lr must be positive, not {self.lr}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"--momentum must be at least 0 and below 1, not {self.momentum}")
-        for name in ("weight_decay", "lr_decay", "lr_warmup", "clip_norm"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"--{name} must be 0 or more, not {getattr(self, name)}")
+        check_options(self)
+        if self.lr_warmup > self.epochs:
+            raise ValueError(f"--lr_warmup must be at most --epochs ({self.epochs}), not {self.lr_warmup:g}")
         for milestone in self.milestones:
             if not (0 < milestone < 1 or (1 <= milestone <= MOST and milestone == int(milestone))):
                 raise ValueError(

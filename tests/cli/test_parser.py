@@ -51,9 +51,9 @@ SENTENCES = {
     "train --lr fast": "--lr takes a number, not fast",
     "train --lr -0.1": "--lr must be positive, not -0.1",
     "train --lr nan": "--lr takes a number, not nan",
-    "train --momentum 1": "--momentum must be at least 0 and below 1, not 1.0",
-    "train --weight_decay -1": "--weight_decay must be 0 or more, not -1.0",
-    "train --clip_norm -1": "--clip_norm must be 0 or more, not -1.0",
+    "train --momentum 1": "--momentum must be at least 0 and below 1, not 1",
+    "train --weight_decay -1": "--weight_decay must be 0 or more, not -1",
+    "train --clip_norm -1": "--clip_norm must be 0 or more, not -1",
     "train --nesterov true --momentum 0": "--nesterov needs a --momentum above 0",
     "train --optimizer dot --dot_delta 0.2": "--momentum 0.9 plus and minus --dot_delta 0.2 must stay in [0, 1)",
     "train --schedule linear": "--schedule takes one of 'steps', 'cosine', not linear",
@@ -124,7 +124,7 @@ def test_what_is_typed_wrong_is_one_sentence(world: World, tmp_path: Path, capsy
 
 def test_an_empty_list_of_methods_is_refused(capsys: Capture) -> None:
     assert main(["distill", "--methods", ""]) == 2
-    assert capsys.readouterr().err == "stillhouse: --methods is empty; write CE,KD for example\n"
+    assert capsys.readouterr().err == "stillhouse: --methods is given an empty value; leave it out or fill it in\n"
 
 
 @pytest.mark.parametrize("typed", [["--milestones", "1,2"], ["--milestones=1,2"], ["--milestones", "[1, 2]"]])

@@ -151,7 +151,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(world: World, tmp_pat
     done(capsys, other)
 
 
-@pytest.mark.parametrize(("lr", "kept"), [("1e38", "nothing is kept in "), ("1e3", " keeps the last good state")])
+@pytest.mark.parametrize(("lr", "kept"), [("1e9", "nothing is kept in "), ("1e3", " keeps the last good state")])
 def test_numbers_that_are_none_stop_the_run_and_are_never_saved(
     world: World, tmp_path: Path, capsys: Capture, lr: str, kept: str
 ) -> None:
