@@ -259,7 +259,7 @@ class Damage:
             process.join()
             return None, "it hangs", PATIENCE
         outcome = (self.root / "out").read_text().replace(str(self.root), "")
-        outcome = re.sub(r"\d+(\.\d+)? s\b|\d+:\d\d(:\d\d)? left", "", outcome)
+        outcome = re.sub(r"\d+(\.\d+)? s\b|\d+:\d\d(:\d\d)? left|teacher cache: .* were read", "", outcome)
         return process.exitcode, outcome, float((self.root / "seconds").read_text())
 
 

@@ -127,3 +127,11 @@ def test_results_of_version_0_1_0_have_no_checksums(tmp_path: Path) -> None:
     folder = finished(tmp_path)
     (folder / "result.json").write_text(json.dumps(OUTCOME))
     assert read_result(folder) == OUTCOME
+
+
+def test_a_network_that_is_a_pipe_is_missing(tmp_path: Path) -> None:
+    student = finished(tmp_path) / "student.safetensors"
+    student.unlink()
+    os.mkfifo(student)  # to open it would wait for ever
+    with pytest.raises(ValueError, match=r"student.safetensors is missing or cut off"):
+        read_result(student.parent)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -125,12 +126,13 @@ def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
 def _claim(folder: Path, key: Mapping[str, object]) -> None:
     """Write into a folder's header what is kept there, or find that it is there already."""
     header = folder / "header.json"
+    expected = json.dumps(key, indent=2).encode()
     if not header.exists():
-        write_atomically(header, json.dumps(key, indent=2).encode())
-    try:
-        found = dict(json.loads(header.read_text()))
-    except (ValueError, TypeError):
-        found = {}
+        write_atomically(header, expected)
+    found: dict[str, object] = {}
+    if header.is_file() and header.stat().st_size < 2 * len(expected):
+        with suppress(ValueError, TypeError, RecursionError):  # the last where lists are nested thousands deep
+            found = dict(json.loads(header.read_text(encoding="utf-8")))
     if found != key:
         differ = ", ".join(name for name in key if found.get(name) != key[name]) or "format"
         raise ValueError(

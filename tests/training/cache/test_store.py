@@ -108,6 +108,20 @@ def test_the_cache_of_another_user_is_refused(tmp_path: Path, header: Callable[[
         opened(tmp_path)
 
 
+def test_a_header_that_is_no_file_or_endless_is_refused_at_once(tmp_path: Path) -> None:
+    header = opened(tmp_path).folder / "header.json"
+    os.truncate(header, 10**12)  # a hole, which takes nothing
+    with pytest.raises(ValueError, match=r"header.json is damaged, or belongs to another teacher"):
+        opened(tmp_path)
+    header.write_text("[" * 1500)
+    with pytest.raises(ValueError, match=r"header.json is damaged, or belongs to another teacher"):
+        opened(tmp_path)
+    header.unlink()
+    os.mkfifo(header)  # to open it would wait for ever
+    with pytest.raises(ValueError, match=r"header.json is damaged, or belongs to another teacher"):
+        opened(tmp_path)
+
+
 def test_the_header_says_whose_it_is(tmp_path: Path) -> None:
     cache = opened(tmp_path)
     header = json.loads((cache.folder / "header.json").read_text())
