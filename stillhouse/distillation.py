@@ -78,6 +78,12 @@ class Distillation(nn.Module):
                 method.spots = method.choose_spots(self.student.anatomy, teacher.anatomy)
                 self.student.tap(spot.student for spot in method.spots)
                 teacher.tap(spot.teacher for spot in method.spots)
+                if teacher.foreign_logits and method.needs_teacher_classes:
+                    raise ValueError(
+                        f"it reads the teacher's logits or classifier, but the teacher {teacher.foreign_logits}; "
+                        f"choose methods that read features only, such as 'CE, AT', or train the teacher on these "
+                        f"classes first: stillhouse train --weights ... --skip_head true"
+                    )
         outputs = probe(self.student, data.image_size), probe(teacher, data.image_size)
         if outputs[0].logits.shape[1:] != (data.num_classes,):
             raise ValueError(

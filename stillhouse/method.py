@@ -48,6 +48,7 @@ class Method(Checked, Preparing, ABC):
     | --- | --- | --- |
     | `needs_teacher` | at any time | False for a loss that labels alone decide |
     | `needs_strong_view` | at any time | True for a loss about a second, strongly augmented view of each image |
+    | `needs_teacher_classes` | once spots are chosen | True for a loss that reads the teacher's logits or classifier |
     | `teacher_statistics` | at any time | "batch" if the teacher's BatchNorms must use each batch's statistics |
     | `choose_spots` | once, first | the places that are read in both networks |
     | `build` | once, then | connectors, memories and whatever else depends on shapes or on the data set |
@@ -84,6 +85,11 @@ class Method(Checked, Preparing, ABC):
         """Return True if the loss depends on a second, strongly augmented view of each image."""
         return False
 
+    @property
+    def needs_teacher_classes(self) -> bool:
+        """Return True if the loss reads the teacher's logits or classifier: one trained for other classes won't do."""
+        return self.needs_teacher and any(spot.teacher == "logits" for spot in self.spots)
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         """Return the places this method reads; raise ValueError if these two networks do not have them."""
         return ()
@@ -110,10 +116,7 @@ class Method(Checked, Preparing, ABC):
         """Update what follows the student, such as a running average; called when the optimiser has stepped."""
 
     def observations(self) -> Mapping[str, Tensor]:
-        """Return scalars worth a column in metrics.jsonl beside the loss; they are read at the end of an epoch.
-
-        Those named GROUP/NAME with one GROUP are drawn together.
-        """
+        """Return scalars for columns in metrics.jsonl, read once an epoch; GROUP/NAME are drawn together by GROUP."""
         return {}
 
     def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
@@ -191,11 +194,7 @@ class FeatureMethod(SpotMethod):
             self.connectors.append(self.connector(student[spot.student], teacher[spot.teacher]))
 
     def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
-        """Return a module that brings student features to the teacher's shape.
-
-        Raises:
-            ValueError: If features of these shapes cannot be compared.
-        """
+        """Return what brings student features to the teacher's shape; raise ValueError if these cannot be compared."""
         return nn.Identity()
 
     @abstractmethod

@@ -47,9 +47,11 @@ class Tapped(nn.Module):
 
     Attributes:
         precision: Number format that autocast makes it compute in; that of the caller when None.
+        foreign_logits: Why its logits mean nothing for the data, in a clause after "the teacher"; they are NaN then.
     """
 
     precision: torch.dtype | None = None
+    foreign_logits: str | None = None
 
     def __init__(self, model: nn.Module, anatomy: Anatomy | None = None):
         super().__init__()
@@ -149,6 +151,7 @@ class Tapped(nn.Module):
             raise ValueError(f"{type(self.model).__name__} never ran {', '.join(sorted(missing))}; name another place")
         # Losses are small differences of large sums, so methods get float32 whatever the network ran in.
         tapped = {name: _at_least_float32(value) for name, (value, _) in seen.items()}
+        logits = torch.full_like(logits, torch.nan) if self.foreign_logits else logits
         return Outputs(_at_least_float32(logits), tapped, self, computed_in)
 
 

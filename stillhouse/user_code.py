@@ -1,12 +1,18 @@
-"""A user's own code: `package.module:name` or `file.py:name`, and the files that it depends on."""
+"""A user's own code: `package.module:name` or `file.py:name`, and the files that it depends on.
+
+Who names code runs it. What the files of a run name is looked at first, see `named_by_run`.
+"""
 
 import ast
 import hashlib
 import importlib
+import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import resolve_name
@@ -17,10 +23,50 @@ from .spelling import nearest
 
 _INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 _OURS = Path(__file__).resolve().parent
+_RUN: ContextVar[tuple[Path, frozenset[str]] | None] = ContextVar("run", default=None)  # and modules the user named
+
+
+class Untrusted(ValueError):  # noqa: N818 (it is a refusal)
+    """The files of a run name code that is not run."""
+
+
+@contextmanager
+def named_by_run(folder: Path, typed: Collection[str] = ()) -> Iterator[None]:
+    """Refuse, inside, to run code that came together with a run: names are read from its files.
+
+    Code is run if it lies in files of the user's own elsewhere: not in the folder of the run, nor beside it, nor in a
+    folder below the present one that holds both; and not if it is installed, which could be anything.
+
+    Args:
+        folder: Of the run.
+        typed: Names that the user has typed; they are run wherever they lie.
+    """
+    token = _RUN.set((folder.resolve(), frozenset(name.rpartition(":")[0] for name in typed if name)))
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
+def _check_origin(name: str) -> None:
+    known = _RUN.get()
+    if known is None or name in known[1]:
+        return
+    folder, here = known[0], Path.cwd().resolve()
+    try:
+        files = files_behind(name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        files = []
+    if not files:
+        raise Untrusted(f"the files of {folder} name {name}, code that is not a file of your own; it is not run")
+    for file in files:
+        together = Path(os.path.commonpath([file, folder]))
+        if folder.parent in file.parents or (here in together.parents):
+            raise Untrusted(f"the files of {folder} name {name}, and {file} came with them; it is not run")
 
 
 def load_object(module: str, attribute: str) -> object:
-    """Load the object that `package.module:attribute` or `file.py:attribute` names.
+    """Return what `package.module:attribute` or `file.py:attribute` names.
 
     Raises:
         ValueError: If the module cannot be imported or has no such attribute.
@@ -34,7 +80,7 @@ def load_object(module: str, attribute: str) -> object:
 
 
 def _module(name: str) -> ModuleType:
-    """A module or file of somebody else's, which may import others from its own folder and the present one."""
+    """Import a module or file of the user's, which may import others from its own folder and the present one."""
     if not name:
         raise ValueError("before a colon comes timm, torchvision, a package.module or a file.py")
     own = name.endswith(".py")
@@ -42,8 +88,11 @@ def _module(name: str) -> ModuleType:
     for folder in (path.parent, Path()) if own else (Path(),):
         if str(folder.resolve()) not in sys.path:
             sys.path.append(str(folder.resolve()))
+    if own and not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    _check_origin(name)
     try:
-        return _file(path) if own else importlib.import_module(name)
+        return _executed(path.resolve(), path.read_bytes()) if own else importlib.import_module(name)
     except ValueError:
         raise
     except Exception as error:  # it can fail in any way
@@ -52,12 +101,6 @@ def _module(name: str) -> ModuleType:
         )
         hint = f"; {forms}" if isinstance(error, ModuleNotFoundError) and not own else ""
         raise ValueError(f"{name} cannot be imported: {one_line(error)}{hint}") from error
-
-
-def _file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    return _executed(path.resolve(), path.read_bytes())
 
 
 @cache  # it is run again only if it has changed
@@ -70,7 +113,7 @@ def _executed(path: Path, content: bytes) -> ModuleType:
 
 
 def one_line(error: BaseException) -> str:
-    """An error of somebody else's code in one line."""
+    """Return an error of the user's code in one line."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f"{frame.filename}, line {frame.lineno}" for frame in frames if not _is_loading(frame.filename)]
     place = f" ({theirs[-1]})" if theirs and not isinstance(error, SyntaxError | ModuleNotFoundError) else ""
@@ -88,7 +131,7 @@ def source_files(module: str) -> list[Path]:
 
 
 def files_behind(name: str) -> list[Path]:
-    """The file of `package.module` or `file.py`, then those it imports, directly or not: all that is not installed.
+    """Return the file of `package.module` or `file.py`, then those it imports, directly or not, if not installed.
 
     They are read, not run, and looked for where Python looks for modules (`sys.path`).
     """
@@ -106,7 +149,7 @@ def files_behind(name: str) -> list[Path]:
 
 
 def _imports(path: Path, package: str) -> Iterator[str]:
-    """Return the names of modules, and of what might be one, that a file imports."""
+    """Yield the names of modules, and of what might be one, that a file imports."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -116,7 +159,7 @@ def _imports(path: Path, package: str) -> Iterator[str]:
 
 
 def _found(name: str) -> Iterator[tuple[Path, str]]:
-    """The files of a module and of the packages around it, and the package that each belongs to."""
+    """Yield the files of a module and of the packages around it, and the package that each belongs to."""
     parts = name.split(".")
     places: list[str] | None = sys.path
     for count in range(1, len(parts) + 1):

@@ -14,7 +14,7 @@ class Line:
     name: str
     parameters: int
     macs: int  # multiply-accumulates for one image
-    top1: float
+    top1: float | None
     best: float | None = None  # of all epochs, on the test images: never the headline
     agreement: float | None = None  # with the teacher
 

@@ -32,7 +32,13 @@ class OtherHead(ValueError):  # noqa: N818 (what is wrong is the name)
 
 
 def load_weights(
-    model: nn.Module, path: Path, *, key: str | None = None, skip_head: bool = False, say: Say | None = None
+    model: nn.Module,
+    path: Path,
+    *,
+    key: str | None = None,
+    skip_head: bool = False,
+    say: Say | None = None,
+    option: str = "",
 ) -> None:
     """Fill a network from a file; every name and shape has to fit.
 
@@ -41,6 +47,7 @@ def load_weights(
         key: Which weights to take where a file holds several: "state_dict_ema", "teacher".
         skip_head: Leave the classifier as it is if the file's is one for other classes, or is not there.
         say: Is told what was chosen and what was left out, a sentence each.
+        option: What the names of the options begin with that choose, for messages: "teacher_".
 
     Raises:
         OtherHead: If all fits but the classifier.
@@ -49,12 +56,12 @@ def load_weights(
     run = path / "student.safetensors"
     path = run if run.is_file() else path
     own = check_state(model)
-    tensors = read_tensors(path)
-    weights = _by_former_names(model, path, tensors, own, key) or choose(path, tensors, own, key)
+    tensors, weights_key = read_tensors(path), f"--{option}weights_key"
+    weights = _by_former_names(model, path, tensors, own, key) or choose(path, tensors, own, key, weights_key)
     for note in weights.notes:
         (say or str)(f"{path}: {note}")
     reshaped = [name for name, value in weights.values.items() if value.shape != own[name].shape]
-    left_out = _check_head(model, path, weights, own, reshaped, skip_head)
+    left_out = _check_head(model, path, weights, own, reshaped, skip_head, f"--{option}skip_head")
     if left_out:
         (say or str)(f"{path}: left out the head ({', '.join(left_out)}), which is trained from scratch")
     _check_names(model, path, weights, own)
@@ -94,7 +101,13 @@ def check_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _check_head(
-    model: nn.Module, path: Path, weights: Weights, own: Mapping[str, Tensor], reshaped: list[str], skip: bool
+    model: nn.Module,
+    path: Path,
+    weights: Weights,
+    own: Mapping[str, Tensor],
+    reshaped: list[str],
+    skip: bool,
+    option: str,
 ) -> list[str]:
     """Take another head out of the weights and return its names, or refuse it."""
     heads = head_modules(model)
@@ -110,7 +123,7 @@ def _check_head(
         size = f"a head for {count:,} classes ({matrix})" if matrix and count else f"no {', '.join(wrong)}"
         raise OtherHead(
             f"{path} has {size} and {type(model).__name__} is to have {len(own[wrong[0]])} classes; begin with all the "
-            f"rest and train a new head with --skip_head, or give weights that were trained for this number of classes",
+            f"rest and train a new head with {option} true, or give weights that were trained for as many classes",
             count,
         )
     for name in ours:

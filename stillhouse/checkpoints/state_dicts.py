@@ -66,7 +66,9 @@ def by_itself(path: Path, tensors: Tensors, key: str | None = None) -> dict[str,
     return weights
 
 
-def choose(path: Path, tensors: Tensors, own: Mapping[str, Tensor], key: str | None = None) -> Weights:
+def choose(
+    path: Path, tensors: Tensors, own: Mapping[str, Tensor], key: str | None = None, option: str = "--weights_key"
+) -> Weights:
     """Find a network's weights in a file.
 
     Names may stand behind any prefix, in any dictionary of the file. Of several sets that fit, those of the network
@@ -75,6 +77,7 @@ def choose(path: Path, tensors: Tensors, own: Mapping[str, Tensor], key: str | N
     Args:
         own: The state dict of the network that is to be filled.
         key: A part of what stands before the names that are to be taken: "state_dict_ema", "teacher".
+        option: The option that gives the key, for messages.
 
     Raises:
         ValueError: If no name of the file is one of the network's, or none with this key.
@@ -92,10 +95,10 @@ def choose(path: Path, tensors: Tensors, own: Mapping[str, Tensor], key: str | N
         found = [one for one in found if _has_part(one.prefix, key)]
         if not found:
             places = " and ".join(one.shown for one in whole) or "another network's names only"
-            raise ValueError(f"--weights_key {key}: {path} holds no such weights of this network; it has {places}")
+            raise ValueError(f"{option} {key}: {path} holds no such weights of this network; it has {places}")
     best = max(found, key=lambda one: one.rank)
     others = [one for one in whole if one is not best and not one.repeats(best)] if not key else []
-    return best.weights(others)
+    return best.weights(others, option)
 
 
 def is_optional(name: str) -> bool:
@@ -136,7 +139,7 @@ class _Candidate:
         """Tell whether these are the same tensors under another name."""
         return all(e.value.data_ptr() == other.values[name].value.data_ptr() for name, e in self.values.items())
 
-    def weights(self, others: Iterable[_Candidate]) -> Weights:
+    def weights(self, others: Iterable[_Candidate], option: str) -> Weights:
         notes = []
         behind = self.prefix.removeprefix(self.container) if self.prefix.startswith(self.container) else ""
         if any(part not in _PREFIXES for part in behind.removesuffix(".").split(".") if part):
@@ -146,7 +149,7 @@ class _Candidate:
         if alternatives := list(dict.fromkeys(one.shown for one in others)):
             notes.append(
                 f"those under {self.shown} are taken, those under {' and '.join(alternatives)} left out "
-                f"(--weights_key chooses)"
+                f"({option} chooses)"
             )
         if self.outside:
             notes.append(f"left out {_grouped(self.outside)}")

@@ -16,9 +16,9 @@ from jsonargparse import ArgumentError, ArgumentParser
 from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
 from . import former_names
-from .recipes import find
 
 T = TypeVar("T")
+_LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
 _FORMER = {  # options that config.yaml of an older version has and the command never read
     "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
 }
@@ -96,9 +96,9 @@ def parse(
     try:
         words = [*_without_former(name, arguments)]
         values = _values(parser, words)
-        if values.get("recipe"):
-            recipe = json.dumps(dict(find(values["recipe"]).options))
-            values = _values(parser, ["--config", recipe, *words])
+        implied = getattr(command, "implied", None)
+        if implied and (more := implied(values)):
+            values = _values(parser, ["--config", json.dumps(more, default=str), *words])
     except ArgumentError as error:
         raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
     except UnicodeDecodeError:
@@ -151,9 +151,9 @@ def _listed(arguments: Sequence[str]) -> list[str]:
     """Put lists that were typed without brackets into brackets: --milestones 150,180,210."""
     words: list[str] = []
     for word in arguments:
-        words += word.split("=", 1) if word.startswith("--milestones=") else [word]
+        words += word.split("=", 1) if word.partition("=")[0] in _LISTS else [word]
     return [
-        f"[{word}]" if before == "--milestones" and not word.startswith("[") else word
+        f"[{word}]" if before in _LISTS and not word.startswith("[") else word
         for before, word in zip(["", *words], words, strict=False)
     ]
 

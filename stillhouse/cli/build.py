@@ -9,10 +9,12 @@ from pathlib import Path
 from torch import nn
 
 from .. import distributed
+from ..checkpoints.load import Say
 from ..data import Data
 from ..distillation import Distillation
 from ..method import Method
 from ..methods import CE, parse
+from ..models.create import network_files
 from ..models.spec import NetworkSource
 from ..taps import Tapped
 from ..training.run_folder import Run
@@ -21,14 +23,16 @@ from ..training.teacher import Teacher
 from ..user_code import hash_of_file
 from .arguments import named_values
 from .config import RunOptions
-from .data_options import DataOptions, SplitOptions
+from .data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
 
 # Options that identities have in a form of their own.
 _ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken")
 
 
-def about(source: NetworkSource, data: Data) -> dict[str, object]:
+def about(source: NetworkSource, data: Data, options: DataOptions = DEFAULT_DATA) -> dict[str, object]:
     """Return what the files with a network's weights say of it."""
+    images = {name: value for name, value in changed(options).items() if name in IMAGE_OPTIONS}
+    code = [hash_of_file(file) for file in network_files(source.name)]
     return {
         "network": source.name,
         "data": data.name,
@@ -37,16 +41,24 @@ def about(source: NetworkSource, data: Data) -> dict[str, object]:
         "std": list(data.std),
         "classes": list(data.classes),
         **({"trained_on": list(data.sample)} if data.sample else {}),
+        **({"images": images} if images else {}),
+        **({"code": code} if code else {}),
     }
 
 
-def trainer_alone(source: NetworkSource, data: Data, options: RunOptions) -> StudentTrainer:
-    """Build the trainer of a network that learns from labels only: `stillhouse train`, and every baseline."""
-    config = {"model": source.name, "weights": source.weights, "anatomy": source.anatomy, **named_values(options)}
+def trainer_alone(source: NetworkSource, data: Data, options: RunOptions, *, say: Say | None = None) -> StudentTrainer:
+    """Build the trainer of a network that learns from labels only: `stillhouse train`, and every baseline.
+
+    Args:
+        say: Is told what was chosen and left out of the weights it starts from.
+    """
+    network = {"model": source.name, "weights": source.weights, "anatomy": source.anatomy}
+    start = {"weights_key": source.key, "skip_head": source.skip_head}
+    config = {**network, **start, **named_values(options)}
     identity = {"command": "train", "network": source.identity()}
     slug = f"{data.name}-{source.short}-seed{options.output.seed}"
     run = Run(options.output.folder, slug, identity | _common_identity(data, options), _plain_config(config))
-    return _trainer(source, None, [CE()], data, options, run, f"{source.short} by itself")
+    return _trainer(source, None, [CE()], data, options, run, f"{source.short} by itself", say)
 
 
 def trainer_taught(
@@ -56,12 +68,15 @@ def trainer_taught(
     data: Data,
     options: RunOptions,
     config: Mapping[str, object],
+    *,
+    say: Say | None = None,
 ) -> StudentTrainer:
     """Build the trainer of a student that learns from a teacher.
 
     Args:
         teacher: In the precision that it teaches in.
         config: What `config.yaml` says, but for the methods.
+        say: As for `trainer_alone`.
     """
     method_specs = [str(method) for method in methods]
     precision = teacher.net.precision
@@ -78,7 +93,7 @@ def trainer_taught(
     config = _plain_config({**config, "methods": method_specs})
     run = Run(options.output.folder, slug, identity | _common_identity(data, options), config)
     built = [method.build() for method in methods]
-    return _trainer(source, teacher.net, built, data, options, run, f"{source.short} {names}")
+    return _trainer(source, teacher.net, built, data, options, run, f"{source.short} {names}", say)
 
 
 def check_fit(
@@ -101,15 +116,16 @@ def _trainer(
     options: RunOptions,
     run: Run,
     name: str,
+    say: Say | None,
 ) -> StudentTrainer:
-    model = source.build(data, options.output.seed)
+    model = source.build(data, options.output.seed, say)
     if options.distribution.sync_batchnorm:
         if distributed.world_size() == 1 or options.device.torch_device().type != "cuda":
             raise ValueError("--sync_batchnorm is for several processes with a GPU each, started by torchrun")
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call] # in PyTorch
     student = source.tapped(model, data)
     distillation = Distillation(student, teacher, methods, data.info)
-    return StudentTrainer(distillation, options.config, run, about(source, data), name)
+    return StudentTrainer(distillation, options.config, run, about(source, data, options.data), name)
 
 
 def _common_identity(data: Data, options: RunOptions) -> dict[str, object]:
@@ -125,11 +141,11 @@ def _common_identity(data: Data, options: RunOptions) -> dict[str, object]:
         "compile": options.compilation.compile,
         "sync_batchnorm": options.distribution.sync_batchnorm,
         **({"processes": processes} if processes > 1 else {}),  # each with BatchNorms of its own
-        **_changed(options.data, options.split),
+        **changed(options.data, options.split),
     }
 
 
-def _changed(*groups: DataOptions | SplitOptions) -> dict[str, object]:
+def changed(*groups: DataOptions | SplitOptions) -> dict[str, object]:
     """Return the options that are not at their defaults; of those that came later than the first runs."""
     return {
         field.name: str(getattr(group, field.name))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ..anatomy import Anatomy
-from ..models.spec import NetworkSource
 from ..ranges import Count, NonNegative, check_options
 from ..training.cache.store import CacheStore, CacheUnavailable, open_cache
 from ..training.cache.teacher_cache import TeacherCache
 from ..training.classroom import Classroom
 from ..training.config import TrainConfig
+from ..training.examine import examine
+from ..training.located import locate
 from ..training.progress import Display, duration
-from ..training.teacher import examine, find_trained
+from ..training.teacher import prepare
 from .config import CompileOptions, DeviceOptions, PrecisionOptions
 from .data_options import DataOptions, SplitOptions
+from .networks import TeacherOptions
 from .train import speed_up
 
 _PLAIN_EVERY = 60.0  # seconds between two lines where there is no terminal
@@ -57,6 +59,7 @@ class Fill:
     --batch_size and --device."""
 
     cache: FillOptions
+    knowledge: TeacherOptions
     data: DataOptions
     split: SplitOptions
     device: DeviceOptions
@@ -66,14 +69,17 @@ class Fill:
 
 def fill(command: Fill, display: Display) -> None:
     asked, device = command.cache, command.device.torch_device()
-    data = command.data.load(display, command.split, batch_size=asked.batch_size)
-    source = NetworkSource(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)
-    teacher = find_trained(source, data, device)
-    if teacher is None:
+    found = locate(command.knowledge.source(asked.teacher, asked.teacher_weights, asked.teacher_anatomy))
+    if not found.source.weights:
         raise ValueError(
-            f"{source.name} is a network without weights; give its --teacher_weights, or the folder of a run"
+            f"{found.given} is a network without weights; give its --teacher_weights, or the folder of a run"
         )
-    examine(teacher, command.precision.dtype, device, data, display)
+    data = command.data.load(display, command.split, batch_size=asked.batch_size, expected=found.input)
+    found = replace(found, source=command.knowledge.for_data(found.source, data))
+    teacher = prepare(found, data, device, say=display.note)
+    if teacher.net.foreign_logits:
+        raise ValueError(f"the teacher {teacher.name} {teacher.net.foreign_logits}; its outputs are of no use here")
+    examine(teacher, command.precision.dtype, device, data, display, command.knowledge.trust_teacher)
     readers = {"logits": "every method"} | ({"embedding": "--embedding"} if asked.embedding else {})
     teacher.net.tap(readers)
     room = Classroom(teacher.net, [])

@@ -13,9 +13,8 @@ from typing import Literal
 import torch
 
 from .. import distributed
-from ..anatomy import Anatomy
 from ..data import Data, Folder
-from ..models.spec import NetworkSource
+from ..models.input_spec import InputSpec
 from ..ranges import NonNegative, Positive, Seed, check_options
 from ..training.cache.store import CacheStore
 from ..training.config import TrainConfig
@@ -188,35 +187,21 @@ class RunOptions:
     length: EpochOptions = field(default_factory=EpochOptions)
     config: TrainConfig = field(default_factory=TrainConfig)
 
-    def load(self, display: Display, strong_view: bool = False) -> Data:
-        """Load the data of the run and tell the user what they are."""
+    def load(self, display: Display, strong_view: bool = False, expected: InputSpec | None = None) -> Data:
+        """Load the data of the run and tell the user what they are; see `DataOptions.load`."""
         return self.data.load(
             display,
             self.split,
             batch_size=self.config.batch_size,
             seed=self.output.seed,
             strong_view=strong_view,
+            expected=expected,
         )
 
     def for_data(self, data: Data) -> RunOptions:
         """Return the options with the number of epochs filled in."""
         return dataclasses.replace(self, config=self.length.complete(self.config, data))
 
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """Network to train.
-
-    Args:
-        model: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
-            `package.module:callable` or `file.py:callable`.
-        weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
-        anatomy: Override the detected layer names.
-    """
-
-    model: str = "resnet32"
-    weights: str | None = None
-    anatomy: Anatomy | None = None
-
-    def source(self) -> NetworkSource:
-        return NetworkSource(self.model, self.weights, self.anatomy)
+    def of_size(self, image_size: int) -> RunOptions:
+        """Return the options with a size of the images."""
+        return dataclasses.replace(self, data=dataclasses.replace(self.data, image_size=image_size))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..data import Data, LoadOptions, Resize, load
+from ..models.input_spec import InputSpec
 from ..ranges import Positive, ProperFraction, Range, check_options
 from ..training.config import TrainConfig
 from ..training.progress import Display
@@ -75,8 +76,13 @@ class DataOptions:
         strong_view: bool = False,
         test_only: bool = False,
         trained_on: tuple[str, ...] | None = None,
+        expected: InputSpec | None = None,
     ) -> Data:
-        """Load the data and tell the user what they are."""
+        """Load the data and tell the user what they are.
+
+        Args:
+            expected: Images that a trained network expects; they decide the size where the user does not.
+        """
         options = LoadOptions(
             batch_size=batch_size,
             seed=seed,
@@ -96,7 +102,14 @@ class DataOptions:
             say=display.say,
         )
         data = load(self.data, options)
+        size = None if expected is None or self.image_size is not None else expected.size_of(data)
+        if size not in (None, data.info.image_size):
+            data = load(self.data, options.but(image_size=size))
         display.say(data.describe())
         for note in data.notes:
             display.note(note)
         return data
+
+
+DEFAULT_DATA = DataOptions()
+IMAGE_OPTIONS = ("resize", "background", "max_value")  # that decide on the pixels of a network's images

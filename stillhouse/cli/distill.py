@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.table import Table
 
@@ -16,13 +17,15 @@ from ..methods.parse import MethodSpec, parse
 from ..models.spec import NetworkSource
 from ..training.classroom import Classroom
 from ..training.evaluation import evaluate, size_of
+from ..training.examine import examine
+from ..training.located import locate
 from ..training.progress import Display
 from ..training.student import StudentTrainer
-from ..training.teacher import Teacher, examine, find_trained, trained
-from ..training.teacher_checks import normalisation_note
+from ..training.teacher import Teacher, prepare, trained
 from .arguments import named_values
 from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
+from .networks import TeacherOptions
 from .other_epochs import note_on_other_epochs
 from .recipes import Recipe, find
 from .train import fit_alone, fit_room, outcome, title
@@ -39,6 +42,9 @@ class DistillOptions:
         student: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
             `package.module:callable` or `file.py:callable`.
         student_weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
+        student_weights_key: Part of the names under which a file that holds several weights has the student's.
+        student_skip_head: Start from a file's weights even if its classifier is one for other classes, and train a new
+            one.
         methods: Methods that the student learns by (`stillhouse list methods`): CE,KD,AT or 'CE, KD(temperature=2),
             my_kd.py:MyKD'. Weights and other arguments have their papers' values when left out.
         recipe: Settings as they were published (`stillhouse list recipes`); options that are typed win over them.
@@ -51,6 +57,8 @@ class DistillOptions:
     teacher_weights: str | None = None
     student: str = "resnet8"
     student_weights: str | None = None
+    student_weights_key: str | None = None
+    student_skip_head: bool = False
     methods: str | list[str] = "CE(weight=0.1), KD(weight=0.9)"
     recipe: str | None = None
     baseline: bool = True
@@ -62,10 +70,10 @@ class DistillOptions:
         return parse(self.methods if isinstance(self.methods, str) else ", ".join(self.methods))
 
     def student_source(self) -> NetworkSource:
-        return NetworkSource(self.student, self.student_weights, self.student_anatomy)
-
-    def teacher_source(self) -> NetworkSource:
-        return NetworkSource(self.teacher, self.teacher_weights, self.teacher_anatomy)
+        key, skip_head = self.student_weights_key, self.student_skip_head
+        return NetworkSource(
+            self.student, self.student_weights, self.student_anatomy, key, skip_head, option="student_"
+        )
 
 
 @dataclass(frozen=True)
@@ -73,27 +81,47 @@ class Distill:
     """Train a student to match a teacher."""
 
     distillation: DistillOptions
+    knowledge: TeacherOptions
     run: RunOptions
     precision: PrecisionOptions
     cache: CacheOptions
     memory: MemoryOptions
 
+    @staticmethod
+    def implied(values: Mapping[str, Any]) -> Mapping[str, object]:
+        """Return the options that a published recipe stands for."""
+        return dict(find(values["recipe"]).options) if values.get("recipe") else {}
+
+    def for_data(self, data: Data, size: int | None) -> Distill:
+        """Return the command with what depends on the data filled in: epochs, and a size that the teacher decided."""
+        run = self.run.of_size(size) if size == data.info.image_size else self.run
+        return dataclasses.replace(self, run=run.for_data(data))
+
+    def teacher_source(self) -> NetworkSource:
+        asked = self.distillation
+        return self.knowledge.source(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)
+
 
 def distill(command: Distill, display: Display) -> None:
     asked = command.distillation
     method_specs = asked.method_specs()  # what can be refused at once is refused before data are read
-    data = command.run.load(display, any(method.build().needs_strong_view for method in method_specs))
-    command = dataclasses.replace(command, run=command.run.for_data(data))
+    found = locate(command.teacher_source())
+    needs_strong_view = any(method.build().needs_strong_view for method in method_specs)
+    data = command.run.load(display, needs_strong_view, found.input if found.source.weights else None)
+    command = command.for_data(data, found.input.size)
     options, device = command.run, command.run.device.torch_device()
     source = asked.student_source()
-    teacher = find_trained(asked.teacher_source(), data, device, options.output.seed)
-    teacher = teacher or train_teacher(command, method_specs, data, display)
-    scores = examine(teacher, command.precision.dtype, device, data, display)
-    display.note(normalisation_note(teacher.about, data))
+    if found.source.weights:
+        found = dataclasses.replace(found, source=command.knowledge.for_data(found.source, data))
+        teacher = prepare(found, data, device, options.output.seed, say=display.note)
+    else:
+        teacher = train_teacher(command, method_specs, data, display)
+    scores = examine(teacher, command.precision.dtype, device, data, display, command.knowledge.trust_teacher)
 
-    taught = trainer_taught(source, teacher, method_specs, data, options, named_values(command))
-    trainers = [trainer_alone(source, data, options), taught] if asked.baseline else [taught]
-    display.say(f"teacher {teacher.short}: {scores.top1:.2f} % top-1; {teacher.net.anatomy.describe()}")
+    taught = trainer_taught(source, teacher, method_specs, data, options, named_values(command), say=display.note)
+    trainers = [trainer_alone(source, data, options, say=display.note), taught] if asked.baseline else [taught]
+    measured = "top-1 not measured" if scores is None else f"{scores.top1:.2f} % top-1"
+    display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
     display.say(f"student {source.short}: {taught.distillation.student.anatomy.describe()}")
     for line in taught.distillation.describe_spots():
         display.say(f"  {line}")
@@ -114,14 +142,14 @@ def distill(command: Distill, display: Display) -> None:
 
 def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, display: Display) -> Teacher:
     """Train the teacher that has no weights yet, as `stillhouse train` would, unless that was done before."""
-    source, options = command.distillation.teacher_source(), command.run
+    source, options = command.teacher_source(), command.run
     trainer = trainer_alone(source, data, options)
     display.note(note_on_other_epochs(trainer, "to use that teacher as it is, add --teacher {folder}"))
     if not trainer.run.is_done:
         check_fit(command.distillation.student_source(), source, methods, data, options.output.seed)
         display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")
     fit_alone(trainer, data, options, display)
-    return trained(str(trainer.run.folder), data, source.anatomy, options.device.torch_device())
+    return trained(str(trainer.run.folder), data, source.anatomy, options.device.torch_device(), typed=[source.name])
 
 
 def _published(recipe: Recipe, here: Mapping[str, object]) -> str:
@@ -134,11 +162,13 @@ def _published(recipe: Recipe, here: Mapping[str, object]) -> str:
 def _table(teacher: Teacher, trainers: Sequence[StudentTrainer], data: Data, options: RunOptions) -> Table:
     """Measure the teacher and its students on the test images, as they are now."""
     device, size = options.device.torch_device(), data.info.image_size
-    outputs = teacher.scores(data.test, device)
-    lines = [Line(f"{teacher.short} (teacher)", *size_of(teacher.net.model, size), outputs.top1)]
+    outputs = None if teacher.net.foreign_logits else teacher.scores(data.test, device)
+    name = f"{teacher.short} (teacher)"
+    lines = [Line(name, *size_of(teacher.net.model, size), None if outputs is None else outputs.top1)]
     for trainer in trainers:
         load_weights(trainer.model, trainer.run.folder / "student.safetensors")
         scores = evaluate(trainer.model.to(device), data.test, device)
         _, best = outcome(trainer)
-        lines.append(Line(trainer.name, *size_of(trainer.model, size), scores.top1, best, scores.agreement(outputs)))
+        agreement = None if outputs is None else scores.agreement(outputs)
+        lines.append(Line(trainer.name, *size_of(trainer.model, size), scores.top1, best, agreement))
     return comparison(lines, title(data, options))

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
 
 from ..analysis.tables import Line, comparison
-from ..models.spec import NetworkSource
-from ..training.evaluation import evaluate, size_of
+from ..checkpoints import about_weights
+from ..data import Data
+from ..forward import are_probabilities
+from ..training.evaluation import Scores, evaluate, size_of
+from ..training.examine import better_normalisation
+from ..training.located import Located, locate
 from ..training.progress import Display
-from ..training.teacher import find_trained
-from ..training.teacher_checks import check_classes
+from ..training.run_files import read_result
+from ..training.teacher import Teacher, prepare
+from ..training.teacher_checks import check_classes, check_finite, order_problem
+from ..user_code import named_by_run
 from .config import DeviceOptions
-from .data_options import DataOptions
+from .data_options import IMAGE_OPTIONS, DataOptions
+from .networks import MeasureOptions
+
+_CLOSE = 0.005  # percent: what is printed is the same
 
 
 @dataclass(frozen=True)
@@ -20,7 +37,7 @@ class EvaluateOptions:
 
     Args:
         model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
-        weights: A file with the network's weights, where `model` is a name.
+        weights: A file with the network's weights, or the folder of a run, where `model` is a name.
     """
 
     model: str
@@ -29,24 +46,83 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a trained network on the held-out images of a data set."""
+    """Measure a trained network on the held-out images of a data set: of its run's own where no --data is given."""
 
     network: EvaluateOptions
+    knowledge: MeasureOptions
     data: DataOptions
     device: DeviceOptions
 
+    @staticmethod
+    def implied(values: Mapping[str, Any]) -> Mapping[str, object]:
+        """Return the data of the run that a network is from, and the options by which its images were read."""
+        return data_of_run(Path(values["model"]).expanduser())
+
+
+def data_of_run(place: Path) -> dict[str, object]:
+    """Return the data and image options of a run's folder, or of a file of one; nothing for other names."""
+    config = place / "config.yaml"
+    if config.is_file():
+        try:
+            values = yaml.safe_load(config.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"{config} is damaged ({type(error).__name__}); give --data") from error
+        known = {field.name for field in dataclasses.fields(DataOptions)} - {"workers"}
+        return {name: value for name, value in dict(values or {}).items() if name in known}
+    about = about_weights(place)
+    images = about.get("images")
+    chosen = {name: images[name] for name in IMAGE_OPTIONS if name in images} if isinstance(images, dict) else {}
+    return {**({"data": about["data"]} if isinstance(about.get("data"), str) else {}), **chosen}
+
 
 def measure(command: Evaluate, display: Display) -> None:
-    device, data = command.device.torch_device(), command.data.load(display, test_only=True)
-    source = NetworkSource(command.network.model, command.network.weights)
-    found = find_trained(source, data, device, option="--weights")
-    if found is None:
+    device = command.device.torch_device()
+    source = command.knowledge.source(command.network.model, command.network.weights)
+    found = locate(source, "--weights")
+    if not found.source.weights:
         raise ValueError(f"{source.name} is a network without weights; give its --weights, or the folder of a run")
-    model = found.net.model.to(device)
-    scores = evaluate(model, data.test, device)
-    if not scores.logits.isfinite().all():
-        raise ValueError(f"the outputs of the network {found.name} contain NaN or infinity; load another checkpoint")
-    check_classes(f"the network {found.name}", scores, data, found.about)
-    line = Line(found.short, *size_of(model, data.info.image_size), scores.top1)
+    is_own = command.data.data == data_of_run(Path(source.name).expanduser()).get("data")
+    with named_by_run(found.folder) if found.folder and is_own else nullcontext():
+        data = command.data.load(display, test_only=True, trained_on=_digests(found), expected=found.input)
+    found = replace(found, source=command.knowledge.for_data(found.source, data))
+    network = prepare(found, data, device, option="--weights", say=display.note)
+    scores = evaluate(network.net.model.to(device), data.test, device)
+    check_finite(f"the network {network.name}", scores)
+    check_classes(f"the network {network.name}", scores, data, network.about)
+    line = Line(network.short, *size_of(network.net.model, data.info.image_size), scores.top1)
     display.console.print(comparison([line], data.name))
     display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
+    for note in _doubts(network, scores, data, device):
+        display.note(note)
+    if is_own and found.folder:
+        _compare(found, scores, data, display)
+
+
+def _digests(found: Located) -> tuple[str, ...] | None:
+    """Return what a network's file says of the images it was trained on."""
+    known = found.about.get("trained_on")
+    return tuple(map(str, known)) if isinstance(known, list) else None
+
+
+def _doubts(network: Teacher, scores: Scores, data: Data, device: torch.device) -> list[str]:
+    """Return what may be wrong with a number, each with a way out."""
+    notes = [better_normalisation(network, data, data.test, device, "")]
+    order = order_problem(scores, data.classes, "--classes")
+    notes.append(f"{network.short} does badly, but {order}" if order else None)
+    if are_probabilities(scores.logits):
+        notes.append(
+            f"{network.short} returns probabilities (each row sums to one), not logits; the cross-entropy above is not "
+            f"its own"
+        )
+    return [note for note in notes if note]
+
+
+def _compare(found: Located, scores: Scores, data: Data, display: Display) -> None:
+    """Note where a run measures otherwise than when it ended, on what it calls its own data."""
+    assert found.folder is not None
+    then = read_result(found.folder).get("top1")
+    same_size = found.about.get("image_size") in (None, data.info.image_size)
+    if isinstance(then, int | float) and abs(then - scores.top1) > _CLOSE and same_size:
+        display.note(
+            f"{found.given} was right on {then:.2f} % when it ended: its data, or what computes it, have changed since"
+        )

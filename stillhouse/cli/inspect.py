@@ -7,7 +7,7 @@ import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,14 +16,18 @@ from rich.table import Table as Printed
 from ..analysis.measure import Findings, look
 from ..analysis.metrics import accuracy_by_class, calibration_error, divergence, logit_difference, mean_by_class
 from ..analysis.tables import listing
-from ..checkpoints import load_weights, write_atomically
+from ..checkpoints import about_weights, load_weights, write_atomically
 from ..data import Data
+from ..models.adapt import renormalise
+from ..models.input_spec import InputSpec
 from ..ranges import Count, check_options
 from ..spelling import printable
+from ..training.located import locate
 from ..training.progress import Display
 from ..training.run_files import read_result, read_rows
 from ..training.student import StudentTrainer
-from ..training.teacher import Teacher, find_trained, trained
+from ..training.teacher import Teacher, prepare, trained
+from ..user_code import named_by_run
 from .arguments import parse
 from .build import trainer_alone, trainer_taught
 from .config import DeviceOptions
@@ -89,26 +93,16 @@ class Inspect:
 
 def inspect(command: Inspect, display: Display) -> None:
     asked, device = command.inspection, command.device.torch_device()
-    instead = asked.instead() | {"device": command.device.device}
-    distilled = parse("distill", Distill, ["--config", str(asked.config())], instead=instead)
-    specs = distilled.distillation.method_specs()
-    data = distilled.run.load(display, any(method.build().needs_strong_view for method in specs))
-    teacher = _teacher(distilled, data, device)
-    teacher.net.precision = distilled.precision.dtype
-    source = distilled.distillation.student_source()
-    trainer = trainer_taught(source, teacher, specs, data, distilled.run, {})
-    if asked.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
-        display.note(f"{asked.run} was made with another teacher, data or configuration than is found now")
+    with named_by_run(asked.folder, [name for name in (asked.teacher, asked.data) if name]):
+        distilled, teacher, trainer, data = _restored(asked, command.device.device, device, display)
     rows = read_rows(asked.folder)
     if len(rows) < trainer.epochs:
         raise ValueError(f"{asked.folder / 'metrics.jsonl'} has {len(rows)} of {trainer.epochs} epochs; restore it")
-    for note in restore(trainer, asked.folder):
-        display.note(note)
     findings = look(trainer.distillation, trainer.model, teacher.net, data, device, asked.images)
 
     names = [printable(name) for name in data.classes]
     summary, by_class = summarised(findings), by_classes(findings, names)
-    named = f"{source.short} from {teacher.short} on {data.name}"
+    named = f"{distilled.distillation.student_source().short} from {teacher.short} on {data.name}"
     from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
     from ..analysis.fonts import Lettering
 
@@ -140,20 +134,49 @@ def _filled(folder: Path) -> Iterator[Path]:
             write_atomically(folder / file.name, file.read_bytes())
 
 
-def _teacher(distilled: Distill, data: Data, device: torch.device) -> Teacher:
+def _restored(
+    asked: InspectOptions, device_name: str, device: torch.device, display: Display
+) -> tuple[Distill, Teacher, StudentTrainer, Data]:
+    """Put a finished distillation together again, both networks fed as they were in training."""
+    instead = asked.instead() | {"device": device_name}
+    distilled = parse("distill", Distill, ["--config", str(asked.config())], instead=instead)
+    specs, about = distilled.distillation.method_specs(), about_weights(asked.folder / "student.safetensors")
+    expected = InputSpec.of_header(about)
+    data = distilled.run.load(display, any(method.build().needs_strong_view for method in specs), expected)
+    teacher = _teacher(distilled, data, device, display)
+    if teacher.net.foreign_logits:
+        raise ValueError(
+            f"the teacher {teacher.name} {teacher.net.foreign_logits}: there are no outputs of it to compare a student "
+            f"with; stillhouse evaluate measures the student"
+        )
+    teacher.net.precision = distilled.precision.dtype
+    source = distilled.distillation.student_source()
+    trainer = trainer_taught(source, teacher, specs, data, distilled.run, {})
+    if asked.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
+        display.note(f"{asked.run} was made with another teacher, data or configuration than is found now")
+    for note in restore(trainer, asked.folder):
+        display.note(note)
+    if about.get("classes") not in (None, list(data.classes)):
+        raise ValueError(f"{asked.run} was trained on other classes than {data.name} has, or in another order")
+    if expected.mean and expected.std:
+        renormalise(trainer.distillation.student.model, (data.mean, data.std), (expected.mean, expected.std))
+    return distilled, teacher, trainer, data
+
+
+def _teacher(distilled: Distill, data: Data, device: torch.device, display: Display) -> Teacher:
     """Find the teacher of a finished distillation, also one that was trained for it."""
-    source, options = distilled.distillation.teacher_source(), distilled.run
-    found = find_trained(source, data, device, options.output.seed)
-    if found is not None:
-        return found
-    run = trainer_alone(source, data, options).run
+    found, options = locate(distilled.teacher_source()), distilled.run
+    if found.source.weights:
+        found = replace(found, source=distilled.knowledge.for_data(found.source, data))
+        return prepare(found, data, device, options.output.seed, say=display.note)
+    run = trainer_alone(found.source, data, options).run
     if not run.is_done:
-        raise ValueError(f"the teacher {source.name} is not in {options.output.folder} any more; give its --teacher")
-    return trained(str(run.folder), data, source.anatomy, device)
+        raise ValueError(f"the teacher {found.given} is not in {options.output.folder} any more; give its --teacher")
+    return trained(str(run.folder), data, found.source.anatomy, device)
 
 
 def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
-    """Load the files of a finished run into its trainer, and return notes about what is missing."""
+    """Fill a student's trainer with what a finished run kept, and return what it did not keep."""
     load_weights(trainer.model, folder / "student.safetensors")
     methods, kept = trainer.distillation.methods, folder / "methods.safetensors"
     if kept.is_file():

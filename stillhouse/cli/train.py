@@ -16,7 +16,8 @@ from ..training.memory import split_by_memory
 from ..training.progress import Display
 from ..training.student import StudentTrainer
 from .build import trainer_alone
-from .config import NetworkOptions, RunOptions
+from .config import RunOptions
+from .networks import NetworkOptions
 from .other_epochs import note_on_other_epochs
 
 
@@ -32,7 +33,7 @@ def train(command: Train, display: Display) -> None:
     data = command.run.load(display)
     options = command.run.for_data(data)
     source = command.network.source()
-    trainer = trainer_alone(source, data, options)
+    trainer = trainer_alone(source, data, options, say=display.note)
     display.note(note_on_other_epochs(trainer, "to continue from its weights instead, add --weights {weights}"))
     fit_alone(trainer, data, options, display)
     parameters, macs = size_of(trainer.model, data.info.image_size)

@@ -31,6 +31,10 @@ class CATKD(SpotMethod):
         super().__init__(weight)
         self.size, self.normalize = size, normalize
 
+    @property
+    def needs_teacher_classes(self) -> bool:
+        return True
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         return [Spot("map", "map")]
 

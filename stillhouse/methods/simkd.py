@@ -31,6 +31,10 @@ class SimKD(FeatureMethod):
         super().__init__(weight, at)
         self.reduction = reduction
 
+    @property
+    def needs_teacher_classes(self) -> bool:
+        return True
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         for who, net in (("student", student), ("teacher", teacher)):
             if self.at == "map" and net.map is None:

@@ -32,6 +32,10 @@ class SRRL(SpotMethod):
         self.logit_weight = logit_weight
         self.at = at
 
+    @property
+    def needs_teacher_classes(self) -> bool:
+        return True
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> list[Spot]:
         if self.at == "map" and student.map is None:
             raise ValueError(

@@ -5,16 +5,28 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import nn
 
+from ..checkpoints.load import Say, check_state
+from ..forward import return_logits
+from ..modes import in_eval_mode
 from ..rng import seeded
-from ..spelling import nearest
 from ..user_code import load_object, one_line, source_files
 from . import zoo
+from .libraries import of_timm, of_torchvision
 
 
-def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pretrained: bool = False) -> nn.Module:
-    """Build a network with freshly initialised weights.
+def network(
+    name: str,
+    num_classes: int,
+    image_size: int,
+    *,
+    seed: int = 0,
+    pretrained: bool = False,
+    say: Say | None = None,
+) -> nn.Module:
+    """Build a network with freshly initialised weights, which returns logits in float32.
 
     Args:
         name: A network of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`, or a callable of your
@@ -22,6 +34,7 @@ def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pret
         image_size: Of the data, for networks that are built for one size (vision transformers).
         seed: The weights are a function of it and of the name.
         pretrained: Start from the weights that timm or torchvision offer instead.
+        say: Is told what was changed in the network, a sentence each.
 
     Raises:
         ValueError: If there is no such network, the sentence names the nearest ones; or if it cannot be built so.
@@ -33,13 +46,19 @@ def network(name: str, num_classes: int, image_size: int, *, seed: int = 0, pret
     if not source or not rest:
         builder = partial(zoo, name, num_classes)
     elif source == "timm":
-        builder = _timm(rest, num_classes, image_size, pretrained)
+        builder = of_timm(rest, num_classes, image_size, pretrained)
     elif source == "torchvision":
-        builder = _torchvision(rest, num_classes, image_size, pretrained)
+        builder = of_torchvision(rest, num_classes, image_size, pretrained)
     else:
         builder = _own(source, rest, num_classes)
     with seeded(seed, f"init {name.rpartition('/')[2]}"):
-        return _built(name, builder, f"{num_classes} classes and images of {image_size} px")
+        model = _built(name, builder, f"{num_classes} classes and images of {image_size} px")
+        _materialise(model, image_size)
+    if any(p.is_floating_point() and p.dtype != torch.float32 for p in model.parameters()):
+        (say or str)(f"the weights of {name} are not in float32, and it is computed in float32 all the same")
+        model.float()
+    check_state(model)
+    return return_logits(model)
 
 
 def _built(name: str, builder: Callable[[], object], wanted: str) -> nn.Module:
@@ -54,47 +73,12 @@ def _built(name: str, builder: Callable[[], object], wanted: str) -> nn.Module:
     return built
 
 
-def _timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> Callable[[], object]:
-    try:
-        import timm
-    except ImportError as error:
-        raise ValueError(f"timm:{name} needs timm; install it with: pip install 'stillhouse[timm]'") from error
-    if not timm.is_model(name.partition(".")[0]):
-        raise ValueError(f"timm has no {name!r}.{nearest(name, timm.list_models())}")
-    create = partial(timm.create_model, name, pretrained=pretrained, num_classes=num_classes)
-
-    def build() -> object:
-        try:
-            return create(img_size=image_size)
-        except TypeError:  # convolutional networks take every size
-            return create()
-
-    return build
-
-
-def _torchvision(name: str, num_classes: int, image_size: int, pretrained: bool) -> Callable[[], object]:
-    from torchvision import models
-
-    known = models.list_models(module=models)
-    if name not in known:
-        raise ValueError(f"torchvision has no {name!r}.{nearest(name, known)}")
-    builder = models.get_model_builder(name)
-    options: dict[str, object] = {"num_classes": num_classes}
-    if name.startswith("vit_"):
-        options["image_size"] = image_size
-    if name in ("googlenet", "inception_v3"):
-        options |= {"aux_logits": False, "init_weights": True}
-
-    def build() -> object:
-        model: nn.Module = builder(weights=None, **options)
-        if pretrained:  # all that fits: not the head of other classes, nor positions in images of another size
-            own = model.state_dict()
-            offered = builder(weights="DEFAULT").state_dict()
-            fits = {key: value for key, value in offered.items() if key in own and value.shape == own[key].shape}
-            model.load_state_dict(fits, strict=False)
-        return model
-
-    return build
+@torch.no_grad()
+def _materialise(model: nn.Module, image_size: int) -> None:
+    """Give lazy layers their sizes, which they take from the first images they see."""
+    if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
+        with in_eval_mode(model):
+            model(torch.zeros(2, 3, image_size, image_size))
 
 
 def _own(module: str, attribute: str, num_classes: int) -> Callable[[], object]:
@@ -107,12 +91,12 @@ def _own(module: str, attribute: str, num_classes: int) -> Callable[[], object]:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a name is the zoo's, timm's or torchvision's: building it runs nobody else's code."""
+    """Tell whether it names a network of the zoo, timm or torchvision: building it runs nobody else's code."""
     return name.partition(":")[0] in ("timm", "torchvision", name)
 
 
 def network_files(name: str) -> list[Path]:
-    """The file of `package.module:callable` or `file.py:callable`, and what it imports of the user's own.
+    """Return the file of `package.module:callable` or `file.py:callable`, and what it imports of the user's own.
 
     What they hold decides what the network is.
     """

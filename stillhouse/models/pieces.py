@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 
 from ..modes import in_eval_mode
 from ..taps import Tapped
+from .adapt import adapted, before, behind
 
 
 def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[nn.Module]:
@@ -34,6 +35,9 @@ def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[n
     if not paths:
         return [net.model]
     pieces = _cut_chain(net, paths) if net.anatomy.chain else _cut_graph(net.model, paths)
+    if adapted(net.model):
+        pieces[0] = nn.Sequential(_Adapted(net.model, before), pieces[0])
+        pieces[-1] = nn.Sequential(pieces[-1], _Adapted(net.model, behind))
     if net.anatomy.channels_last:
         pieces = [_ChannelsLast(piece, first=i == 0) for i, piece in enumerate(pieces)]
     if image_size:
@@ -175,6 +179,17 @@ class _ChannelsLast(nn.Module):
         x = x.permute(0, 2, 3, 1) if x.ndim == 4 and not self.first else x
         x = self.piece(x)
         return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
+
+
+class _Adapted(nn.Module):
+    """Steps before a network, or behind it, as a piece of their own."""
+
+    def __init__(self, model: nn.Module, step: Callable[[nn.Module, Tensor], Tensor]):
+        super().__init__()
+        self.model, self.step = (model,), step  # in a tuple, so that the network does not become a part of this
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.step(self.model[0], x)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,37 +1,74 @@
-"""A network as a command names it: its name, the weights it starts from, its anatomy."""
+"""A network as a command names it: its name, the weights it starts from, its anatomy, the images it expects."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from ..anatomy import Anatomy
-from ..checkpoints import load_weights
+from ..checkpoints import about_weights, load_weights
+from ..checkpoints.load import Say
 from ..data import Data
 from ..taps import Tapped
 from ..user_code import hash_of_file
 from .create import network, network_files
+from .input_spec import InputSpec
+from .libraries import is_published, transform_input
 
 PRETRAINED = "pretrained"
+_NOTHING_SAID = InputSpec()
 
 
 @dataclass(frozen=True)
 class NetworkSource:
-    """A network by name, the weights it starts from, and landmarks that are known better than found."""
+    """A network by name, the weights it starts from, and what the user knows better than it can be found out.
+
+    Args:
+        name: As for `network`.
+        weights: A file, the folder of a run, or "pretrained" for timm's or torchvision's own.
+        anatomy: Landmarks that replace those found.
+        key: Which weights to take where the file holds several.
+        skip_head: Leave the classifier as it is if the file's is one for other classes.
+        input: Size and normalisation of the images that it was trained on.
+        classes: Its classes in the order of its outputs.
+        option: What the names of its options begin with, for messages: "teacher_".
+    """
 
     name: str
     weights: str | None = None
     anatomy: Anatomy | None = None
+    key: str | None = None
+    skip_head: bool = False
+    input: InputSpec = _NOTHING_SAID
+    classes: tuple[str, ...] | None = None
+    option: str = ""
 
-    def build(self, data: Data, seed: int) -> nn.Module:
-        size = data.info.image_size
-        model = network(self.name, len(data.classes), size, seed=seed, pretrained=self.weights == PRETRAINED)
-        if self.weights not in (None, PRETRAINED):
-            load_weights(model, Path(str(self.weights)).expanduser())
+    def build(self, data: Data, seed: int, say: Say | None = None, num_classes: int | None = None) -> nn.Module:
+        """Build the network for the data and fill it.
+
+        Args:
+            say: Is told what was chosen and left out, a sentence each.
+            num_classes: Of a network that knows other classes than the data's.
+
+        Raises:
+            ValueError: If there is no such network, or the weights do not fit.
+        """
+        pretrained, size = self.weights == PRETRAINED, data.info.image_size
+        model = network(self.name, num_classes or len(data.classes), size, seed=seed, pretrained=pretrained, say=say)
+        if self.file is not None:
+            load_weights(model, self.file, key=self.key, skip_head=self.skip_head, say=say, option=self.option)
+            if self._is_published:
+                transform_input(self._torchvision, model)
         return model
+
+    @property
+    def file(self) -> Path | None:
+        """The file or folder of its weights, if they are in one."""
+        return None if self.weights in (None, PRETRAINED) else Path(str(self.weights)).expanduser()
 
     @property
     def short(self) -> str:
@@ -39,14 +76,71 @@ class NetworkSource:
         return self.name.rpartition("/")[2]
 
     def tapped(self, model: nn.Module, data: Data) -> Tapped:
+        """Return the network with its landmarks."""
         return Tapped(model, Anatomy.of(model, data.info.image_size, self.anatomy))
 
+    def about(self) -> dict[str, object]:
+        """Return what the file of its weights says of it; empty if they are not a run's."""
+        if self.file is None:
+            return {}
+        run = self.file / "student.safetensors"
+        return about_weights(run if run.is_file() else self.file)
+
+    def input_spec(self, about: Mapping[str, object], model: nn.Module | None = None) -> InputSpec:
+        """Return the images that it expects: as the user says, or its file, or the library it is from.
+
+        Args:
+            about: What its file says.
+            model: Itself, once it is built; timm's networks carry their settings with them.
+        """
+        known = self.input.or_else(InputSpec.of_header(about))
+        if not self.weights and not about:
+            return known
+        if self._torchvision:
+            return known.or_else(InputSpec.of_torchvision(self._torchvision, self._is_published))
+        is_pretrained = self.weights == PRETRAINED
+        settings = getattr(model, "pretrained_cfg", None) or (_timm_settings(self.name) if is_pretrained else None)
+        return known.or_else(InputSpec.of_settings(settings, is_pretrained))
+
+    @property
+    def _torchvision(self) -> str:
+        source, _, name = self.name.partition(":")
+        return name if source == "torchvision" else ""
+
+    @property
+    def _is_published(self) -> bool:
+        """True if its weights are torchvision's own, downloaded or given as a file."""
+        if self.weights == PRETRAINED:
+            return True
+        return self.file is not None and is_published(self._torchvision, self.file)
+
     def identity(self) -> dict[str, object]:
-        """Return all that the network depends on, for the hash of a run."""
-        weights = [] if self.weights in (None, PRETRAINED) else [Path(str(self.weights)).expanduser()]
+        """Return what the network depends on, for the hash of a run."""
+        weights = [] if self.file is None else [_weights_file(self.file)]
         return {
             "name": self.name,
             "weights": PRETRAINED if self.weights == PRETRAINED else None,
             "files": [hash_of_file(file) for file in [*network_files(self.name), *weights]],
             "anatomy": dataclasses.asdict(self.anatomy) if self.anatomy else None,
+            **({"weights_key": self.key} if self.key else {}),
+            **({"skip_head": True} if self.skip_head else {}),
         }
+
+
+def _weights_file(path: Path) -> Path:
+    run = path / "student.safetensors"
+    return run if run.is_file() else path
+
+
+def _timm_settings(name: str) -> object:
+    """Return timm's settings of a network before it is built; None for those of a hub, which come with it."""
+    source, _, rest = name.partition(":")
+    if source != "timm" or ":" in rest:
+        return None
+    try:
+        from timm.models import get_pretrained_cfg
+
+        settings = get_pretrained_cfg(rest)
+    except (ImportError, RuntimeError):
+        return None
+    return settings.to_dict() if settings else None  # type: ignore[no-untyped-call] # in timm

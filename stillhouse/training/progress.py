@@ -42,6 +42,7 @@ class Display(AbstractContextManager["Display"]):
         self.console = _Console(quiet=quiet, highlight=False, markup=False, emoji=False)
         if not self.console.is_terminal:
             self.console.soft_wrap, self.console.width = True, _PLAIN_WIDTH
+        self._noted: set[str] = set()
         self._live: Live | None = None
         self._pace = _Pace()
         self._name_width = 0
@@ -64,8 +65,9 @@ class Display(AbstractContextManager["Display"]):
         self.console.print(text)
 
     def note(self, text: str | None) -> None:
-        """Print what the user should know beyond what was asked for, if there is anything."""
-        if text is not None:
+        """Print what the user should know beyond what was asked for, if there is anything; each note once."""
+        if text is not None and text not in self._noted:
+            self._noted.add(text)
             self.say(f"note: {text}")
 
     def resumed(self, trainer: StudentTrainer) -> None:

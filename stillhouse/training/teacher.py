@@ -1,35 +1,46 @@
-"""Trained networks: where they are read from, and whether they can teach."""
+"""Trained networks, brought to the data's images and classes, and measured before they teach."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
-from ..analysis.metrics import divergence
 from ..anatomy import Anatomy
-from ..checkpoints import about_weights, fingerprint, load_weights
+from ..checkpoints import fingerprint
+from ..checkpoints.load import OtherHead, Say
 from ..data import Data, Split
-from ..models import MODELS
-from ..models.create import is_ours, network
-from ..models.spec import PRETRAINED, NetworkSource
-from ..taps import Tapped
+from ..models.adapt import adapted, renormalise, reorder_classes
+from ..models.create import is_ours
+from ..models.input_spec import InputSpec, shown
+from ..models.spec import NetworkSource
+from ..taps import Tapped, probe
+from ..user_code import Untrusted
+from .class_order import order_of
 from .evaluation import Scores, evaluate
-from .progress import Display
-from .run_files import read_result
-from .teacher_checks import check_teacher
+from .located import Located, locate
+from .teacher_checks import other_classes
+
+_TEACHER = "--teacher_weights"
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network and what is known of it."""
+    """A trained network and what is known of it.
+
+    Args:
+        net: Takes the data's images; `net.foreign_logits` says why its logits mean nothing for the data, if so.
+        name: As the user or its file gives it.
+        about: What its file says of it.
+        input: The images it was trained on.
+    """
 
     net: Tapped
     name: str
     about: Mapping[str, object] = field(default_factory=dict)
+    input: InputSpec = field(default_factory=InputSpec)
 
     @property
     def short(self) -> str:
@@ -37,95 +48,126 @@ class Teacher:
         return self.name.rpartition("/")[2]
 
     def scores(self, split: Split, device: torch.device) -> Scores:
-        """Return its scores on held-out images, in the precision of its forward pass in training."""
+        """Measure it on held-out images, in the precision that it teaches in."""
         with self.net.autocast(device):
             return evaluate(self.net.model.to(device), split, device)
 
     def identity(self) -> dict[str, object]:
-        return {"network": self.name, "weights": fingerprint(self.net.model)}
+        """Return what a student that learns from it depends on."""
+        around = adapted(self.net.model)
+        return {
+            "network": self.name,
+            "weights": fingerprint(self.net.model),
+            **({"adapted": around} if around else {}),
+            **({"foreign_logits": True} if self.net.foreign_logits else {}),
+        }
 
 
-def trained(path: str, data: Data, anatomy: Anatomy | None, device: torch.device) -> Teacher:
-    """The network of a run folder, or of a safetensors file that one holds.
+def trained(
+    path: str, data: Data, anatomy: Anatomy | None, device: torch.device, typed: Collection[str] = ()
+) -> Teacher:
+    """Return the network of a run folder, or of a safetensors file that one holds.
 
     Raises:
-        ValueError: If there is no finished run, or a file that came alone names somebody's code to run.
+        ValueError: If there is none, or as `prepare`.
     """
-    place = Path(path).expanduser()
-    is_run = place.is_dir()
-    if is_run:
-        read_result(place)
-        place = place / "student.safetensors"
-    known = about_weights(place)
-    name = known.get("network")
-    if not isinstance(name, str):
-        raise ValueError(f"{path} does not say which network it holds; give its name, and the file as its weights")
-    if not is_run and not is_ours(name):
-        raise ValueError(f"{path} wants to run {name}; if you trust that, give {name}, and the file as its weights")
-    source = NetworkSource(name, anatomy=anatomy)
-    classes = known.get("classes")
-    model = network(name, len(classes) if isinstance(classes, list) else len(data.classes), data.info.image_size)
-    load_weights(model, place)
-    return Teacher(source.tapped(model.to(device).eval(), data), name, known)
+    return prepare(locate(NetworkSource(path, anatomy=anatomy)), data, device, typed=typed)
 
 
-def find_trained(
-    source: NetworkSource, data: Data, device: torch.device, seed: int = 0, option: str = "--teacher_weights"
-) -> Teacher | None:
-    """Find a trained network: that of a run, of a safetensors file, or one by name with its weights.
+def prepare(
+    found: Located,
+    data: Data,
+    device: torch.device,
+    seed: int = 0,
+    *,
+    option: str = _TEACHER,
+    say: Say | None = None,
+    typed: Collection[str] = (),
+) -> Teacher:
+    """Build a network, fill it, and let it take the data's images and answer in their classes.
 
     Args:
         seed: Of what the weights leave out.
-        option: The option that gives the weights, for messages.
-
-    Returns:
-        None for a network by name that has no weights.
-
-    Raises:
-        ValueError: If there is nothing of that name, or its weights are given twice.
-    """
-    if _is_place(source.name):
-        if source.weights:
-            raise ValueError(f"{source.name} already has weights; leave out {option}")
-        return trained(source.name, data, source.anatomy, device)
-    if not source.weights:
-        return None
-    model = source.build(data, seed).to(device).eval()
-    known = {} if source.weights == PRETRAINED else about_weights(Path(source.weights).expanduser())
-    return Teacher(source.tapped(model, data), source.name, known)
-
-
-def _is_place(name: str) -> bool:
-    """Tell the place of a trained network from the name of one; names of the zoo win over folders."""
-    place = Path(name).expanduser()
-    if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
-        raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")
-    return place.exists() and ":" not in name and name not in MODELS
-
-
-def examine(
-    teacher: Teacher, precision: torch.dtype | None, device: torch.device, data: Data, display: Display
-) -> Scores:
-    """Measure a teacher on the held-out images, in the precision that it teaches in from now on.
-
-    Args:
-        precision: To autocast to; None for float32.
+        option: The option that gives the weights, for messages; more is asked of a teacher.
+        say: Is told what was chosen, left out and put before the network, a sentence each.
+        typed: Names of code that the user has typed.
 
     Raises:
-        ValueError: If it is no teacher for these data.
+        ValueError: If it cannot be read, its code came with its run, or it was trained on images of another size.
     """
-    held_out = data.validation or data.test
-    scores = teacher.scores(held_out, device)
-    check_teacher(teacher.name, scores, data, teacher.about)
-    teacher.net.precision = precision
-    if precision is None:
-        return scores
-    name = str(precision).removeprefix("torch.")
-    rough = teacher.scores(held_out, device)
-    check_teacher(f"{teacher.name} in {name}", rough, data, teacher.about)
-    display.say(
-        f"teacher in {name}: {rough.top1:.2f} % top-1, {scores.top1:.2f} % in float32; its "
-        f"probabilities differ by a KL divergence of {divergence(rough, scores):.1e}, and "
-        f"{rough.agreement(scores):.2f} % of its guesses are the same"
-    )
-    return rough
+    say = say or str
+    with found.origin(typed):
+        model, foreign = _build(found, data, seed, option, say)
+    net = found.source.tapped(model.to(device).eval(), data)
+    spec = found.source.input_spec(found.about, model)
+    _check_size(found, spec, data.info.image_size, option, say)
+    if spec.mean and spec.std:
+        renormalise(model, (data.mean, data.std), (spec.mean, spec.std))
+    if adapted(model):
+        sure = "" if spec.is_certain else ", as is usual for it: its file does not say"
+        say(
+            f"{found.source.short} takes images with mean {shown(spec.mean or ())} and std {shown(spec.std or ())} "
+            f"({spec.source}{sure}); the data's are normalised anew for it"
+        )
+    net.foreign_logits = foreign or _match_classes(found, net, data, say)
+    if net.foreign_logits and option != _TEACHER:
+        raise ValueError(f"the network {found.source.name} {net.foreign_logits}")
+    return Teacher(net, found.source.name, found.about, spec)
+
+
+def _build(found: Located, data: Data, seed: int, option: str, say: Say) -> tuple[nn.Module, str | None]:
+    """Return the network, and why its logits mean nothing for the data if its classes are others."""
+    source, count = found.source, len(found.classes or data.classes)
+    try:
+        return source.build(data, seed, say, count), None
+    except OtherHead as other:
+        held = f"a head for {other.classes:,} classes" if other.classes else "no head"
+        reason = f"has {held} in {source.file}, but the data have {count:,} classes"
+        if option != _TEACHER:
+            raise ValueError(f"the network {source.name} {reason}") from None
+        source = replace(source, skip_head=other.classes is None)
+        return source.build(data, seed, say, other.classes or count), reason
+    except Untrusted as error:
+        raise ValueError(
+            f"{error}; if you trust it, give {source.name} as the network, and {found.given} with {option}"
+        ) from None
+    except ValueError as error:
+        if found.folder is None or is_ours(source.name):
+            raise
+        raise ValueError(
+            f"{found.given} was trained with {source.name}: {error}; give the network as it is called now, and "
+            f"{found.given} with {option}"
+        ) from error
+
+
+def _check_size(found: Located, spec: InputSpec, size: int, option: str, say: Say) -> None:
+    """Refuse a teacher that was trained on images of another size; note it where that is not certain, or is asked."""
+    was = InputSpec.of_header(found.about).size
+    if spec.size in (None, size):
+        if was not in (None, size):
+            say(f"{found.source.short} was trained on images of {was} px and is given {size} px, as the options say")
+        return
+    differs = f"{found.given} was trained on images of {spec.size} px, and these have {size}"
+    if option == _TEACHER and spec.is_binding:
+        raise ValueError(
+            f"the teacher {differs}; give --image_size {spec.size}, or --teacher_size {size} if it is to take these"
+        )
+    say(f"{differs}; --image_size {spec.size} gives it what it was trained on")
+
+
+def _match_classes(found: Located, net: Tapped, data: Data, say: Say) -> str | None:
+    """Put a network's classes into the order of the data's; return why not, if they are others."""
+    theirs, count = found.classes, probe(net, data.info.image_size).logits.shape[1]
+    if theirs is not None and len(theirs) != count:
+        return f"predicts {count:,} classes, and {len(theirs):,} are named"
+    chosen = found.source.classes is not None  # the user may take some of many
+    problem = other_classes(len(data.classes) if chosen else count, data.classes, theirs)
+    if problem or theirs is None:
+        return problem
+    order = order_of(theirs, data.classes)
+    if order != list(range(count)):
+        head = net.module("embedding") if net.anatomy.head else None
+        reorder_classes(net.model, order, head)
+        left = f", {count - len(order):,} others left out" if count > len(order) else ""
+        say(f"the classes of {found.source.short} were put into the order of the data's{left}")
+    return None

@@ -1,84 +1,165 @@
-"""Checks of a teacher before the first step."""
+"""Checks of a trained network before step 1: its classes, its outputs, and whether it knows the data."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from ..data import Data
+from ..forward import are_probabilities, wrap
+from .class_order import accuracy_in, best_order, plain, usual_orders
 from .evaluation import Scores
 
+SIGMAS = 4.0  # standard deviations that tell two accuracies apart; measured on thousands of networks, none may fail
+FEW = 200  # held-out images, below which an accuracy may be too vague to judge
+_LEAST_GAIN = 5.0  # percent that another order or normalisation must gain to be named
+_SHOWN = 3  # classes in a sentence
 
-def check_teacher(name: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
+
+def check_teacher(
+    name: str, scores: Scores, data: Data, about: Mapping[str, object], trust: bool = False
+) -> str | None:
     """Refuse a teacher that cannot teach these data.
 
     Args:
-        name: What messages call it.
-        scores: What it reached on the held-out images, in eval mode.
-        about: What its file says of the data it was trained on: "classes", "mean" and "std", where it does.
+        name: Of the teacher, for messages.
+        scores: Of the held-out images, in eval mode.
+        about: What its file says of the data it was trained on: "classes", where it does.
+        trust: Note what would be refused where its accuracy is concerned, instead of refusing it.
+
+    Returns:
+        What was noted.
 
     Raises:
-        ValueError: If it knows other classes, or does not know these better than chance.
+        ValueError: If it knows other classes, or these no better than chance.
     """
-    check_classes(f"the teacher {name}", scores, data, about)
+    who = f"the teacher {name}"
+    check_classes(who, scores, data, about)
+    check_finite(who, scores)
+    if are_probabilities(scores.logits):
+        softmax = "returns probabilities (each row sums to one), and methods read logits"
+        raise ValueError(wrap(name.rpartition(":")[2], softmax, "(images).clamp(min=1e-9).log()"))
+    problem = _problem(scores, data.classes)
+    if problem is None:
+        return None
+    if trust:
+        return f"{who} {problem}"
+    raise ValueError(f"{who} {problem}; if you know that it is good, go on with --trust_teacher true")
+
+
+def check_finite(who: str, scores: Scores) -> None:
+    """Refuse outputs that are no numbers."""
     if not scores.logits.isfinite().all():
-        raise ValueError(f"the teacher {name} answers with NaN or infinity: its weights are spoilt, give others")
-    chance, images = 1 / len(data.classes), len(scores.labels)
-    noise = 4 * math.sqrt(chance * (1 - chance) / images)  # four standard deviations
-    least = 100 * min(chance + noise, (chance + 1) / 2)
-    if scores.top1 <= least or len(set(scores.logits.argmax(1).tolist())) == 1:
-        raise ValueError(
-            f"the teacher {name} is right on {scores.top1:.2f} % of {images:,} held-out images, no better than chance "
-            f"({100 * chance:.2f} %): {_why(scores, len(data.classes), least)}"
-        )
+        raise ValueError(f"the outputs of {who} contain NaN or infinity; load another checkpoint")
 
 
 def check_classes(who: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
     """Refuse a network that was made for other classes than the data's; arguments as in `check_teacher`."""
-    count, known = len(data.classes), scores.logits.shape[1]
-    if known != count:
+    problem = other_classes(scores.logits.shape[1], data.classes, about.get("classes"))
+    if problem:
         raise ValueError(
-            f"{who} tells {known} classes apart and {data.name} has {count}; give one that was trained on these "
-            f"classes, or train one: stillhouse train --data ... --model ..."
+            f"{who} {problem}; give one that was trained on these classes, or train one: stillhouse train --data ... "
+            f"--model ..."
         )
-    ours, theirs = list(data.classes), about.get("classes")
-    if not isinstance(theirs, list) or ours == theirs:
-        return
-    if sorted(ours) == sorted(theirs):
-        raise ValueError(f"{who} was trained on the same classes in another order; train it on these data")
-    different = ", ".join([name for name in ours if name not in theirs][:3])
-    raise ValueError(f"{who} was not trained on these classes (it does not know {different}); train it on these data")
 
 
-def normalisation_note(about: Mapping[str, object], data: Data) -> str | None:
-    """A sentence if the teacher was trained on images normalised in another way."""
-    for what, ours in (("mean", data.mean), ("std", data.std)):
-        theirs = about.get(what)
-        if isinstance(theirs, list) and any(abs(a - b) > 1e-3 for a, b in zip(theirs, ours, strict=True)):
-            return f"the teacher was trained on images with {what} {theirs}, these have {list(ours)}"
-    return None
+def other_classes(count: int, ours: Sequence[str], theirs: object) -> str | None:
+    """Return what is wrong with a network's classes, in a clause; None if they are the data's.
+
+    Args:
+        count: Number of its outputs.
+        ours: Classes of the data.
+        theirs: Its classes by name, in any order, if they are known.
+    """
+    if count != len(ours):
+        return f"predicts {count:,} classes, but the data have {len(ours):,}"
+    if not isinstance(theirs, list | tuple):
+        return None
+    known = {plain(str(name)) for name in theirs}
+    unknown = [name for name in ours if plain(name) not in known]
+    return f"was not trained on these classes (it does not know {', '.join(unknown[:_SHOWN])})" if unknown else None
 
 
-def _why(scores: Scores, count: int, least: float) -> str:
-    matched = _best_relabelling(scores.logits.argmax(1), scores.labels, count)
-    if matched > max(30.0, min(2 * least, (least + 100) / 2)):
+def chance(labels: Tensor) -> float:
+    """Return the accuracy, from 0 to 1, of always naming the class that has most images: (N,)"""
+    return float(labels.bincount().max()) / len(labels)
+
+
+def wilson(right: float, count: int, sigmas: float = 1.96) -> tuple[float, float]:
+    """Return the interval that holds an accuracy (Wilson, JASA 1927), of so many images, all from 0 to 1."""
+    z = sigmas**2 / count
+    middle = (right + z / 2) / (1 + z)
+    width = math.sqrt(z * right * (1 - right) + z**2 / 4) / (1 + z)
+    return max(0.0, middle - width), min(1.0, middle + width)
+
+
+def least_gain(top1: float, count: int) -> float:
+    """Return by how much an accuracy, in percent of so many images, must be surpassed to be worth a word."""
+    share = min(max(top1 / 100, 0.01), 0.99)
+    return max(_LEAST_GAIN, 100 * SIGMAS * math.sqrt(share * (1 - share) / count))
+
+
+def _problem(scores: Scores, classes: Sequence[str]) -> str | None:
+    """Return why the accuracy is not that of a teacher, in a clause with a way out."""
+    predicted, count = scores.logits.argmax(1), len(scores.labels)
+    right, least = scores.top1 / 100, chance(scores.labels)
+    order = order_problem(scores, classes, "--teacher_classes")
+    if order:
+        return f"is right on {scores.top1:.2f} % of {count:,} held-out images, and {order}"
+    is_constant = len(set(predicted.tolist())) == 1
+    passes = min(least + SIGMAS * math.sqrt(least * (1 - least) / count), (1 + least) / 2)
+    if right > passes and not is_constant:
+        return None
+    low, high = (100 * end for end in wilson(right, count))
+    if not is_constant and count < FEW and high > 100 * least:
         return (
-            f"with its classes in another order it would be right on {matched:.1f} %. Its class order is not the "
-            f"data's: rename the class folders, or train it on these data"
+            f"is right on {scores.top1:.2f} % of only {count:,} held-out images: that may be {low:.0f} to {high:.0f} % "
+            f"of all (95 % interval), and always naming the commonest class would be right on {100 * least:.2f} %: too "
+            f"few images to tell; add held-out images"
         )
     return (
-        "its head is untrained, its weights were not given, or its images are normalised differently. Give trained "
-        "weights with --teacher_weights, or train it first: stillhouse train --data ... --model ... If it was trained "
-        "so, that was too short: raise --epochs"
+        f"is right on {scores.top1:.2f} % of {count:,} held-out images, no better than chance ({100 * least:.2f} % for "
+        f"always naming the commonest class): its head is untrained, its weights were not given, or its images are "
+        f"normalised differently. Give trained weights with --teacher_weights, its normalisation with --teacher_mean "
+        f"and --teacher_std, or train it first: stillhouse train --data ... --model ... If it was trained so, that was "
+        f"too short: raise --epochs"
     )
 
 
-def _best_relabelling(predicted: Tensor, labels: Tensor, count: int) -> float:
-    """The accuracy in percent if each predicted class stood for the class it meets most."""
-    confusion = torch.zeros(count, count, dtype=torch.int64)
-    confusion.index_put_((predicted.cpu(), labels.cpu()), torch.ones(len(labels), dtype=torch.int64), accumulate=True)
-    owners = confusion.argmax(1)
-    if len(set(owners.tolist())) < count * 0.7:  # a constant or random answer is no relabelling
-        return 0.0
-    return 100 * float(confusion.amax(1).sum()) / len(labels)
+def order_problem(scores: Scores, classes: Sequence[str], option: str | None) -> str | None:
+    """Return in a clause that a network would be right more often with its classes in another order.
+
+    The order is found on one half of the images and tried on the other, so that chance finds none.
+
+    Args:
+        option: What gives the order, to be named as the way out.
+    """
+    predicted, labels, count = scores.logits.argmax(1).cpu(), scores.labels.cpu(), len(classes)
+    if count > scores.logits.shape[1] or count < 2 or len(labels) < 2 * count:
+        return None
+    margin = least_gain(scores.top1, len(labels))
+    by_class = labels.argsort(stable=True)
+    halves = by_class[::2], by_class[1::2]
+    tried = 0.0
+    for found, other in (halves, halves[::-1]):
+        order, _ = best_order(predicted[found], labels[found], count)
+        tried += accuracy_in(order, predicted[other], labels[other]) * len(other) / len(labels)
+    if tried <= scores.top1 + margin:
+        return None
+    order, most = best_order(predicted, labels, count)
+    for name, usual in usual_orders(classes).items():
+        reached = accuracy_in(usual, predicted, labels)
+        if reached >= tried - margin:
+            shown = ", ".join(sorted(classes, key=lambda one: usual[list(classes).index(one)])[:_SHOWN])
+            way = f"give {option} {name}" if option else "its classes are in that order"
+            return f"with its classes in {name} order ({shown}, ...) it would be right on {reached:.2f} %: {way}"
+    moved = [
+        f"{name} as {classes[number]}" for name, number in zip(classes, order, strict=True) if name != classes[number]
+    ]
+    way = f"; give {option} FILE, a class name a line in the order of its outputs" if option else ""
+    return (
+        f"with its classes in another order ({', '.join(moved[:_SHOWN])}{', ...' if len(moved) > _SHOWN else ''}) it "
+        f"would be right on {most:.2f} %: its class order is not the data's{way}"
+    )

@@ -174,7 +174,7 @@ def test_teachers_that_are_none_are_refused(world: World, tmp_path: Path, capsys
     assert "holds no run (it has no result.json)" in outputs(str(world.pictures))
     assert "is not finished; the command that began it continues it" in outputs(str(unfinished))
     assert f"there is no {tmp_path}/nowhere; give the folder of a finished run" in outputs(str(tmp_path / "nowhere"))
-    assert "does not say which network it holds; give its name" in outputs(str(tmp_path / "bare.pth"))
+    assert "does not say which network it holds; give the network by its name" in outputs(str(tmp_path / "bare.pth"))
     assert "already has weights; leave out --teacher_weights" in outputs(
         str(world.teacher), "--teacher_weights", "x.pth"
     )
@@ -190,7 +190,7 @@ def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_pat
 
     five = write_pictures(tmp_path / "five", ("a", "b", "c", "d", "e"))
     renamed = write_pictures(tmp_path / "renamed", ("ant", "bee", "dog"))
-    assert "tells 3 classes apart and five has 5" in outputs(five)
+    assert "the teacher predicts 3 classes, but the data have 5" in outputs(five)
     assert "was not trained on these classes (it does not know dog)" in outputs(renamed)
     weights = load_file(world.teacher / "student.safetensors")
     shuffled, untrained = tmp_path / "shuffled.pth", tmp_path / "untrained.pth"
@@ -198,6 +198,6 @@ def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_pat
     torch.save(weights | {f"head.{part}": weights[f"head.{part}"][order] for part in ("weight", "bias")}, shuffled)
     torch.save(weights | {"head.weight": torch.zeros(3, 16)}, untrained)
     wide = ["--teacher", f"{world.nets}:wide", "--teacher_weights"]
-    assert "Its class order is not the data's" in outputs(world.pictures, *wide, str(shuffled))
+    assert "its class order is not the data's" in outputs(world.pictures, *wide, str(shuffled))
     assert "no better than chance (33.33 %): its head is untrained" in outputs(world.pictures, *wide, str(untrained))
     assert not (tmp_path / "runs").exists()

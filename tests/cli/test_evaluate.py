@@ -31,8 +31,8 @@ def test_a_file_may_be_evaluated_alone_unless_it_wants_to_run_code(
     done(capsys, ["train", "--model", "resnet8", *world.small(tmp_path, 1)])
     done(capsys, ["evaluate", str(only(tmp_path) / "best.safetensors"), *data])
     outputs = refusal(capsys, ["evaluate", str(world.teacher / "best.safetensors"), *data])
-    assert "best.safetensors wants to run " in outputs
-    assert "if you trust that" in outputs
+    assert "best.safetensors executes " in outputs
+    assert "if you trust it, give " in outputs
 
 
 def test_evaluate_refuses_what_it_cannot_measure(world: World, tmp_path: Path, capsys: Capture) -> None:

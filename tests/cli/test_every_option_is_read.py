@@ -15,7 +15,7 @@ from stillhouse.cli.config import DeviceOptions
 from stillhouse.training.progress import Display
 from tests.helpers.commands import World, only
 
-GENERIC = ("__post_init__", "named_values", "_changed")  # they go through all options, whatever is done with them
+GENERIC = ("__post_init__", "named_values", "changed")  # they go through all options, whatever is done with them
 DOT = ("--optimizer", "dot", "--dot_delta", "0.05", "--epochs", "1")
 
 

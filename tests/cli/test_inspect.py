@@ -156,7 +156,8 @@ def test_the_command_from_a_run_to_its_pictures(
     assert "metrics.jsonl has 0 of 8 epochs; restore it" in capsys.readouterr().err
     (run / "metrics.jsonl").write_bytes(rows)
 
-    moved = run.rename(tmp_path / f"moved-{run.name[-8:]}")
+    (tmp_path / "elsewhere").mkdir()  # not beside the code that it names
+    moved = run.rename(tmp_path / "elsewhere" / f"moved-{run.name[-8:]}")
     assert main(["inspect", str(moved), "--device", "cpu"]) == 2
     assert "is not in" in capsys.readouterr().err
     (teacher,) = runs.iterdir()

@@ -11,8 +11,9 @@ from stillhouse.cli.build import about
 from stillhouse.data import load
 from stillhouse.models.create import network
 from stillhouse.models.spec import NetworkSource
+from stillhouse.training.examine import examine
 from stillhouse.training.progress import Display
-from stillhouse.training.teacher import examine, trained
+from stillhouse.training.teacher import trained
 from tests.helpers.commands import World
 
 CPU = torch.device("cpu")
@@ -34,10 +35,12 @@ def test_a_file_alone_is_trained_unless_it_names_code(world: World, tmp_path: Pa
     assert trained(str(file), data, None, CPU).name == "resnet8"
     for code in (f"{world.nets}:wide", "os:abort"):
         save_weights(network("resnet8", 3, 16), file, {"network": code})
-        with pytest.raises(ValueError, match=rf"wants to run {code}; if you trust that, give {code}"):
+        with pytest.raises(ValueError, match=rf"loading .* executes {code}; if you trust it, give {code}"):
             trained(str(file), data, None, CPU)
     save_weights(network("resnet8", 3, 16), file, {})
-    with pytest.raises(ValueError, match=r"does not say which network it holds; give its name, and the file as its we"):
+    with pytest.raises(
+        ValueError, match=r"does not say which network it holds; give the network by its name, and the f"
+    ):
         trained(str(file), data, None, CPU)
 
 
@@ -47,6 +50,8 @@ def test_a_teacher_is_examined_in_the_precision_it_teaches_in(world: World, caps
     exact = examine(teacher, None, CPU, data, display)
     assert capsys.readouterr().out == ""
     rough = examine(teacher, torch.bfloat16, CPU, data, display)
+    assert exact is not None
+    assert rough is not None
     assert "teacher in bfloat16" in capsys.readouterr().out
     assert teacher.net.precision == torch.bfloat16
     assert torch.equal(teacher.scores(data.test, CPU).logits, rough.logits)

@@ -9,7 +9,7 @@ from torch import Tensor
 from stillhouse.checkpoints import fingerprint
 from stillhouse.data import Data
 from stillhouse.training.evaluation import Scores
-from stillhouse.training.teacher_checks import check_classes, check_teacher, normalisation_note
+from stillhouse.training.teacher_checks import check_classes, check_teacher, order_problem, wilson
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 
@@ -20,7 +20,7 @@ KNOWN = {"classes": ["a", "b", "c", "d"]}
 
 def outputs(answers: Tensor, classes: int = 4, labels: Tensor = LABELS) -> Scores:
     """As if a network had given these answers."""
-    return Scores(torch.nn.functional.one_hot(answers, classes).float(), labels)
+    return Scores(torch.nn.functional.one_hot(answers, classes).float() * 9, labels)
 
 
 def half_right() -> Tensor:
@@ -42,15 +42,14 @@ def test_few_images_ask_for_no_impossible_accuracy() -> None:
 
 
 def test_wrong_number_of_classes_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"teacher t tells 10 classes apart and quick has 4; .* stillhouse train"):
+    with pytest.raises(ValueError, match=r"teacher t predicts 10 classes, but the data have 4; .* stillhouse train"):
         check_teacher("t", outputs(LABELS, 10), DATA, {})
 
 
 def test_other_classes_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"teacher t was not trained on these classes \(it does not know c, d\)"):
         check_teacher("t", outputs(LABELS), DATA, {"classes": ["a", "b", "x", "y"]})
-    with pytest.raises(ValueError, match="teacher t was trained on the same classes in another order"):
-        check_teacher("t", outputs(LABELS), DATA, {"classes": ["b", "a", "c", "d"]})
+    check_teacher("t", outputs(LABELS), DATA, {"classes": ["b", "a", "c", "d"]})  # they were put into our order
     with pytest.raises(ValueError, match=r"the network n was not trained on these classes"):
         check_classes("the network n", outputs(LABELS), with_classes("a", "b", "c", "z"), KNOWN)
 
@@ -58,9 +57,53 @@ def test_other_classes_are_refused_by_name() -> None:
 def test_chance_is_refused_with_the_way_out() -> None:
     answers = torch.randint(0, 4, (400,), generator=torch.Generator().manual_seed(0))
     with pytest.raises(
-        ValueError, match=r"no better than chance \(25.00 %\): its head is untrained.*--teacher_weights"
+        ValueError, match=r"no better than chance \(25.00 % for .* its head is untrained.*--teacher_weights"
     ):
         check_teacher("t", outputs(answers), DATA, {})
+
+
+@pytest.mark.parametrize(("right", "passes"), [(120, False), (134, False), (136, True), (200, True)])
+def test_an_accuracy_within_the_noise_of_chance_is_refused(right: int, passes: bool) -> None:
+    """Four standard deviations of 400 answers at 25 % are 8.66 %."""
+    answers = torch.where(torch.arange(400) < right, LABELS, (LABELS + 1 + torch.arange(400) // 4 % 3) % 4)
+    assert int((answers == LABELS).sum()) == right
+    if passes:
+        assert check_teacher("t", outputs(answers), DATA, {}) is None
+    else:
+        with pytest.raises(ValueError, match="no better than chance"):
+            check_teacher("t", outputs(answers), DATA, {})
+
+
+def test_chance_is_the_share_of_the_commonest_class() -> None:
+    labels = torch.tensor([0] * 320 + [1] * 80)
+    answers = labels.clone()
+    answers[:90] = 1  # right on 310 of 400: better than a guess, worse than naming the first class
+    with pytest.raises(ValueError, match=r"right on 77.50 % .* no better than chance \(80.00 %"):
+        check_teacher("t", outputs(answers, 2, labels), with_classes("a", "b"), {})
+    answers[:30] = 0
+    answers[30:90] = 0
+    assert check_teacher("t", outputs(answers, 2, labels), with_classes("a", "b"), {}) is None
+
+
+def test_few_images_are_said_to_be_too_few_with_an_interval_and_a_way_on() -> None:
+    labels = torch.arange(12) % 2
+    answers = torch.where(torch.arange(12) < 9, labels, 1 - labels)
+    data = with_classes("a", "b")
+    with pytest.raises(
+        ValueError, match=r"75.00 % of only 12 held-out images: that may be 47 to 91 % .* too few .* true"
+    ):
+        check_teacher("t", outputs(answers, 2, labels), data, {})
+    note = check_teacher("t", outputs(answers, 2, labels), data, {}, trust=True)
+    assert note is not None
+    assert "too few images to tell" in note
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"), [(9, 12, 0.4677, 0.9111), (0, 10, 0.0, 0.2775), (50, 100, 0.4038, 0.5962)]
+)
+def test_the_interval_is_wilsons(right: int, count: int, low: float, high: float) -> None:
+    """Published values: Newcombe, Statistics in Medicine 1998; R's binom::binom.wilson."""
+    assert wilson(right / count, count) == pytest.approx((low, high), abs=2e-4)
 
 
 def test_the_same_answer_to_everything_is_refused_even_if_it_is_often_right() -> None:
@@ -72,25 +115,60 @@ def test_the_same_answer_to_everything_is_refused_even_if_it_is_often_right() ->
 @pytest.mark.parametrize("classes", [2, 4])
 def test_an_order_of_classes_that_is_not_the_datas_is_recognised(classes: int) -> None:
     data, labels = with_classes(*"abcd"[:classes]), torch.arange(400) % classes
-    with pytest.raises(ValueError, match=r"in another order it would be right on 100.0 %.*rename the class folders"):
+    with pytest.raises(
+        ValueError, match=r"another order \(a as b, .*\) it would be right on 100.00 %.*--teacher_classes"
+    ):
         check_teacher("t", outputs((labels + 1) % classes, classes, labels), data, {})
+
+
+def test_two_classes_that_stand_for_each_other_are_named() -> None:
+    answers = torch.tensor([0, 2, 1, 3])[LABELS]
+    with pytest.raises(
+        ValueError, match=r"right on 50.00 % of 400 .* order \(b as c, c as b\) it would be right on 100"
+    ):
+        check_teacher("t", outputs(answers), DATA, {})
+    note = check_teacher("t", outputs(answers), DATA, {}, trust=True)
+    assert note is not None
+    assert "its class order is not the data's" in note
+
+
+def test_numbered_classes_in_natural_order_are_named_so() -> None:
+    names = tuple(sorted(map(str, range(1, 13))))
+    labels = torch.arange(240) % 12
+    natural = sorted(names, key=int)
+    answers = torch.tensor([natural.index(name) for name in names])[labels]
+    with pytest.raises(
+        ValueError, match=r"in natural order \(1, 2, 3, ...\) .* 100.00 %: give --teacher_classes natural"
+    ):
+        check_teacher("t", outputs(answers, 12, labels), with_classes(*names), {})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mediocre_network_and_noise_are_given_no_order(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 4, (60,), generator=generator)
+    noise = torch.randint(0, 4, (60,), generator=generator)
+    for share in (0.0, 0.5, 0.7):
+        answers = torch.where(torch.rand(60, generator=generator) < share, labels, noise)
+        assert order_problem(outputs(answers, labels=labels), DATA.classes, None) is None
+
+
+def test_probabilities_are_told_from_logits() -> None:
+    scores = Scores(outputs(half_right()).logits.softmax(1), LABELS)
+    with pytest.raises(
+        ValueError, match=r"t returns probabilities \(each row sums to one\), and methods read logits; wrap it in"
+    ):
+        check_teacher("t", scores, DATA, {})
 
 
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
 def test_a_teacher_that_answers_no_numbers_is_refused(spoilt: float) -> None:
     scores = outputs(LABELS)
     scores.logits[7, 0] = spoilt
-    with pytest.raises(ValueError, match="answers with NaN or infinity: its weights are spoilt"):
+    with pytest.raises(
+        ValueError, match="the outputs of the teacher t contain NaN or infinity; load another checkpoint"
+    ):
         check_teacher("t", scores, DATA, {})
-
-
-def test_other_normalisation_is_noted() -> None:
-    ours = {"mean": list(DATA.mean), "std": list(DATA.std)}
-    assert normalisation_note({}, DATA) is None
-    assert normalisation_note(ours, DATA) is None
-    note = normalisation_note(ours | {"std": [1.0, 1.0, 1.0]}, DATA)
-    assert note is not None
-    assert "std [1.0, 1.0, 1.0]" in note
 
 
 def test_fingerprint_sees_every_parameter_and_buffer_bit_by_bit() -> None:

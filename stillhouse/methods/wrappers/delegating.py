@@ -43,6 +43,10 @@ class Delegating(Method):
     def needs_strong_view(self) -> bool:
         return any(method.needs_strong_view for _, method in self.inside())
 
+    @property
+    def needs_teacher_classes(self) -> bool:
+        return any(method.needs_teacher_classes for _, method in self.inside())
+
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         for _, method in self.inside():
             method.spots = method.choose_spots(student, teacher)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...checkpoints import fingerprint, write_atomically
 from ...data import Data, InMemory
+from ...models.adapt import adapted
 from ...spelling import counted
 from ...taps import Tapped
 from .teacher_cache import TeacherCache
@@ -102,11 +103,12 @@ def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
 def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
     """Return all that an output depends on."""
     device = next(teacher.parameters()).device
-    is_cpu = device.type == "cpu"
+    is_cpu, around = device.type == "cpu", adapted(teacher.model)
     return {
         "format": FORMAT,
         "weights": fingerprint(teacher.model),
         "layers": hashlib.blake2b(str(teacher.model).encode(), digest_size=16).hexdigest(),
+        **({"adapted": around} if around else {}),
         "data": data.fingerprint,
         "images": len(split),
         "image_size": data.info.image_size,

@@ -1,0 +1,111 @@
+"""Options about networks: which one, its weights, and what the user knows of it that its file does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..anatomy import Anatomy
+from ..data import Data
+from ..models.input_spec import InputSpec
+from ..models.spec import NetworkSource
+from ..ranges import check_options
+from ..training.class_order import read_classes
+
+Channels = Sequence[float]  # one number or three; InputSpec.typed says what is wrong with them
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Network to train.
+
+    Args:
+        model: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
+            `package.module:callable` or `file.py:callable`.
+        weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
+        weights_key: Part of the names under which a file that holds several weights has those to take, such as
+            state_dict_ema.
+        skip_head: Start from a file's weights even if its classifier is one for other classes, and train a new one.
+        anatomy: Override the detected layer names.
+    """
+
+    model: str = "resnet32"
+    weights: str | None = None
+    weights_key: str | None = None
+    skip_head: bool = False
+    anatomy: Anatomy | None = None
+
+    def source(self) -> NetworkSource:
+        return NetworkSource(self.model, self.weights, self.anatomy, self.weights_key, self.skip_head)
+
+
+@dataclass(frozen=True)
+class TeacherOptions:
+    """Images and classes that the teacher was trained on.
+
+    Args:
+        teacher_mean: Mean of each channel by which its images were normalised, from 0 to 1: one number or three.
+        teacher_std: Standard deviation of each channel, likewise.
+        teacher_size: Height and width of its images in px.
+        teacher_classes: Order of its outputs: natural (1, 2, 10), alphabetical (1, 10, 2), or a file with one class
+            name a line, which may name more classes than the data have.
+        teacher_weights_key: Part of the names under which a file that holds several weights has the teacher's, such as
+            state_dict_ema.
+        trust_teacher: Go on with a teacher whose accuracy on the held-out images is no better than chance, or cannot
+            be told from it.
+    """
+
+    teacher_mean: Channels | None = None
+    teacher_std: Channels | None = None
+    teacher_size: int | None = None
+    teacher_classes: str | None = None
+    teacher_weights_key: str | None = None
+    trust_teacher: bool = False
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def source(self, name: str, weights: str | None, anatomy: Anatomy | None) -> NetworkSource:
+        """Return the teacher, all but the order of its classes, which depends on the data's."""
+        spec = InputSpec.typed(self.teacher_mean, self.teacher_std, self.teacher_size, "teacher_")
+        return NetworkSource(name, weights, anatomy, self.teacher_weights_key, input=spec, option="teacher_")
+
+    def for_data(self, source: NetworkSource, data: Data) -> NetworkSource:
+        """Return the teacher with the order of its classes."""
+        return with_classes(source, "--teacher_classes", self.teacher_classes, data)
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """Images and classes that the network was trained on.
+
+    Args:
+        mean: Mean of each channel by which its images were normalised, from 0 to 1: one number or three.
+        std: Standard deviation of each channel, likewise.
+        classes: Order of its outputs: natural (1, 2, 10), alphabetical (1, 10, 2), or a file with one class name a
+            line, which may name more classes than the data have.
+        weights_key: Part of the names under which a file that holds several weights has those to take, such as
+            state_dict_ema.
+    """
+
+    mean: Channels | None = None
+    std: Channels | None = None
+    classes: str | None = None
+    weights_key: str | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def source(self, name: str, weights: str | None) -> NetworkSource:
+        """Return the network, all but the order of its classes, which depends on the data's."""
+        spec = InputSpec.typed(self.mean, self.std, None, "")
+        return NetworkSource(name, weights, key=self.weights_key, input=spec)
+
+    def for_data(self, source: NetworkSource, data: Data) -> NetworkSource:
+        """Return the network with the order of its classes."""
+        return with_classes(source, "--classes", self.classes, data)
+
+
+def with_classes(source: NetworkSource, option: str, value: str | None, data: Data) -> NetworkSource:
+    """Return a network with the order of its outputs that an option gives."""
+    return source if value is None else replace(source, classes=read_classes(option, value, data.classes))

@@ -1,0 +1,139 @@
+"""Examination of a trained network on held-out images, before it teaches or when it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..analysis.metrics import divergence
+from ..data import Data, Folder, Split
+from ..models.adapt import renormalise
+from ..models.input_spec import USUAL, Channels, shown
+from ..modes import in_eval_mode
+from .evaluation import Scores, batch_size
+from .progress import Display
+from .teacher import Teacher
+from .teacher_checks import check_teacher, least_gain
+
+_TRIED = 512  # images on which other normalisations are tried
+_MOST_ON_DISK = 2048  # images, above which reading them for that takes too long
+
+
+def examine(
+    teacher: Teacher,
+    precision: torch.dtype | None,
+    device: torch.device,
+    data: Data,
+    display: Display,
+    trust: bool = False,
+) -> Scores | None:
+    """Measure a teacher on the held-out images, in the precision that it teaches in from now on.
+
+    Args:
+        precision: To autocast to; None for float32.
+        trust: Note what is wrong with its accuracy instead of refusing it.
+
+    Returns:
+        None for a teacher whose logits mean nothing for these data.
+
+    Raises:
+        ValueError: If it is no teacher for these data.
+    """
+    if teacher.net.foreign_logits:
+        teacher.net.precision = precision
+        display.note(f"the teacher {teacher.name} {teacher.net.foreign_logits}; no method may read its logits")
+        return None
+    held_out = data.validation or data.test
+    scores = teacher.scores(held_out, device)
+    better = better_normalisation(teacher, data, held_out, device, "teacher_")
+    if better and not trust:
+        raise ValueError(f"the teacher {teacher.name} is right on {scores.top1:.2f} % of the held-out images; {better}")
+    problems = [better, check_teacher(teacher.name, scores, data, teacher.about, trust)]
+    for problem in filter(None, problems):
+        display.note(problem)
+    teacher.net.precision = precision
+    if precision is None:
+        return scores
+    name = str(precision).removeprefix("torch.")
+    rough = teacher.scores(held_out, device)
+    check_teacher(f"{teacher.name} in {name}", rough, data, teacher.about, trust)
+    display.say(
+        f"teacher in {name}: {rough.top1:.2f} % top-1, {scores.top1:.2f} % in float32; its "
+        f"probabilities differ by a KL divergence of {divergence(rough, scores):.1e}, and "
+        f"{rough.agreement(scores):.2f} % of its guesses are the same"
+    )
+    return rough
+
+
+def better_normalisation(teacher: Teacher, data: Data, split: Split, device: torch.device, prefix: str) -> str | None:
+    """Try usual normalisations on a network that nobody knows the normalisation of; name one that it does better with.
+
+    Args:
+        split: Held-out images.
+        prefix: Of the options that choose it: "teacher_", or nothing.
+
+    Returns:
+        A clause with the way out.
+    """
+    spec = teacher.input
+    if spec.is_certain and spec.mean:
+        return None
+    if isinstance(split, Folder) and len(split) > _MOST_ON_DISK:
+        return None
+    given = (data.mean, data.std)
+    present = (spec.mean or data.mean, spec.std or data.std)
+    images, labels = _some(split, device)
+    model = teacher.net.model.to(device)
+    reached: dict[str, float] = {}
+    for name, wanted in {"the data's": given, **USUAL}.items():
+        if wanted != present:
+            with _renormalised(model, given, wanted, present):
+                reached[name] = _accuracy(model, images, labels, split)
+    now = _accuracy(model, images, labels, split)
+    best = max(reached, key=reached.__getitem__)
+    if reached[best] <= now + least_gain(now, len(labels)):
+        return None
+    mean, std = given if best == "the data's" else USUAL[best]
+    return (
+        f"on images with mean {shown(mean)} and std {shown(std)} it would be right on {reached[best]:.2f} % instead of "
+        f"{now:.2f} %: give --{prefix}mean {_typed(mean)} --{prefix}std {_typed(std)}, or the present mean and std, "
+        f"--{prefix}mean {_typed(present[0])} --{prefix}std {_typed(present[1])}, to keep them"
+    )
+
+
+@contextmanager
+def _renormalised(
+    model: nn.Module,
+    given: tuple[Channels, Channels],
+    wanted: tuple[Channels, Channels],
+    present: tuple[Channels, Channels],
+) -> Iterator[None]:
+    renormalise(model, given, wanted)
+    try:
+        yield
+    finally:
+        renormalise(model, given, present)
+
+
+def _some(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return images from all over a split, and their labels."""
+    step = max(1, len(split) // _TRIED)
+    batches = [batch.rows(batch.indices % step == 0) for batch in split.batches(device)]
+    images, labels = torch.cat([one.images for one in batches]), torch.cat([one.labels for one in batches])
+    return images, labels
+
+
+@torch.no_grad()
+def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, split: Split) -> float:
+    with in_eval_mode(model):
+        guesses = [model(part).argmax(1) for part in torch.split(images, batch_size(split.batch_size))]
+    return 100 * float((torch.cat(guesses) == labels).float().mean())
+
+
+def _typed(values: Channels) -> str:
+    """Write three numbers as an option takes them."""
+    texts = [f"{value:g}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else ",".join(texts)

@@ -1,0 +1,91 @@
+"""Trained networks by the places they are kept in: the folder of a run, a file of one, or a name with its weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..checkpoints import about_weights
+from ..models import MODELS
+from ..models.create import is_ours
+from ..models.input_spec import InputSpec
+from ..models.spec import NetworkSource
+from ..user_code import named_by_run
+from .run_files import read_result
+
+
+@dataclass(frozen=True)
+class Located:
+    """A network with weights, found but not read yet.
+
+    Args:
+        given: The place or name that the user gave.
+        source: The network by name, with its weights.
+        about: What the file of the weights says.
+        folder: Of the run that names the network; None if the user does.
+    """
+
+    given: str
+    source: NetworkSource
+    about: Mapping[str, object]
+    folder: Path | None = None
+
+    @property
+    def input(self) -> InputSpec:
+        """The images it expects, as far as that is known before it is built."""
+        return self.source.input_spec(self.about)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Its classes in the order of its outputs, if they are known."""
+        theirs = self.source.classes or self.about.get("classes")
+        return tuple(map(str, theirs)) if isinstance(theirs, list | tuple) and theirs else None
+
+    def origin(self, typed: Collection[str]) -> AbstractContextManager[None]:
+        """Return the context in which its code is run, or refused."""
+        return named_by_run(self.folder, typed) if self.folder else nullcontext()
+
+
+def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
+    """Find out which network a source is: that of a run or of a file that one holds, or one by name.
+
+    Args:
+        option: The option that gives the weights, for messages.
+
+    Raises:
+        ValueError: If there is nothing of that name, its weights are given twice, the run is not finished, or a file
+            that came alone names code to run.
+    """
+    if not _is_place(source.name):
+        return Located(source.name, source, source.about())
+    if source.weights:
+        raise ValueError(f"{source.name} already has weights; leave out {option}")
+    place = Path(source.name).expanduser()
+    is_run = place.is_dir()
+    if is_run:
+        read_result(place)
+    file = place / "student.safetensors" if is_run else place
+    about = about_weights(file)
+    name = about.get("network")
+    if not isinstance(name, str):
+        raise ValueError(
+            f"{source.name} does not say which network it holds; give the network by its name, and the file with "
+            f"{option}"
+        )
+    if not is_run and not is_ours(name):
+        raise ValueError(
+            f"loading {source.name} executes {name}; if you trust it, give {name} as the network, and the file with "
+            f"{option}"
+        )
+    return Located(source.name, replace(source, name=name, weights=str(file)), about, file.parent if is_run else None)
+
+
+def _is_place(name: str) -> bool:
+    """Tell the place of a trained network from the name of one; names of the zoo win over folders."""
+    place = Path(name).expanduser()
+    if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
+        raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")
+    return place.exists() and ":" not in name and name not in MODELS
