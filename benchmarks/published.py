@@ -35,7 +35,8 @@ from stillhouse.training.memory import split_by_memory
 from stillhouse.training.progress import Display
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from stillhouse.training.teacher import find_trained
+from stillhouse.training.teachers.located import locate
+from stillhouse.training.teachers.teacher import prepare
 
 PAIRS = "resnet56:resnet20,resnet32x4:resnet8x4"
 METHODS = (  # each as its authors weigh it, those of logits by logits alone
@@ -75,9 +76,7 @@ class Table:
             run = a_run(self.folder / "teachers", name, identity)
             self.train(Classroom(None, [StudentTrainer(alone, self.config, run, name=name)]), data)
             file = run.folder / "student.safetensors"
-        found = find_trained(NetworkSource(name, str(file)), data, self.device)
-        assert found is not None
-        return found.net
+        return prepare(locate(NetworkSource(name, str(file))), data, self.device).net
 
     def train(self, room: Classroom, data: Data) -> None:
         if self.options.compile and (note := compile_classroom(room, self.device.type, graphs=False)):

@@ -19,7 +19,7 @@ from ..models.spec import NetworkSource
 from ..taps import Tapped
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
-from ..training.teacher import Teacher
+from ..training.teachers.teacher import Teacher
 from ..user_code import hash_of_file
 from .arguments import named_values
 from .config import RunOptions

@@ -14,10 +14,10 @@ from ..training.cache.store import CacheStore, CacheUnavailable, open_cache
 from ..training.cache.teacher_cache import TeacherCache
 from ..training.classroom import Classroom
 from ..training.config import TrainConfig
-from ..training.examine import examine
-from ..training.located import locate
 from ..training.progress import Display, duration
-from ..training.teacher import prepare
+from ..training.teachers.examine import examine
+from ..training.teachers.located import locate
+from ..training.teachers.teacher import prepare
 from .config import CompileOptions, DeviceOptions, PrecisionOptions
 from .data_options import DataOptions, SplitOptions
 from .networks import TeacherOptions

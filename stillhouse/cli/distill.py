@@ -17,11 +17,11 @@ from ..methods.parse import MethodSpec, parse
 from ..models.spec import NetworkSource
 from ..training.classroom import Classroom
 from ..training.evaluation import evaluate, size_of
-from ..training.examine import examine
-from ..training.located import locate
 from ..training.progress import Display
 from ..training.student import StudentTrainer
-from ..training.teacher import Teacher, prepare, trained
+from ..training.teachers.examine import examine
+from ..training.teachers.located import locate
+from ..training.teachers.teacher import Teacher, prepare, trained
 from .arguments import named_values
 from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions

@@ -17,12 +17,12 @@ from ..checkpoints import about_weights
 from ..data import Data
 from ..forward import are_probabilities
 from ..training.evaluation import Scores, evaluate, size_of
-from ..training.examine import better_normalisation
-from ..training.located import Located, locate
 from ..training.progress import Display
 from ..training.run_files import read_result
-from ..training.teacher import Teacher, prepare
-from ..training.teacher_checks import check_classes, check_finite, order_problem
+from ..training.teachers.checks import check_classes, check_finite, order_problem
+from ..training.teachers.examine import better_normalisation
+from ..training.teachers.located import Located, locate
+from ..training.teachers.teacher import Teacher, prepare
 from ..user_code import named_by_run
 from .config import DeviceOptions
 from .data_options import IMAGE_OPTIONS, DataOptions

@@ -22,11 +22,11 @@ from ..models.adapt import renormalise
 from ..models.input_spec import InputSpec
 from ..ranges import Count, check_options
 from ..spelling import printable
-from ..training.located import locate
 from ..training.progress import Display
 from ..training.run_files import read_result, read_rows
 from ..training.student import StudentTrainer
-from ..training.teacher import Teacher, prepare, trained
+from ..training.teachers.located import locate
+from ..training.teachers.teacher import Teacher, prepare, trained
 from ..user_code import named_by_run
 from .arguments import parse
 from .build import trainer_alone, trainer_taught

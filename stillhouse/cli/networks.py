@@ -10,7 +10,7 @@ from ..data import Data
 from ..models.input_spec import InputSpec
 from ..models.spec import NetworkSource
 from ..ranges import check_options
-from ..training.class_order import read_classes
+from ..training.teachers.class_order import read_classes
 
 Channels = Sequence[float]  # one number or three; InputSpec.typed says what is wrong with them
 

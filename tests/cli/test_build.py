@@ -15,7 +15,7 @@ from stillhouse.methods import CE
 from stillhouse.methods.parse import parse
 from stillhouse.models.spec import NetworkSource
 from stillhouse.training.config import TrainConfig
-from stillhouse.training.teacher import Teacher
+from stillhouse.training.teachers.teacher import Teacher
 from tests.helpers.data import quick_data
 
 DATA = quick_data()

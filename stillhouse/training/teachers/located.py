@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..checkpoints import about_weights
-from ..models import MODELS
-from ..models.create import is_ours
-from ..models.input_spec import InputSpec
-from ..models.spec import NetworkSource
-from ..user_code import named_by_run
-from .run_files import read_result
+from ...checkpoints import about_weights
+from ...models import MODELS
+from ...models.create import is_ours
+from ...models.input_spec import InputSpec
+from ...models.spec import NetworkSource
+from ...user_code import named_by_run
+from ..run_files import read_result
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from ..anatomy import Anatomy
-from ..checkpoints import fingerprint
-from ..checkpoints.load import OtherHead, Say
-from ..data import Data, Split
-from ..models.adapt import adapted, renormalise, reorder_classes
-from ..models.create import is_ours
-from ..models.input_spec import InputSpec, shown
-from ..models.spec import NetworkSource
-from ..taps import Tapped, probe
-from ..user_code import Untrusted
+from ...anatomy import Anatomy
+from ...checkpoints import fingerprint
+from ...checkpoints.load import OtherHead, Say
+from ...data import Data, Split
+from ...models.adapt import adapted, renormalise, reorder_classes
+from ...models.create import is_ours
+from ...models.input_spec import InputSpec, shown
+from ...models.spec import NetworkSource
+from ...taps import Tapped, probe
+from ...user_code import Untrusted
+from ..evaluation import Scores, evaluate
+from .checks import other_classes
 from .class_order import order_of
-from .evaluation import Scores, evaluate
 from .located import Located, locate
-from .teacher_checks import other_classes
 
 _TEACHER = "--teacher_weights"
 

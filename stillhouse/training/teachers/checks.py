@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from ..data import Data
-from ..forward import are_probabilities, wrap
+from ...data import Data
+from ...forward import are_probabilities, wrap
+from ..evaluation import Scores
 from .class_order import accuracy_in, best_order, plain, usual_orders
-from .evaluation import Scores
 
 SIGMAS = 4.0  # standard deviations that tell two accuracies apart; measured on thousands of networks, none may fail
 FEW = 200  # held-out images, below which an accuracy may be too vague to judge

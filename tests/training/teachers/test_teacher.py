@@ -11,9 +11,9 @@ from stillhouse.cli.build import about
 from stillhouse.data import load
 from stillhouse.models.create import network
 from stillhouse.models.spec import NetworkSource
-from stillhouse.training.examine import examine
 from stillhouse.training.progress import Display
-from stillhouse.training.teacher import trained
+from stillhouse.training.teachers.examine import examine
+from stillhouse.training.teachers.teacher import trained
 from tests.helpers.commands import World
 
 CPU = torch.device("cpu")

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from stillhouse.training.class_order import accuracy_in, best_order, order_of, plain, read_classes, usual_orders
+from stillhouse.training.teachers.class_order import (
+    accuracy_in,
+    best_order,
+    order_of,
+    plain,
+    read_classes,
+    usual_orders,
+)
 
 NUMBERED = ("1", "10", "2", "20", "3")
 

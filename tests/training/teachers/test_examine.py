@@ -11,9 +11,9 @@ from stillhouse.models.adapt import adapted, renormalise
 from stillhouse.models.input_spec import InputSpec
 from stillhouse.taps import Tapped
 from stillhouse.training.evaluation import evaluate
-from stillhouse.training.examine import better_normalisation, examine
 from stillhouse.training.progress import Display
-from stillhouse.training.teacher import Teacher
+from stillhouse.training.teachers.examine import better_normalisation, examine
+from stillhouse.training.teachers.teacher import Teacher
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 

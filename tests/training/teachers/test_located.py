@@ -12,8 +12,8 @@ from stillhouse.checkpoints import about_weights
 from stillhouse.data import load
 from stillhouse.models.input_spec import InputSpec
 from stillhouse.models.spec import NetworkSource
-from stillhouse.training.located import locate
-from stillhouse.training.teacher import prepare
+from stillhouse.training.teachers.located import locate
+from stillhouse.training.teachers.teacher import prepare
 from tests.helpers.commands import World
 
 CPU = torch.device("cpu")

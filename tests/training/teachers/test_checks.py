@@ -9,7 +9,7 @@ from torch import Tensor
 from stillhouse.checkpoints import fingerprint
 from stillhouse.data import Data
 from stillhouse.training.evaluation import Scores
-from stillhouse.training.teacher_checks import check_classes, check_teacher, order_problem, wilson
+from stillhouse.training.teachers.checks import check_classes, check_teacher, order_problem, wilson
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 

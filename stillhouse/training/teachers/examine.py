@@ -8,15 +8,15 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ..analysis.metrics import divergence
-from ..data import Data, Folder, Split
-from ..models.adapt import renormalise
-from ..models.input_spec import USUAL, Channels, shown
-from ..modes import in_eval_mode
-from .evaluation import Scores, batch_size
-from .progress import Display
+from ...analysis.metrics import divergence
+from ...data import Data, Folder, Split
+from ...models.adapt import renormalise
+from ...models.input_spec import USUAL, Channels, shown
+from ...modes import in_eval_mode
+from ..evaluation import Scores, batch_size
+from ..progress import Display
+from .checks import check_teacher, least_gain
 from .teacher import Teacher
-from .teacher_checks import check_teacher, least_gain
 
 _TRIED = 512  # images on which other normalisations are tried
 _MOST_ON_DISK = 2048  # images, above which reading them for that takes too long
