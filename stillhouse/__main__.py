@@ -1,4 +1,4 @@
-"""The `stillhouse` command. Nothing heavy is imported before it is needed: help answers at once."""
+"""The `stillhouse` command. Nothing heavy is imported before it is needed: help comes at once."""
 
 import importlib.util
 import io
@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from .cli.startup import quick_to_end
 
 COMMANDS = {
-    "distill": "teach a small network what a trained one knows",
+    "distill": "train a small network to match a trained one",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
-    "cache": "write down all that a teacher says, for distillations without it",
+    "cache": "cache a teacher's outputs, for distillations that need not run it",
     "inspect": "draw and list what a finished distillation learned",
-    "check": "try a method of your own against the contract, in seconds",
-    "list": "show the methods, models, data sets or published recipes there are",
+    "check": "test a method of your own against the contract, in seconds",
+    "list": "list methods, models, data sets and recipes",
 }
 
-ELSEWHERE = {
-    "predict": "evaluate measures a network; for predictions load RUN/student.safetensors in Python",
-    "export": "RUN/student.safetensors holds the student's weights, to be loaded in Python",
-    "test": "That is evaluate",
-    "eval": "That is evaluate",
-    "validate": "That is evaluate",
-    "confusion": "That is inspect",
-    "resume": "The command that began a run resumes it",
+ELSEWHERE = {  # commands that other tools have
+    "predict": "Use evaluate to measure a network; for predictions load RUN/student.safetensors in Python",
+    "export": "The student's weights are in RUN/student.safetensors",
+    "test": "Use evaluate",
+    "eval": "Use evaluate",
+    "validate": "Use evaluate",
+    "confusion": "Use inspect",
+    "resume": "Re-running the command that began a run resumes it",
 }
 
 HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]
@@ -37,9 +37,9 @@ commands:
   stillhouse COMMAND --help   all options of a command
   stillhouse --version        the version
 
-to begin with:
+first steps:
   stillhouse distill
-      the whole way on scikit-learn's digits, in a few minutes: a teacher, a student by itself, the student distilled
+      everything on scikit-learn's digits, in a few minutes: a teacher, a student by itself, a distilled student
   stillhouse train --data cifar100 --model resnet56
   stillhouse distill --data cifar100 --teacher resnet56 --student resnet20 --methods CE,KD,AT
   stillhouse distill --data ~/pets --teacher timm:resnet50 --teacher_weights pets.pth --student torchvision:resnet18

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_KINDS = {
+KINDS = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
@@ -17,7 +17,7 @@ _KINDS = {
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
-_MOST_LETTERS = 300  # of a word in a sentence
+_MOST_LETTERS = 1000  # of one word in a sentence; paths stay whole
 _LONGEST_NAME = 100  # letters of what was meant to be a name: comparing more takes minutes
 
 
@@ -55,7 +55,7 @@ def misfit(complaint: str) -> tuple[str, str] | None:
     if not found:
         return None
     why, *value = re.split(r"(?:Got|Given) value(?: type: .* Given value)?: ", found[2], maxsplit=1)
-    kinds = [_KINDS.get(kind, kind) for kind in re.findall(r"<class '([\w.]+)'>", why) if kind != "NoneType"]
+    kinds = [KINDS.get(kind, kind) for kind in re.findall(r"<class '([\w.]+)'>", why) if kind != "NoneType"]
     kinds += [f"one of {choices}" for choices in re.findall(r"Literal\[(.*?)\]", why)]
     if not kinds or not value:
         return found[1], found[2]

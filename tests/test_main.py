@@ -1,5 +1,6 @@
 """The command before anything heavy is imported."""
 
+import io
 import os
 import subprocess
 import sys
@@ -59,7 +60,37 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("stillhouse ")
 
 
-@pytest.mark.parametrize(("word", "hint"), [("distil", " Did you mean distill"), ("xyz", ""), ("--data", "")])
+def test_windows_is_refused_with_a_sentence_and_said_where_it_is_installed_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    assert main(["train"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "stillhouse: it runs on Linux and macOS only; on Windows use it inside WSL"
+    )
+    assert main(["--help"]) == 0
+    assert "It runs on Linux and macOS, and on Windows inside WSL." in (ROOT / "README.md").read_text()
+    assert '"Operating System :: POSIX :: Linux"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_terminal_that_lacks_letters_shows_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["Fr\u00fcchte\udcff\x1b[31m"]) == 2
+    sys.stderr.flush()
+    assert shown.getvalue().startswith(rb"stillhouse: there is no command 'Fr\xfcchte\udcff\x1b[31m'. See")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("distil", " Did you mean distill"),
+        ("xyz", ""),
+        ("--data", ""),
+        ("export", " The student's weights are in RUN/student.safetensors."),
+        ("eval", " Use evaluate."),
+    ],
+)
 def test_a_misspelt_command_is_refused(word: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word]) == 2
     assert capsys.readouterr().err.startswith(f"stillhouse: there is no command {word!r}.{hint}")

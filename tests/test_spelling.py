@@ -7,7 +7,7 @@ import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.spelling import misfit, nearest
+from stillhouse.spelling import misfit, nearest, printable, sentence
 
 
 class Options:
@@ -58,3 +58,27 @@ def test_near_names_are_offered_as_they_are_spelt() -> None:
     assert nearest("resent8", ["resnet8", "vgg8"]) == " Did you mean resnet8?"
     assert nearest("SHUFFLEV3", ["ShuffleV1", "ShuffleV2", "vgg8"]) == " Did you mean ShuffleV2 or ShuffleV1?"
     assert nearest("zebra", ["resnet8", "vgg8"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain \u732b \u00fc", "plain \u732b \u00fc"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\x9b2J \x7f \r", r"\x9b2J \x7f \r"),
+        ("a\u202egnp.exe", r"a\u202egnp.exe"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+    ],
+)
+def test_names_cannot_write_to_a_terminal(name: str, shown: str) -> None:
+    assert printable(name) == shown
+
+
+def test_a_sentence_is_one_line_however_long_a_word_in_it_is() -> None:
+    assert sentence("there is no\nfolder \x1b[2J") == r"there is no folder \x1b[2J"
+    long = sentence(f"there is no {'x' * 100_000}y; check it")
+    assert long == f"there is no {'x' * 100}...{'x' * 18}y; check it"
+
+
+def test_what_is_too_long_for_a_name_has_no_nearest() -> None:
+    assert nearest("k" * 100_000, ["kd", "k" * 90]) == ""

@@ -16,6 +16,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
 from . import former_names
+from .help import HelpFormatter
+from .recipes import find
 
 T = TypeVar("T")
 _LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
@@ -85,7 +87,12 @@ def parse(
     """
     positional = positional or {}
     parser = ArgumentParser(
-        prog=f"stillhouse {name}", description=command.__doc__, exit_on_error=False, allow_abbrev=False
+        prog=f"stillhouse {name}",
+        description=" ".join((command.__doc__ or "").split()),
+        exit_on_error=False,
+        allow_abbrev=False,
+        print_config=None,
+        formatter_class=HelpFormatter,
     )
     known = _add_options(parser, command, positional)
     for before, word in zip(["", *arguments], arguments, strict=False):

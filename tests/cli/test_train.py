@@ -1,8 +1,10 @@
 """`stillhouse train`: a run folder and a table, interruptions and bad days, and what it refuses to do."""
 
 import errno
+import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stillhouse.__main__ import main
 from stillhouse.checkpoints import save_state
 from stillhouse.training.run_folder import Run
 from tests.helpers.commands import World, contents, done, only, refusal
@@ -186,3 +189,28 @@ def test_spoilt_data_are_named(world: World, tmp_path: Path, capsys: Capture) ->
         image.unlink()
     assert "train/cat holds no images" in refusal(capsys, words)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_names_are_trained_on_and_shown_on_any_terminal(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    names = ("\u732b", "\x1b[31mred\x07", os.fsdecode(b"caf\xe9"))
+    pictures = write_pictures(tmp_path / "Fr\u00fcchte \x1b[1m", names)
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding, write_through=True))
+    words = [
+        "train",
+        "--model",
+        f"{world.nets}:small",
+        "--data",
+        str(pictures),
+        "--folder",
+        str(tmp_path / "r\u00fcns"),
+    ]
+    assert main([*words, "--epochs", "1", "--batch_size", "16", "--device", "cpu"]) == 0
+    out = shown.getvalue()
+    assert b"top-1" in out
+    assert rb"\x1b[1m" in out
+    assert not {0x1B, 0x07} & set(out)
+    assert json.loads((only(tmp_path / "r\u00fcns") / "result.json").read_text())["classes"] == sorted(names)

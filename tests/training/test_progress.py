@@ -15,6 +15,18 @@ from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 
 
+def test_no_name_does_more_than_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    display.say("\x1b[2J runs/\x07 [red]")
+    display.note("\u202e")
+    display.note(None)
+    display.console.print(comparison([Line("\x1b[31mnet", 1, 2, 3.0)], "\x9btitle"))
+    out = capsys.readouterr().out
+    assert out.startswith("\\x1b[2J runs/\\x07 [red]\nnote: \\u202e\n\\x9btitle")
+    assert "\\x1b[31mnet" in out
+    assert not any(letter in out for letter in "\x1b\x07\x9b\u202e")
+
+
 class Clock:
     """A clock that somebody sets."""
 

@@ -1,0 +1,34 @@
+"""Help in plain words: what an option takes, and its default where that says something."""
+
+import re
+
+import pytest
+
+from stillhouse.__main__ import main
+
+
+@pytest.mark.parametrize("command", ["train", "distill", "evaluate", "cache", "inspect"])
+def test_help_names_no_types_of_python(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for word in ("type:", "null)", "Annotated", "Literal", "Optional", "class 'Path'", "print_config", " shall "):
+        assert word not in shown
+
+
+def test_help_says_what_an_option_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["distill", "--help"])
+    shown = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "--lr LR Learning rate of SGD. (positive, default: 0.05)" in shown
+    assert "the data's own when left out. (a whole number) --resize" in shown
+    assert "they are fractions of `epochs`. (a list, default: 0.625, 0.75, 0.875)" in shown
+    assert "(default: CE(weight=0.1), KD(weight=0.9))" in shown
+    assert "timm's or torchvision's own. --student" in shown
+    assert "(default: false)" in shown
+
+
+def test_what_must_be_given_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["cache", "--help"])
+    assert "as for `stillhouse distill`. (required)" in re.sub(r"\s+", " ", capsys.readouterr().out)
