@@ -17,7 +17,6 @@ from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
 from . import former_names
 from .help import HelpFormatter
-from .recipes import find
 
 T = TypeVar("T")
 _LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
