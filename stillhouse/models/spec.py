@@ -57,6 +57,7 @@ class NetworkSource:
         Raises:
             ValueError: If there is no such network, or the weights do not fit.
         """
+        self._refuse_options_of_no_file()
         pretrained, size = self.weights == PRETRAINED, data.info.image_size
         model = network(self.name, num_classes or len(data.classes), size, seed=seed, pretrained=pretrained, say=say)
         if self.file is not None:
@@ -64,6 +65,14 @@ class NetworkSource:
             if self._is_published:
                 transform_input(self._torchvision, model)
         return model
+
+    def _refuse_options_of_no_file(self) -> None:
+        for name, value in (("weights_key", self.key), ("skip_head", self.skip_head)):
+            if value and self.file is None:
+                option = f"--{self.option}{name}"
+                raise ValueError(
+                    f"{option} is about a file of weights; give one as --{self.option}weights, or leave it out"
+                )
 
     @property
     def file(self) -> Path | None:

@@ -1,5 +1,6 @@
 """A network's source builds it, and knows what depends on it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_another_head_names_the_option_of_this_network(nets: str, tmp_path: Path
     with pytest.raises(OtherHead, match="with --student_skip_head true"):
         source.build(quick_data(), 0)
     assert source.build(quick_data(), 0, num_classes=9).get_parameter("head.bias").shape == (9,)
+
+
+@pytest.mark.parametrize("weights", [None, "pretrained"])
+def test_options_about_a_file_of_weights_need_one(nets: str, weights: str | None) -> None:
+    for asked, name in (({"key": "ema"}, "weights_key"), ({"skip_head": True}, "skip_head")):
+        source = replace(NetworkSource(f"{nets}:small", weights, option="teacher_"), **asked)
+        with pytest.raises(ValueError, match=f"^--teacher_{name} is about a file of weights; give one as --teacher_w"):
+            source.build(quick_data(), 0)
 
 
 def test_a_network_that_is_not_in_float32_is_computed_in_it_and_that_is_said(tmp_path: Path) -> None:
