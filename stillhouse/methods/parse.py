@@ -15,7 +15,8 @@ from .spec import (
     spell,
 )
 
-_FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|([\w./~-]+:[A-Za-z_]\w*)""")  # file.py:MyKD, outside of quotes
+_MOST = 100  # methods of one student
+_FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w./~-])([\w./~-]++:[A-Za-z_]\w*)""")  # file.py:MyKD, outside of quotes
 
 
 def parse(text: str) -> list[MethodSpec]:
@@ -40,6 +41,8 @@ def parse(text: str) -> list[MethodSpec]:
             f"--methods {text!r} cannot be read ({error.msg}); write CE,KD or 'CE, KD(temperature=2)'"
         ) from None
     assert isinstance(tree, ast.List)
+    if len(tree.elts) > _MOST:
+        raise ValueError(f"--methods must name at most {_MOST} methods, not {len(tree.elts):,}; leave some out")
     method_specs = [_value(node, foreign) for node in tree.elts]
     for item in method_specs:
         if not isinstance(item, MethodSpec):

@@ -128,6 +128,8 @@ def test_a_method_of_ones_own(mine: str) -> None:
         ("KDD", r"there is no method 'KDD'. Did you mean .*KD.* All: AB, AT,"),
         ("CE, Fitnett", r"there is no method 'Fitnett'. Did you mean FitNet\?"),
         ("", r"--methods is empty; write CE,KD"),
+        ("KD," * 30_000, r"--methods must name at most 100 methods, not 30,000; leave some out"),
+        ("x" * 100_000, r"there is no method"),
         ("[]", r"\[\] in --methods is not a method; the methods are AB"),
         ("CE,,KD", r"--methods 'CE,,KD' cannot be read .*; write CE,KD or 'CE, KD\(temperature=2\)'"),
         ("CE KD", r"'CE KD' cannot be read"),
