@@ -118,9 +118,19 @@ class Run:
         self._lock = None
 
     def begin(self) -> None:
-        """Write the configuration; what a process left that was killed while writing is removed."""
+        """Write the configuration; what a process left that was killed while writing is removed.
+
+        Raises:
+            ValueError: If the run was finished and its outcome is gone: training it anew would replace its student.
+        """
         if not distributed.is_first() or self.is_done:
             return
+        student = self.folder / "student.safetensors"
+        if student.exists() and not (self.folder / "state.pt").exists():
+            raise ValueError(
+                f"{student} is there, but result.json is missing; restore it, or move {self.folder} away to train it "
+                "anew"
+            )
         self._is_new = False
         for path in self.folder.iterdir():
             if _LEFTOVER.fullmatch(path.name):

@@ -201,3 +201,17 @@ def test_a_place_that_is_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Not a directory") as caught:
         new(tmp_path / "runs").__enter__()
     assert str(tmp_path / "runs") in str(caught.value.filename)
+
+
+def test_a_student_whose_outcome_is_gone_is_not_replaced(tmp_path: Path) -> None:
+    run, net = new(tmp_path), QuickNet()
+    with run:
+        run.begin()
+        run.finish(net, {"network": "small"}, OUTCOME)
+    (run.folder / "result.json").unlink()
+    again = new(tmp_path)
+    with again, pytest.raises(ValueError, match=r"is there, but result.json is missing; restore it, or move .* away"):
+        again.begin()
+    (run.folder / "state.pt").write_bytes(b"")  # killed between the student and its outcome
+    with again:
+        again.begin()
