@@ -81,4 +81,5 @@ def test_mean_over_leaves_out_what_is_off() -> None:
     assert mean_over(pairs).item() == pytest.approx(sum(pairs.flatten().tolist()) / 25)
     torch.testing.assert_close(mean_over(pairs, ON), pairs[ON > 0][:, ON > 0].mean())
     torch.testing.assert_close(mean_over(triplets, ON), triplets[ON > 0][:, ON > 0][:, :, ON > 0].mean())
+    assert mean_over(pairs, torch.eye(5, dtype=torch.float64)[3]) == pairs[3, 3]
     assert mean_over(pairs, torch.zeros(5)) == 0

@@ -26,6 +26,12 @@ def test_a_map_is_halved_once_for_each_later_stage(later: int) -> None:
         assert [c.in_channels for c in convolutions if c.groups == 1] == [4, 4, 8, 8, 16, 16]
 
 
+def test_only_the_linear_layer_has_a_bias_beside_the_normalisations() -> None:
+    exit_ = exit_from(u((2, 4, 16, 16), 1).float(), 1, width=10, classes=5)
+    biased = {type(module) for module in exit_.modules() if getattr(module, "bias", None) is not None}
+    assert biased == {nn.BatchNorm2d, nn.Linear}
+
+
 def test_maps_of_one_position_have_exits_too() -> None:
     features = u((2, 4, 1, 1), 1).float()
     assert exit_from(features, 2, width=10, classes=5)(features).shape == (2, 5)
@@ -40,6 +46,13 @@ def test_tokens_in_excess_of_a_square_are_no_patches(length: int, prefix: int, m
     assert isinstance(exit_, _TokenExit)
     assert (exit_.prefix, len(exit_.merges)) == (prefix, merges)
     assert exit_(_tokens(length)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(("length", "prefix"), [(33, 8), (34, 0)])
+def test_more_than_eight_tokens_in_excess_are_no_prefix(length: int, prefix: int) -> None:
+    exit_ = exit_from(_tokens(length), later=0, width=10, classes=5)
+    assert isinstance(exit_, _TokenExit)
+    assert exit_.prefix == prefix
 
 
 @pytest.mark.parametrize(("later", "blocks"), [(0, 1), (1, 1), (3, 3)])

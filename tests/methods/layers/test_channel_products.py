@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from stillhouse.methods.layers.channel_products import channel_products
 
@@ -33,7 +34,25 @@ def test_gradients_are_laid_out_as_the_maps_are(layout: torch.memory_format) -> 
     assert all(gradient.is_contiguous(memory_format=layout) for gradient in gradients)
 
 
+def cost(one: Tensor, other: Tensor) -> int:
+    """Count the operations of the gradient."""
+    products = channel_products(one, other).sum()
+    with FlopCounterMode(display=False) as counter:
+        products.backward()  # type: ignore[no-untyped-call] # PyTorch's
+    return int(counter.get_total_flops())
+
+
+def test_the_gradient_of_a_map_with_itself_costs_half_as_much() -> None:
+    one, _ = maps(torch.contiguous_format)
+    assert 0 < 2 * cost(one, one) == cost(one, one.detach().clone().requires_grad_())
+
+
 def test_a_map_that_is_not_trained_costs_nothing() -> None:
+    one, other = maps(torch.contiguous_format)
+    assert 0 < 2 * cost(one, other.detach()) == 2 * cost(one.detach(), other) == cost(one, other)
+
+
+def test_a_map_that_is_not_trained_changes_nothing() -> None:
     one, other = maps(torch.contiguous_format)
     products = channel_products(one, other.detach())
     assert torch.equal(products, channel_products(one, other))

@@ -53,6 +53,14 @@ def test_foreign_networks_that_pass(model: nn.Module) -> None:
     _check(model, 64)
 
 
+def test_rounding_of_large_logits_passes() -> None:
+    model = _Ending(finish=lambda logits: logits * (1 + 1e-6))
+    nn.init.constant_(model.head.weight, 3e3)
+    _check(model)
+    with pytest.raises(ValueError, match="must be one linear layer of the average"):
+        _check(_Ending(finish=lambda logits: logits + 1e-3))
+
+
 def test_half_precision_passes_and_hides_nothing() -> None:
     model = _Ending().bfloat16()
     _check(model)

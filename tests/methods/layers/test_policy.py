@@ -44,6 +44,18 @@ def test_decides_for_the_larger_noisy_score_and_passes_the_softened_gradient() -
     assert student["embedding"].grad is None  # what it reads does not learn from it
 
 
+def test_the_temperature_divides_the_scores_that_the_gradient_comes_from() -> None:
+    student, teacher = outputs(3, 1), outputs(5, 2)
+    policy = Policy(student, teacher, 1, temperature=5.0, prior=0.3).double()
+    gates, _ = policy(student, teacher, batch())
+    (slope,) = torch.autograd.grad(gates.sum(), policy.linear.bias)
+    seen = torch.cat([teacher["embedding"], student["embedding"]], dim=1)
+    noisy = policy.linear(seen).unflatten(1, (1, 2)) + policy.noise(torch.zeros(6, 1, 2), batch())
+    shares = [1 / (1 + math.exp((to_student - to_teacher) / 5)) for to_teacher, to_student in noisy[:, 0].tolist()]
+    expected = sum(share * (1 - share) / 5 for share in shares)
+    assert slope.tolist() == pytest.approx([expected, -expected], rel=1e-9)
+
+
 def test_the_prior_speaks_for_the_teacher_and_draws_belong_to_the_step() -> None:
     student, teacher = outputs(3, 1), outputs(5, 2)
     sure = Policy(student, teacher, 2, temperature=5.0, prior=50.0).double()

@@ -8,7 +8,7 @@ from torch import nn
 from stillhouse.anatomy import Anatomy
 from stillhouse.batch import Batch
 from stillhouse.method import Spot
-from stillhouse.methods.layers.routes import LOGITS, Routes, line_up
+from stillhouse.methods.layers.routes import LOGITS, Routes, line_up, place_names
 from stillhouse.models import zoo
 from stillhouse.rng import seeded
 from stillhouse.taps import Outputs, Tapped
@@ -110,6 +110,18 @@ def test_homogeneous_networks() -> None:
     assert homogeneous("wrn_16_1", "wrn_40_1")
     assert not homogeneous("resnet8", "resnet8x4")
     assert not homogeneous("resnet8", "wrn_16_1")
+
+
+def test_routes_between_equal_networks_begin_with_the_teacher_unless_it_runs_anew() -> None:
+    spots = [Spot("stage3", "stage3")]
+    for teacher, fresh, prior in (("resnet20", False, 10), ("resnet20", True, 0), ("resnet8x4", False, 0)):
+        s, t = _outputs(zoo("resnet8", 10), zoo(teacher, 10), spots)
+        assert Routes(s, t, [*spots, LOGITS], SIZE, fresh).usual_prior == prior
+
+
+def test_places_are_called_after_the_student_and_after_both_where_it_is_there_twice() -> None:
+    places = [Spot("stage1", "stage1"), Spot("stage1", "stage2"), Spot("stage3", "stage4"), LOGITS]
+    assert place_names(places) == ["stage1_stage1", "stage1_stage2", "stage3", "logits"]
 
 
 def test_autocast_is_that_of_the_student() -> None:

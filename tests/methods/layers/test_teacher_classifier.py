@@ -140,6 +140,28 @@ def test_it_can_teach_in_turn() -> None:
     assert frozen_classifier(outputs, "map").out_features == 7
 
 
+class _ChannelsLast(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.block, self.fc = nn.Linear(3, 6), nn.Linear(6, 5)
+        self.anatomy = Anatomy(("block",), "fc", map="block", channels_last=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.block(images.movedim(1, -1)).mean((1, 2)))
+        return logits
+
+
+def test_the_projected_map_of_a_channels_last_student_is_no_landmark() -> None:
+    """Its channels come first, so that it would be read as something else than it is."""
+    network = ReusedClassifier(_ChannelsLast(), Projector(6, 16, (32, 32)), nn.Linear(16, 7)).eval()
+    assert network.anatomy.channels_last
+    assert network.anatomy.map is None
+    assert _reused().anatomy.map == "projector"
+    net = Tapped(network)
+    net.tap(["stage1"])
+    assert net(IMAGES)["stage1"].shape == (3, 6, 32, 32)
+
+
 def test_a_student_read_at_its_embedding() -> None:
     network = ReusedClassifier(zoo("resnet8", 10), Projector(64, 16, (1, 1)), nn.Linear(16, 7), "embedding").eval()
     assert network(IMAGES).shape == (3, 7)
