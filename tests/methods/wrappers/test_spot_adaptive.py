@@ -724,6 +724,30 @@ def test_observes_what_was_decided() -> None:
     assert [observed[f"on/{place}"].item() for place in places] == latest.mean(0).tolist()
 
 
+def test_the_probability_of_distilling_an_image_is_the_policys_and_of_no_other_mode() -> None:
+    fixed = {"stage1": True}
+    for mode in ("adaptive", "anti", "random", "always"):
+        trainer = StudentTrainer.of(SpotAdaptive([KD(), AT()], mode=mode, fixed=fixed, prior=0.3))
+        outputs = (trainer.distillation.student(_batch().images), trainer.teacher(_batch().images))
+        found = trainer.sakd.per_image(*outputs, _batch())
+        if not trainer.sakd.is_routed:
+            assert not found
+            continue
+        _, probability = trainer.sakd.policy(*outputs, _batch())
+        expected = 1 - probability if mode == "anti" else probability
+        expected[:, 0] = 1
+        assert list(found) == ["likely/stage1", "likely/stage2", "likely/stage3", "likely/logits"]
+        assert torch.equal(torch.stack([*found.values()], dim=1), expected)
+        assert len(expected[:, 1].unique()) == 8  # type: ignore[no-untyped-call] # in PyTorch
+
+
+def test_embeddings_are_read_by_a_policy_only() -> None:
+    embedding = Spot("embedding", "embedding")
+    modes: tuple[Mode, ...] = ("adaptive", "anti", "joint", "random", "always", "never")
+    read = [embedding in StudentTrainer.of(SpotAdaptive([KD(), AT()], mode=mode)).sakd.spots for mode in modes]
+    assert read == [True, True, True, False, False, False]
+
+
 class _Means(FeatureMethod):
     """One loss for all samples, in a class that says nothing about masks."""
 
