@@ -738,7 +738,7 @@ def test_the_probability_of_distilling_an_image_is_the_policys_and_of_no_other_m
         expected[:, 0] = 1
         assert list(found) == ["likely/stage1", "likely/stage2", "likely/stage3", "likely/logits"]
         assert torch.equal(torch.stack([*found.values()], dim=1), expected)
-        assert len(expected[:, 1].unique()) == 8  # type: ignore[no-untyped-call] # in PyTorch
+        assert len(expected[:, 1].unique()) == 8
 
 
 def test_embeddings_are_read_by_a_policy_only() -> None:
