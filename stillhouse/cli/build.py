@@ -79,11 +79,11 @@ def trainer_taught(
         say: As for `trainer_alone`.
     """
     method_specs = [str(method) for method in methods]
-    precision = teacher.net.precision
+    precision, known = teacher.net.precision, teacher.identity()
     identity = {
         "command": "distill",
         "network": source.identity(),
-        "teacher": teacher.identity(),
+        "teacher": known,
         "methods": method_specs,
         "files": [hash_of_file(file) for file in parse.sources(methods)],
         **({"teacher_precision": str(precision).removeprefix("torch.")} if precision else {}),
@@ -91,7 +91,8 @@ def trainer_taught(
     names = "+".join(method.cls.__name__ for method in methods)
     slug = f"{data.name}-{source.short}-from-{teacher.short}-{names}-seed{options.output.seed}"
     config = _plain_config({**config, "methods": method_specs})
-    run = Run(options.output.folder, slug, identity | _common_identity(data, options), config)
+    origin = {"teacher": {"network": teacher.short, "weights_hash": known["weights"]}}
+    run = Run(options.output.folder, slug, identity | _common_identity(data, options), config, origin)
     built = [method.build() for method in methods]
     return _trainer(source, teacher.net, built, data, options, run, f"{source.short} {names}", say)
 

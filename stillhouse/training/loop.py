@@ -16,10 +16,12 @@ from .cache.store import CacheStore
 from .cache.teacher_cache import TeacherCache
 from .capture.classroom import Use, captured
 from .classroom import Classroom
-from .evaluation import Scores, evaluate
+from .evaluation import Scores, evaluate, size_of
+from .predictions import Predictions
 from .progress import Display
 from .saved_state import cannot_resume
 from .student import StudentTrainer
+from .versions import versions
 
 SAVE_EVERY = 600.0  # seconds, inside long epochs
 ASK_EVERY = 16  # steps between two questions to other ranks
@@ -175,14 +177,26 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
         "seconds": round(trainer.seconds, 1),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu x {torch.get_num_threads()}",
         "processes": distributed.world_size(),
-        "torch": torch.__version__,
+        **versions(),
+        **_size(trainer, data.info.image_size),
+        "data_hash": data.fingerprint,
+        "weights_hash": fingerprint(trainer.model),
     }
     if cache is not None:
         outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
     if data.skipped:
         outcome["skipped_images"] = data.skipped
     outcome |= {name: value for name, value in trainer.about.items() if name != "trained_on"}  # which no person reads
-    trainer.run.finish(trainer.model, trainer.about, outcome, trainer.distillation.methods)
+    trainer.run.finish(trainer.model, trainer.about, outcome, trainer.distillation.methods, Predictions.of(scores))
+
+
+def _size(trainer: StudentTrainer, image_size: int) -> dict[str, int]:
+    """Return the network's parameters and multiply-accumulates, without the latter where PyTorch cannot count them."""
+    try:
+        parameters, macs = size_of(trainer.model, image_size)
+    except (RuntimeError, TypeError, ValueError, AssertionError):  # a network of the user's: no reason to lose a run
+        return {"parameters": sum(one.numel() for one in trainer.model.parameters())}
+    return {"parameters": parameters, "macs": macs}
 
 
 class StopSignals(AbstractContextManager["StopSignals"]):

@@ -17,7 +17,13 @@ _ALWAYS = frozenset(_MEASURES) - {"agreement"}  # in every row
 _NUMBERS = ("top1", "top5", "test_loss", "best_top1")  # in every result
 _MOST = 1 << 28  # bytes of a text file; a run writes a thousandth of it
 _CHECKSUMS = "checksums"  # in result.json, by file; results of version 0.1.0 have none
-_CHECKED = ("student.safetensors", "methods.safetensors", "best.safetensors", "metrics.jsonl")
+_CHECKED = (
+    "student.safetensors",
+    "methods.safetensors",
+    "best.safetensors",
+    "predictions.safetensors",
+    "metrics.jsonl",
+)
 
 
 def loss_terms(row: Mapping[str, object]) -> list[str]:

@@ -19,12 +19,13 @@ from .. import distributed
 from ..checkpoints import load_state, save_state, save_weights, write_atomically
 from . import event_file
 from .event_file import EventFile
+from .predictions import FILE, Predictions
 from .run_files import Row, dump_result, dump_rows, read_result, read_rows
 
 MAX_SLUG = 160  # characters; file systems take 255
 _FILES = (
     *("config.yaml", "metrics.jsonl", "state.pt", "result.json"),
-    *("student.safetensors", "methods.safetensors", "best.safetensors"),
+    *("student.safetensors", "methods.safetensors", "best.safetensors", "predictions.safetensors"),
 )
 # As `write_atomically` calls its temporary files, and no editor its own.
 _LEFTOVER = re.compile(rf"\.({'|'.join(map(re.escape, _FILES))})\.[a-z0-9_]{{8}}")
@@ -51,6 +52,7 @@ class Run:
         student.safetensors   the network after the last epoch
         methods.safetensors   the parameters and buffers of its methods, if they have any
         best.safetensors      the network after the epoch that was best on the test images
+        predictions.safetensors  the first guess of the network for each test image
         result.json           the outcome; its presence means that the run is done
         events.*              TensorBoard's, when it is installed
 
@@ -59,14 +61,20 @@ class Run:
         slug: What the folder's name begins with.
         identity: Everything that the outcome depends on; its hash ends the folder's name.
         config: The content of `config.yaml`.
+        origin: What `result.json` is to say of where the run comes from, such as its teacher.
     """
 
     def __init__(
-        self, root: str | Path, slug: str, identity: Mapping[str, object], config: Mapping[str, object] | None = None
+        self,
+        root: str | Path,
+        slug: str,
+        identity: Mapping[str, object],
+        config: Mapping[str, object] | None = None,
+        origin: Mapping[str, object] | None = None,
     ):
         digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
         self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
-        self.config = dict(config or {})
+        self.config, self.origin = dict(config or {}), dict(origin or {})
         self._lock: int | None = None
         self._events: EventFile | None = None
         self._is_verified = False
@@ -195,12 +203,15 @@ class Run:
         about: Mapping[str, object],
         result: Mapping[str, object],
         methods: nn.Module | None = None,
+        predictions: Predictions | None = None,
     ) -> None:
-        """Write the network, the state of its methods, and the outcome, with which the run is done."""
+        """Write the network, the state of its methods, its guesses, and the outcome, with which the run is done."""
         if not distributed.is_first():
             return
         save_weights(model, self.folder / "student.safetensors", about)
         if methods is not None and methods.state_dict():
             save_weights(methods, self.folder / "methods.safetensors", {})
-        write_atomically(self.folder / "result.json", dump_result(self.folder, result))
+        if predictions is not None:
+            write_atomically(self.folder / FILE, predictions.to_bytes())
+        write_atomically(self.folder / "result.json", dump_result(self.folder, {**result, **self.origin}))
         (self.folder / "state.pt").unlink(missing_ok=True)

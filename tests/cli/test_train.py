@@ -28,7 +28,8 @@ def test_train_leaves_a_run_and_the_same_command_again_its_table(world: World, t
     run = only(tmp_path)
     assert run.name.startswith("pictures-my_nets.py_small-seed0-")
     files = {path.name for path in run.iterdir() if not path.name.startswith("events")}
-    assert files == {"config.yaml", "metrics.jsonl", "student.safetensors", "best.safetensors", "result.json", "lock"}
+    weights = {f"{name}.safetensors" for name in ("student", "best", "predictions")}
+    assert files == {"config.yaml", "metrics.jsonl", "result.json", "lock", *weights}
     before = contents(tmp_path)
     again = done(capsys, words)
     assert "already trained" in again

@@ -13,14 +13,17 @@ import torch
 from torch import nn
 
 from stillhouse.batch import Batch
+from stillhouse.checkpoints import fingerprint
 from stillhouse.data import Split
 from stillhouse.methods import AT, CE, FT, KD
 from stillhouse.taps import Tapped
 from stillhouse.training import loop
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
-from stillhouse.training.evaluation import Scores, evaluate
+from stillhouse.training.evaluation import Scores, evaluate, size_of
+from stillhouse.training.predictions import read_predictions
 from stillhouse.training.student import StudentTrainer
+from stillhouse.training.versions import versions
 from tests.helpers.commands import contents
 from tests.helpers.data import quick_data
 from tests.helpers.training import assert_same, teacher_net, trainer, weights
@@ -124,6 +127,34 @@ def test_result_reports_the_last_epoch_and_the_best_beside_it(tmp_path: Path) ->
     assert result["best_top1"] == max(top1)
     assert result["best_epoch"] == 1 + top1.index(max(top1))
     assert not (one.run.folder / "state.pt").exists()
+
+
+def test_result_says_what_was_run_and_the_folder_what_was_guessed(tmp_path: Path) -> None:
+    one, data = trainer([CE()], None, tmp_path, "ce", config=TrainConfig(epochs=1, batch_size=8)), quick_data()
+    loop.fit(Classroom(None, [one]), data, "cpu")
+    result, guessed = one.run.result, read_predictions(one.run.folder)
+    assert (result["parameters"], result["macs"]) == size_of(one.model, data.info.image_size)
+    assert result["data_hash"] == data.fingerprint
+    assert result["weights_hash"] == fingerprint(one.model)
+    assert result.items() >= versions().items()
+    assert guessed is not None
+    assert 100 * guessed.correct.float().mean().item() == result["top1"]
+    scores = evaluate(one.model, data.test, "cpu")
+    assert guessed.labels.tolist() == scores.labels.tolist()
+    assert guessed.guesses.tolist() == scores.logits.argmax(1).tolist()
+
+
+def test_a_network_whose_operations_cannot_be_counted_is_finished_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotImplementedError("no formula for this operation")
+
+    monkeypatch.setattr(loop, "size_of", refuse)
+    one = trainer([CE()], None, tmp_path, "ce", config=TrainConfig(epochs=1, batch_size=8))
+    loop.fit(Classroom(None, [one]), quick_data(), "cpu")
+    assert one.run.result["parameters"] == sum(value.numel() for value in one.model.parameters())
+    assert "macs" not in one.run.result
 
 
 def test_with_a_validation_split_the_test_images_are_not_chosen_by(tmp_path: Path) -> None:
