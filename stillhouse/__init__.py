@@ -1,4 +1,4 @@
-"""Distils image classifiers: a trained teacher, a small student, and every method compared fairly."""
+"""Distillation of image classifiers: a trained teacher, a small student, and every method compared fairly."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .training.progress import Display as Display
     from .training.run_folder import Run as Run
     from .training.student import StudentTrainer as StudentTrainer
-else:  # importing PyTorch takes seconds, so a name loads its module when it is first used: `stillhouse --help` is fast
+else:  # importing PyTorch takes seconds: load each module on first use, so that `stillhouse --help` is fast
     _PUBLIC = {
         "anatomy": ("Anatomy",),
         "batch": ("Batch", "DataInfo"),

@@ -1,4 +1,4 @@
-"""The `stillhouse` command. Nothing heavy is imported before it is needed: help comes at once."""
+"""The `stillhouse` command. Heavy imports wait until they are needed, so help appears at once."""
 
 import importlib.util
 import io
@@ -11,7 +11,7 @@ COMMANDS = {
     "distill": "train a small network to match a trained one",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
-    "cache": "cache a teacher's outputs, for distillations that need not run it",
+    "cache": "cache a teacher's outputs, so that distillations need not run it",
     "inspect": "draw and list what a finished distillation learned",
     "check": "test a method of your own against the contract, in seconds",
     "list": "list methods, models, data sets and recipes",
@@ -24,7 +24,7 @@ ELSEWHERE = {  # commands that other tools have
     "eval": "Use evaluate",
     "validate": "Use evaluate",
     "confusion": "Use inspect",
-    "resume": "Re-running the command that began a run resumes it",
+    "resume": "Re-run the command that started a run to resume it",
 }
 
 HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]
@@ -47,11 +47,11 @@ first steps:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, or 2 where a sentence on stderr says what is wrong."""
+    """Run a command and return its exit code: 0, or 2 after a sentence on stderr that says what is wrong."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer letters than a file's name has
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold letters that a terminal lacks
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(HELP)
         return 0
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         return _refuse(f"there is no command {arguments[0]!r}.{_meant(arguments[0])} See stillhouse --help")
     if importlib.util.find_spec("fcntl") is None:
-        return _refuse("it runs on Linux and macOS only; on Windows use it inside WSL (Windows Subsystem for Linux)")
+        return _refuse("runs on Linux and macOS only; on Windows use it inside WSL (Windows Subsystem for Linux)")
     with quick_to_end():
         from .cli.parser import run
 

@@ -1,4 +1,4 @@
-"""Landmarks of a classifier, so that methods can say `stage2` and mean it in any network."""
+"""Landmarks of a classifier: with them methods can name `stage2` in any network."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Anatomy:
     stages: tuple[str, ...] = ()  # (N, C, H, W) or (N, L, D), shallow to deep
     head: str | None = None  # the classifier, (N, D) -> (N, C)
     map: str | None = None  # the last spatial map, (N, C, H, W), just before pooling
-    stem: str | None = None  # what the first stage reads
+    stem: str | None = None  # the first stage's input
     preacts: tuple[str, ...] = ()  # each stage before its last activation
     norms: tuple[str, ...] = ()  # the BatchNorm that last scaled each of `preacts`
     channels_last: bool = False  # this network's maps are (N, H, W, C)
-    chain: tuple[str, ...] = ()  # modules and methods that, called one after another, are the network
+    chain: tuple[str, ...] = ()  # modules and methods that make up the network when called in this order
 
     @classmethod
     def of(cls, model: nn.Module, image_size: int | None = None, given: Anatomy | None = None) -> Anatomy:
-        """Return what the model declares as `model.anatomy`, or what a dry run on noise finds.
+        """Return the landmarks that the model declares as `model.anatomy`, or those that a dry run on noise finds.
 
         Args:
-            image_size: Height and width of the images it takes, in px; tried out when left out.
-            given: Landmarks that are known better; the others are found.
+            image_size: Height and width of the images that the model takes, in px; if omitted, likely sizes are tried.
+            given: Landmarks that override the declared or found ones.
         """
         declared = getattr(model, "anatomy", None)
         found = declared if isinstance(declared, cls) else _find(model, image_size)
@@ -76,7 +76,7 @@ class Anatomy:
         return path
 
     def describe(self) -> str:
-        """Return one line for people."""
+        """Return a summary in one line."""
         stages = " ".join(f"{i + 1}={path}" for i, path in enumerate(self.stages)) or "none found"
         return f"stages {stages}; map {self.map or 'none'}; head {self.head or 'none found'}"
 
@@ -86,7 +86,7 @@ def _find(model: nn.Module, image_size: int | None) -> Anatomy:
     calls, logits, head = run.calls, run.logits, _find_head(model, run)
     tokens = _token_stages(calls)
     maps = [call for call in calls if call.value.ndim == 4 and len(call.value) == len(logits)]
-    if tokens or not maps:  # a transformer, perhaps behind a convolutional patch embedding
+    if tokens or not maps:  # a transformer, perhaps after a convolutional patch embedding
         return Anatomy(tokens, head)
     pool = _global_pool(maps)
     if pool:
@@ -103,7 +103,7 @@ def _find(model: nn.Module, image_size: int | None) -> Anatomy:
 
 
 def _find_head(model: nn.Module, run: DryRun) -> str | None:
-    """Return the last linear layer, if its output is the logits, whatever its weights are."""
+    """Return the last linear layer if its output is always the logits, not just for the present weights."""
     for call in reversed(run.calls):
         if isinstance(call.module, nn.Linear) and call.value.shape == run.logits.shape:
             takes_vectors = call.input is not None and call.input.ndim == 2
@@ -112,7 +112,7 @@ def _find_head(model: nn.Module, run: DryRun) -> str | None:
 
 
 def _global_pool(maps: list[Call]) -> Call | None:
-    """Return the pooling module behind which nothing spatial comes."""
+    """Return the pooling module after which nothing is spatial."""
     convolved = False
     for call in reversed(maps):
         spatial = call.value.shape[2:].numel()
@@ -149,7 +149,7 @@ def _strided_stages(maps: list[Call], calls: list[Call], channels_last: bool) ->
         )
 
     largest_after, lasting = 0, []
-    for call in reversed(maps):  # squeeze-and-excitation shrinks for a moment only: skip what grows again
+    for call in reversed(maps):  # squeeze-and-excitation shrinks maps only briefly: skip those that grow again
         if side(call.value) >= max(largest_after, 1) and not inside_a_downsampling_block(call):
             largest_after = side(call.value)
             if not call.overwritten:
@@ -165,7 +165,7 @@ def _strided_stages(maps: list[Call], calls: list[Call], channels_last: bool) ->
 
 
 def _token_stages(calls: list[Call]) -> tuple[str, ...]:
-    """Return four evenly spaced blocks of the longest row of siblings that return tokens (N, L, D)."""
+    """Return four evenly spaced blocks from the longest run of siblings that return tokens (N, L, D)."""
     rows: dict[str, list[Call]] = {}
     for call in calls:
         if call.value.ndim == 3 and not call.is_leaf:
@@ -178,14 +178,14 @@ def _token_stages(calls: list[Call]) -> tuple[str, ...]:
 
 
 def _preactivations(calls: list[Call], stages: list[Call]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return each stage before its last activation (itself if it ends without one), and the BatchNorm before that."""
+    """Return where each stage is before its last activation (its end if it has none), and the BatchNorm before that."""
     preacts, norms = [], []
     for stage in stages:
         inside = list(_upto(calls, stage))
         last = next(call for call in reversed(inside) if call.is_leaf)
         ends_active = isinstance(last.module, _ACTIVATIONS) and last.value.data_ptr() == stage.value.data_ptr()
         preacts.append(f"{last.path}:in" if ends_active else stage.path)
-        kinds = (nn.BatchNorm2d, nn.Conv2d)  # what a convolution follows did not scale the stage last
+        kinds = (nn.BatchNorm2d, nn.Conv2d)  # a BatchNorm before a convolution was not the last to scale the stage
         main = [call for call in inside if isinstance(call.module, kinds) and not _SHORTCUT.search(call.path)]
         if main and isinstance(main[-1].module, nn.BatchNorm2d) and main[-1].value.shape[1] == stage.value.shape[1]:
             norms.append(main[-1].path)

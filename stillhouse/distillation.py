@@ -19,7 +19,7 @@ TeacherMode = Literal["none", "eval", "batch_stats"]
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of a student's training: what is in train mode and optimised, for how long, on which terms."""
+    """One part of a student's training: its epochs, the modules in train mode, what is optimised and the loss terms."""
 
     name: str
     epochs: int
@@ -28,13 +28,13 @@ class Phase:
     terms: Callable[[Batch, Outputs | None], dict[str, Tensor]]
     lr: float | None = None  # None: the run's
     follows_schedule: bool = True  # otherwise the learning rate is constant
-    tasks: frozenset[str] = frozenset()  # names of the terms that labels alone decide
+    tasks: frozenset[str] = frozenset()  # names of the terms that depend on labels alone
 
 
 class Distillation(nn.Module):
-    """One student and the methods that train it: a batch in, named loss terms out. Everything trainable lives in here.
+    """One student and the methods that train it: a batch in, named loss terms out. Everything trainable is in here.
 
-    The teacher is not a part of it: its owner runs it once per batch, and its outputs are an argument.
+    The teacher is not part of it: the caller runs the teacher once per batch and passes its outputs.
 
         teacher = Tapped(trained_network)
         distillation = Distillation(network, teacher, [CE(), KD(), AT()], data.info)
@@ -49,13 +49,13 @@ class Distillation(nn.Module):
 
     Args:
         student: The network to train.
-        teacher: The trained network; it gets taps at the methods' spots and is left alone otherwise. None for a
-            student that learns by itself: its methods then receive the student's outputs as both arguments.
-        methods: The terms of the loss, which are added up.
-        data: The number of classes, image size and labels that methods may build on.
+        teacher: The trained network; taps are added at the methods' spots, nothing else changes. None for a student
+            that learns by itself: its methods then receive the student's outputs as both arguments.
+        methods: Their weighted losses are added up.
+        data: The number of classes, image size and labels that methods may use.
 
     Raises:
-        ValueError: If a method refuses this pair of networks; the sentence says why.
+        ValueError: If a method refuses this pair of networks; the message says why.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Distillation(nn.Module):
             with _Blaming(name):
                 if method.needs_strong_view and not data.strong_view:
                     raise ValueError(
-                        "it compares two views of each image, one of them strongly augmented, but the data give one "
-                        "only; load the data with strong_view=True, or choose a method that takes one view"
+                        "it compares two views of each image, one of them strongly augmented, but the data give only "
+                        "one; load the data with strong_view=True, or choose a method that takes one view"
                     )
                 method.spots = method.choose_spots(self.student.anatomy, teacher.anatomy)
                 self.student.tap(spot.student for spot in method.spots)
@@ -103,7 +103,7 @@ class Distillation(nn.Module):
         self.methods.to(like.device, like.dtype)
         parts = (part for part in self.methods.modules() if isinstance(part, Preparing))
         self._preparing = tuple(part for part in parts if type(part).before_step is not Preparing.before_step)
-        self.deploy()  # two methods that do not go together are refused here, and not after an epoch
+        self.deploy()  # refuses methods that cannot be combined, before an epoch is spent on them
 
     def named_methods(self) -> Iterator[tuple[str, Method]]:
         for name, method in self.methods.items():
@@ -112,20 +112,20 @@ class Distillation(nn.Module):
 
     @property
     def teacher_mode(self) -> TeacherMode:
-        """Return how the teacher runs: with "batch_stats" its BatchNorms use each batch's own statistics."""
+        """Return the mode the teacher runs in: with "batch_stats" its BatchNorms use each batch's own statistics."""
         if not self.has_teacher:
             return "none"
         return "batch_stats" if any(m.teacher_statistics == "batch" for _, m in self.named_methods()) else "eval"
 
     @torch.no_grad()
     def begin_epoch(self, epoch: int) -> None:
-        """Tell every method that an epoch of the present phase begins; call this before its first step only."""
+        """Tell every method that an epoch of the current phase begins; call this only before the epoch's first step."""
         for _, method in self.named_methods():
             method.begin_epoch(epoch)
 
     @torch.no_grad()
     def before_step(self, batch: Batch) -> Batch:
-        """Return the batch with what the methods prepare for a step; if they are not asked, they do so within it."""
+        """Return the batch with everything that methods prepare for a step; otherwise they prepare it in the step."""
         return replace(batch, prepared={part: part.before_step(batch) for part in self._preparing})
 
     @torch.no_grad()
@@ -136,7 +136,7 @@ class Distillation(nn.Module):
 
     def forward(self, batch: Batch, teacher: Outputs | None) -> dict[str, Tensor]:
         """Return weighted scalar terms by method name; the loss is their sum."""
-        if not self.needs_strong_view:  # BatchNorms learn from the images that the losses are about, and from no others
+        if not self.needs_strong_view:  # BatchNorms must only learn from images that a loss uses
             batch = replace(batch, strong=None)
         student = self.student.forward_batch(batch)  # under the caller's autocast, if any
         teacher = student if teacher is None else teacher
@@ -147,7 +147,7 @@ class Distillation(nn.Module):
             }
 
     def phases(self, epochs: int) -> list[Phase]:
-        """Return the warm-ups of the methods, then distillation itself."""
+        """Return the methods' warm-ups, then distillation itself."""
         phases = []
         for name, warmup in self.warmups:
             parameters = [p for module in warmup.trains for p in module.parameters() if p.requires_grad]
@@ -169,7 +169,7 @@ class Distillation(nn.Module):
         return lines
 
     def deploy(self) -> nn.Module:
-        """Return the network to ship: the student, and what its methods add to it."""
+        """Return the network to ship: the student and any layers that its methods add to it."""
         model = self.student.model
         for _, method in self.named_methods():
             model = method.deploy(model)
@@ -202,7 +202,7 @@ class _WarmupTerms:
 
 
 class _Blaming:
-    """Put a method's name before the sentence with which it refuses a pair, if that does not begin with it."""
+    """Put a method's name in front of its refusal of a pair, unless the message begins with the name."""
 
     def __init__(self, name: str):
         self.name = name
@@ -215,7 +215,7 @@ class _Blaming:
 
 
 def term_names(methods: Sequence[Method]) -> list[str]:
-    """Return the class names; the second of a class is numbered: CE, KD, AT, AT2."""
+    """Return the class names, numbered where a class is repeated: CE, KD, AT, AT2."""
     names: list[str] = []
     for method in methods:
         name = type(method).__name__

@@ -1,10 +1,10 @@
-"""Several processes that train the same students together, started by torchrun; a process by itself is the only rank.
+"""Several processes, started by torchrun, that train the same students together; a single process is the only rank.
 
-Every rank draws the same batches, and its networks look at a part of each: what they say is gathered, so that the
-methods of every rank see the whole batch. Losses that compare the images of a batch, memories and the layers that
-methods train are then what one process would have, which averaging each rank's own loss does not give. Gradients and
-running statistics of BatchNorms are averaged; so all ranks hold the same numbers after each step, and one of them
-writes them down. What a BatchNorm normalises by is that of its rank's own images, but with --sync_batchnorm.
+Every rank draws the same batches and runs its networks on a slice of each. The outputs are gathered, so the methods on
+every rank see the whole batch. Losses that compare the images of a batch, memories, and the layers that methods train
+are then those of a single process; averaging each rank's own loss would not give that. Gradients and the running
+statistics of BatchNorms are averaged, so all ranks hold the same numbers after each step, and one of them writes the
+files. A BatchNorm normalises by the statistics of its own rank's images, unless --sync_batchnorm is on.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def rank() -> int:
 
 
 def number() -> int:
-    """Return the number that torchrun gave this process; known before the ranks have met."""
+    """Return the rank that torchrun gave this process; it is known before the ranks have met."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -53,7 +53,7 @@ def joined(device: torch.device) -> Iterator[None]:
     """Meet the other ranks, if torchrun started more than one.
 
     Raises:
-        Lost: If they are not to be met, or one of them goes.
+        Lost: If they cannot be reached, or one of them stops.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         yield
@@ -74,21 +74,21 @@ def on_this_machine() -> int:
 
 
 def my_slice(length: int, of: int | None = None) -> slice:
-    """The part of so many rows that a rank looks at; this one if none is named."""
+    """Return the slice of `length` rows that the rank `of` processes; this rank's if omitted."""
     of = rank() if of is None else of
     return slice(length * of // world_size(), length * (of + 1) // world_size())
 
 
 def every(parts: Sequence[T]) -> Sequence[T]:
-    """Of a list of equal tasks, those of this rank."""
+    """Return this rank's share of a list of equal tasks."""
     return parts[rank() :: world_size()]
 
 
 def gather(part: Tensor, length: int) -> Tensor:
-    """Return every rank's share of rows, (length, ...), the same on all, with a gradient for this rank's share.
+    """Return the rows of all ranks, (length, ...), the same on each, with a gradient for this rank's rows.
 
-    The gradient is multiplied by the number of ranks, for `average` divides by it: the loss is one and the same
-    everywhere, and each rank brings the part of its gradient that its own rows are responsible for.
+    The gradient is multiplied by the number of ranks because `average` divides by it: the loss is the same on every
+    rank, and each rank contributes the part of its gradient that comes from its own rows.
     """
     if world_size() == 1:
         return part
@@ -118,7 +118,7 @@ class _Gathered(torch.autograd.Function):
 
 @torch.no_grad()
 def average(tensors: Iterable[Tensor | None]) -> None:
-    """Replace each by its mean over the ranks."""
+    """Replace each tensor by its mean over the ranks."""
     if world_size() == 1:
         return
     present = [tensor for tensor in tensors if tensor is not None]
@@ -129,11 +129,11 @@ def average(tensors: Iterable[Tensor | None]) -> None:
             dist.all_reduce(flat)
         flat /= world_size()
         for tensor, mean in zip(some, torch.split(flat, [tensor.numel() for tensor in some]), strict=True):
-            tensor.data.copy_(mean.view_as(tensor))  # unseen by autograd, which holds running statistics without need
+            tensor.data.copy_(mean.view_as(tensor))  # hidden from autograd, which may have saved running statistics
 
 
 def collect(value: T) -> list[T]:
-    """Return every rank's value, on all of them."""
+    """Return the values of all ranks, on every rank."""
     if world_size() == 1:
         return [value]
     found: list[Any] = [None] * world_size()
@@ -149,11 +149,11 @@ def barrier() -> None:
 
 @contextmanager
 def _watched() -> Iterator[None]:
-    """Raise one sentence in place of the many that the libraries below write."""
+    """Replace the libraries' long errors by one sentence."""
     try:
         yield
     except RuntimeError as error:  # DistBackendError, or gloo's own
         raise Lost(
-            f"another process of this training is gone ({str(error).splitlines()[0][:120]}); all that was saved is "
-            "kept, and the same command goes on from there"
+            f"another process of this training is gone ({str(error).splitlines()[0][:120]}); nothing that was saved is "
+            "lost, and the same command resumes from there"
         ) from error

@@ -1,4 +1,4 @@
-"""Calls of anybody's network: its logits out of whatever it returns, and the modules that ran on the way."""
+"""Calls of any network: find the logits in its return value, and record the modules that ran."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .rng import stream
 
 
 def return_logits(model: nn.Module) -> nn.Module:
-    """Let a network return its logits alone from now on, also where it returns features or auxiliary logits as well."""
+    """Make a network return only its logits from now on, even if it also returns features or auxiliary logits."""
     if _only_logits not in model._forward_hooks.values():
         model.register_forward_hook(_only_logits)
     return model
@@ -24,12 +24,15 @@ def _only_logits(model: nn.Module, args: tuple[object, ...], output: object) -> 
 
 
 def logits_of(output: object, name: str = "network") -> Tensor:
-    """Return the logits in what a network of this name returned.
+    """Find the logits in the output of a network.
 
-    They are a tensor, what is called `logits` in it, or its only tensor of (N, C).
+    They are the output itself if it is a tensor, its item or attribute `logits`, or its only (N, C) tensor.
+
+    Args:
+        name: The network's name, for the message.
 
     Raises:
-        ValueError: If that is not enough to tell; the sentence shows how to wrap the network.
+        ValueError: If none of these applies; the message shows how to wrap the network.
     """
     if isinstance(output, Tensor):
         return output
@@ -42,26 +45,26 @@ def logits_of(output: object, name: str = "network") -> Tensor:
         if vectors and all(value is vectors[0] for value in vectors):
             return vectors[0]
         kind = f"{kind} of {len(output)}, {len(vectors)} of them (N, C) tensors"
-    raise ValueError(wrap(name, f"returns a {kind}, and its logits cannot be told from the rest", "(images)[0]"))
+    raise ValueError(wrap(name, f"returns a {kind}, so it is unclear which are its logits", "(images)[0]"))
 
 
 def are_probabilities(logits: Tensor) -> bool:
-    """Tell whether rows (N, C) are probabilities, all of them: none is negative, and each sums to one."""
+    """Tell whether all rows of (N, C) are probabilities: no entry is negative, and each row sums to one."""
     sums = logits.float().sum(1)
     return logits.shape[1] > 1 and bool((logits >= 0).all() and ((sums - 1).abs() < 1e-3).all())
 
 
 def wrap(name: str, problem: str, call: str) -> str:
-    """Return a sentence about a network with the lines of a wrapper that helps: `call` follows `forward`."""
+    """Return a sentence about a network's problem and the lines of a wrapper that solves it; `call` ends them."""
     return (
-        f"{name} {problem}; wrap it in a file of your own and give that, such as:\n\n"
+        f"{name} {problem}; wrap it in a file of your own and name that instead, for example:\n\n"
         f"class Wrapped({name}):\n    def forward(self, images):\n        return super().forward{call}\n"
     )
 
 
 @dataclass(frozen=True)
 class Call:
-    """A module that ran, and what came out."""
+    """A module that ran, with its input and output."""
 
     path: str
     module: nn.Module
@@ -127,15 +130,15 @@ def dry_run(model: nn.Module, image_size: int | None) -> DryRun:
 
 
 def noise(model: nn.Module, size: int) -> Tensor:
-    """Return two images of noise as a network's weights are; blank ones hide what it does."""
+    """Return two images of noise, like a network's weights in device and format; blank ones would hide much."""
     parameter = next(model.parameters(), None)
     if parameter is None:
-        raise ValueError(f"{type(model).__name__} has no parameters, so there is nothing to train or to distil")
+        raise ValueError(f"{type(model).__name__} has no parameters, so there is nothing to train or distil")
     return torch.randn(2, 3, size, size, generator=stream(0, "probe")).to(parameter)
 
 
 def likely_sizes(model: nn.Module) -> list[int]:
-    """Return the image sizes that a network may be made for, the likeliest first."""
+    """Return the image sizes that a network may be made for, most likely first."""
     declared = getattr(model, "pretrained_cfg", None) or {}
     size = declared.get("input_size", (3, 224, 224))[-1] if isinstance(declared, dict) else 224
     return list(dict.fromkeys([size, 224, 32, 64]))
@@ -145,9 +148,9 @@ def _why_not(model: nn.Module, image_size: int | None, error: Exception | None) 
     name = type(model).__name__
     first = next((module for module in model.modules() if isinstance(module, nn.Conv2d)), None)
     if first is not None and first.in_channels != 3 and "but got 3 channels" in str(error):
-        call = "(images.mean(1, keepdim=True))" if first.in_channels == 1 else "(...)  # made of images"
+        call = "(images.mean(1, keepdim=True))" if first.in_channels == 1 else "(...)  # made from images"
         channels = "1 channel" if first.in_channels == 1 else f"{first.in_channels} channels"
-        return wrap(name, f"takes images of {channels}, and these have 3", call)
+        return wrap(name, f"takes images with {channels}, but these have 3", call)
     sizes = image_size or " or ".join(map(str, likely_sizes(model)))
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return f"{name} cannot take images of {sizes} px ({reason}); choose another network or --image_size"
@@ -155,9 +158,9 @@ def _why_not(model: nn.Module, image_size: int | None, error: Exception | None) 
 
 @torch.no_grad()
 def gives_logits(model: nn.Module, call: Call, run: DryRun) -> bool:
-    """Tell whether the output of a module is the network's logits, whatever its weights are.
+    """Tell whether a module's output is always the network's logits, not just for the present weights.
 
-    Other numbers are put into the place of its output: they must come out of the network.
+    Its output is replaced by other numbers: the network must return exactly these.
     """
     if call.value.data_ptr() == run.logits.data_ptr() and not call.overwritten:
         return True

@@ -1,4 +1,4 @@
-"""The contract every distillation method fulfils. A method is one file with one final class."""
+"""The contract that every distillation method fulfils. A method is one file with one final class."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Spot(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Parameters with an optimiser setting of their own, relative to the run's."""
+    """Parameters with optimiser settings of their own, relative to the run's."""
 
     parameters: Sequence[nn.Parameter]
     lr_scale: float = 1.0
@@ -30,7 +30,7 @@ class Group(NamedTuple):
 
 
 class Warmup(NamedTuple):
-    """Modules that are first trained by themselves, on a loss of their own. All else is in eval mode meanwhile."""
+    """Modules that are trained first, on a loss of their own, while everything else is in eval mode."""
 
     epochs: int
     trains: Sequence[nn.Module]
@@ -39,34 +39,34 @@ class Warmup(NamedTuple):
 
 
 class Method(Checked, Preparing, ABC):
-    """A term of the student's loss, made of what student and teacher say about a batch.
+    """A term of the student's loss, computed from the outputs of student and teacher for a batch.
 
-    Constructors take hyper-parameters only, the paper's values being the defaults; what a method remembers is kept in
-    buffers. Only `forward` has to be written. All that can be overridden, in the order in which it is called:
+    Constructors take hyper-parameters only, with the paper's values as defaults; a method keeps its state in buffers.
+    Only `forward` must be written. Everything that can be overridden, in the order in which it is called:
 
     | member | when | for |
     | --- | --- | --- |
-    | `needs_teacher` | at any time | False for a loss that labels alone decide |
-    | `needs_strong_view` | at any time | True for a loss about a second, strongly augmented view of each image |
+    | `needs_teacher` | at any time | False for a loss that depends on labels alone |
+    | `needs_strong_view` | at any time | True for a loss that uses a second, strongly augmented view of each image |
     | `needs_teacher_classes` | once spots are chosen | True for a loss that reads the teacher's logits or classifier |
     | `teacher_statistics` | at any time | "batch" if the teacher's BatchNorms must use each batch's statistics |
     | `choose_spots` | once, first | the places that are read in both networks |
-    | `build` | once, then | connectors, memories and whatever else depends on shapes or on the data set |
-    | `warmups` | once, then | training that comes before distillation |
+    | `build` | once, after that | connectors, memories and anything else that depends on shapes or the data set |
+    | `warmups` | once, after that | training that comes before distillation |
     | `groups` | once a phase | the method's own parameters and their optimiser settings |
     | `begin_epoch` | before an epoch's first step | a schedule, a count that starts again |
-    | `before_step` | before every step | random numbers, and numbers that follow the epoch, as tensors |
+    | `before_step` | before every step | random numbers, and numbers that depend on the epoch, as tensors |
     | `forward` | every step | the loss |
-    | `after_step` | when the optimiser has stepped | a running average |
+    | `after_step` | after the optimiser's step | a running average |
     | `observations` | at the end of an epoch | columns in metrics.jsonl |
     | `deploy` | at the end of an epoch and of the run | the network to ship, if it is more than the student |
-    | `per_image` | by `stillhouse inspect` | numbers about each held-out image |
+    | `per_image` | by `stillhouse inspect` | numbers for each held-out image |
 
     Args:
         weight: The factor by which `Distillation` multiplies the loss.
     """
 
-    observations_caption: str = ""  # of the figures that `stillhouse inspect` draws of them
+    observations_caption: str = ""  # of the figures that `stillhouse inspect` draws
     per_image_caption: str = ""
 
     def __init__(self, weight: NonNegative):
@@ -77,7 +77,7 @@ class Method(Checked, Preparing, ABC):
 
     @property
     def needs_teacher(self) -> bool:
-        """Return False if the loss does not depend on the teacher, as cross-entropy does not."""
+        """Return False if the loss does not depend on the teacher, such as cross-entropy."""
         return True
 
     @property
@@ -87,7 +87,7 @@ class Method(Checked, Preparing, ABC):
 
     @property
     def needs_teacher_classes(self) -> bool:
-        """Return True if the loss reads the teacher's logits or classifier: one trained for other classes won't do."""
+        """Return True if the loss reads the teacher's logits or classifier: both networks need the same classes."""
         return self.needs_teacher and any(spot.teacher == "logits" for spot in self.spots)
 
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
@@ -106,25 +106,25 @@ class Method(Checked, Preparing, ABC):
         return [Group([p for p in self.parameters() if p.requires_grad])]
 
     def begin_epoch(self, epoch: int) -> None:
-        """Set buffers for an epoch of the present phase, the first being 0; not called again where one is resumed."""
+        """Set buffers for an epoch, counted from 0 in each phase; not called again when an epoch is resumed."""
 
     @abstractmethod
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Return the unweighted loss: (N,) where it is defined per sample, otherwise ()."""
 
     def after_step(self, batch: Batch) -> None:
-        """Update what follows the student, such as a running average; called when the optimiser has stepped."""
+        """Update anything that follows the student, such as a running average, after the optimiser's step."""
 
     def observations(self) -> Mapping[str, Tensor]:
-        """Return scalars for columns in metrics.jsonl, read once an epoch; GROUP/NAME are drawn together by GROUP."""
+        """Return scalars for columns in metrics.jsonl, read once an epoch; all GROUP/NAME of a GROUP share a figure."""
         return {}
 
     def per_image(self, student: Outputs, teacher: Outputs, batch: Batch) -> Mapping[str, Tensor]:
-        """Return what it makes of each held-out image, once trained: (N,) numbers, named as in `observations`."""
+        """Return (N,) numbers for each held-out image after training, named as in `observations`."""
         return {}
 
     def deploy(self, student: nn.Module) -> nn.Module:
-        """Return the network to ship, for methods whose student keeps a part of theirs."""
+        """Return the network to ship, for methods that add a part of their own to the student."""
         return student
 
     def at_spot(self, modules: nn.ModuleList, spot: Spot) -> nn.Module:
@@ -133,14 +133,14 @@ class Method(Checked, Preparing, ABC):
 
 
 class SpotMethod(Method):
-    """A method that is a sum over its spots, so that each can be switched on and off by itself."""
+    """A method that is a sum over its spots, so that each spot can be switched on and off separately."""
 
     @abstractmethod
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Return the part of the loss that one spot contributes: (N,) or ().
 
-        A loss of () is about the samples that `batch.active` names, as if the batch held no others; one of (N,) is
-        masked by the caller.
+        A loss of shape () covers only the samples in `batch.active`, as if the batch held no others; the caller masks
+        one of shape (N,).
         """
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -178,7 +178,8 @@ class FeatureMethod(SpotMethod):
     """A method that compares features spot by spot, each after a connector of its own.
 
     Args:
-        at: `"stages"` pairs stages, deepest first; any other name is a place in both; or (student, teacher) names.
+        at: `"stages"` pairs stages, deepest first; any other name is a place in both networks; a list holds
+            (student, teacher) names.
     """
 
     def __init__(self, weight: NonNegative, at: Places = "stages"):
@@ -194,15 +195,15 @@ class FeatureMethod(SpotMethod):
             self.connectors.append(self.connector(student[spot.student], teacher[spot.teacher]))
 
     def connector(self, student: Tensor, teacher: Tensor) -> nn.Module:
-        """Return what brings student features to the teacher's shape; raise ValueError if these cannot be compared."""
+        """Return a module that brings student features to the teacher's shape; raise ValueError if none can."""
         return nn.Identity()
 
     @abstractmethod
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Features at one spot, the student's behind its connector -> (N,) or ()."""
+        """Features at one spot, the student's after its connector -> (N,) or ()."""
 
     def features_at(self, spot: Spot, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
-        """Return the features at one spot, the student's behind its connector."""
+        """Return the features at one spot, the student's after its connector."""
         connected: Tensor = self.at_spot(self.connectors, spot)(student[spot.student])
         return connected, teacher[spot.teacher]
 
@@ -211,23 +212,23 @@ class FeatureMethod(SpotMethod):
         loss = self.loss(s, t)
         if loss.ndim or batch.active is None:
             return loss
-        keep = batch.active.nonzero().squeeze(1)  # stops the device, so ours are RelationalMethods instead
+        keep = batch.active.nonzero().squeeze(1)  # waits for the device; RelationalMethods avoid it
         return self.loss(s[keep], t[keep]) if len(keep) > 1 else 0 * loss
 
 
 class RelationalMethod(FeatureMethod):
-    """A feature method that compares samples with each other, so that who takes part matters to everyone's loss."""
+    """A feature method that compares samples with each other, so each sample's loss depends on the others."""
 
     @abstractmethod
     def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
-        """Features at one spot and (N,) zeros and ones -> (), as if the batch held only the samples that are on."""
+        """Features at one spot and (N,) zeros and ones -> (), as if the batch held only the active samples."""
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         return self.loss(*self.features_at(spot, student, teacher), batch.active)
 
 
 def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:
-    """Return the spots that `at` names; "stages" pairs deepest with deepest, the shallowest may have no partner."""
+    """Return the spots that `at` names; "stages" pairs from the deepest up, so shallow ones may have no partner."""
     if not isinstance(at, str):
         return [Spot(*places) for places in at]
     if at not in ("stages", "preacts"):
@@ -240,7 +241,7 @@ def pair(at: Places, student: Anatomy, teacher: Anatomy) -> list[Spot]:
 
 
 def needs_maps(method: str, **features: Tensor) -> None:
-    """Refuse what is not a (N, C, H, W) map, for methods that look at where in the image something is."""
+    """Refuse features that are not (N, C, H, W) maps, for methods that depend on positions in the image."""
     for who, feature in features.items():
         if feature.ndim != 4:
             raise ValueError(

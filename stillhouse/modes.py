@@ -1,4 +1,4 @@
-"""Modules in eval mode, or left as they were, whatever happens for a while."""
+"""Context managers that put modules in eval mode for a while, or restore their state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def in_eval_mode(*modules: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode inside, and afterwards each back in the mode it had, also where these differ."""
+    """Put modules in eval mode within the block, and afterwards restore the mode of every submodule."""
     modes = {part: part.training for module in modules for part in module.modules()}
     try:
         for module in modules:
@@ -21,7 +21,7 @@ def in_eval_mode(*modules: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def unchanged(module: nn.Module) -> Iterator[None]:
-    """Restore all parameters and buffers afterwards; meanwhile the copies of those that are saved are on the CPU."""
+    """Restore all parameters and buffers after the block; those in the state dict are copied to the CPU meanwhile."""
     state = {name: value.to("cpu", copy=True) for name, value in module.state_dict().items()}
     unsaved = {name: buffer for name, buffer in module.named_buffers() if name not in state}
     values = [buffer.clone() for buffer in unsaved.values()]

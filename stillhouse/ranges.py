@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 C = TypeVar("C", bound=Callable[..., None])
-LARGEST = 1e9  # of any number that nobody gave another bound
+LARGEST = 1e9  # for any number without another bound
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Range:
     """Numbers from `low` to `high`, both included unless the rule says otherwise.
 
     Args:
-        rule: What follows "must be" in messages: positive, at least 1.
-        above: Leave out `low` itself.
-        below: Leave out `high` itself.
+        rule: The words after "must be" in messages: positive, at least 1.
+        above: Exclude `low` itself.
+        below: Exclude `high` itself.
     """
 
     rule: str
@@ -32,7 +32,7 @@ class Range:
         return self.rule
 
     def complaint(self, value: float) -> str | None:
-        """Return what is wrong with a number, "must be positive, not 0"; None for a number in the range."""
+        """Return the problem with a number, such as "must be positive, not 0"; None for a number in the range."""
         if isinstance(value, float) and not math.isfinite(value):
             return f"must be a finite number, not {value}"
         if value > self.high and self.high >= LARGEST:
@@ -57,14 +57,14 @@ Fraction = Annotated[float, Range("between 0 and 1", 0, 1)]
 ProperFraction = Annotated[float, Range("at least 0 and below 1", 0, 1, below=True)]
 Temperature = Annotated[float, Range("at least 0.001, because logits are divided by it", 1e-3)]
 Count = Annotated[int, Range("at least 1", 1)]
-Size = Annotated[int, Range("between 1 and 64", 1, 64)]  # of a grid of pixels: what it costs grows with its square
+Size = Annotated[int, Range("between 1 and 64", 1, 64)]  # of a grid of pixels: the cost grows with its square
 Width = Annotated[int, Range("between 1 and 10,000", 1, 10_000)]  # of a layer
 Whole = Annotated[int, Range("0 or more", 0)]
 Seed = Annotated[int, Range("a whole number of 64 bits", -(2.0**63), 2.0**63, below=True)]
 
 
 def shown(value: float) -> str:
-    """Return a number as messages show it, however long it is."""
+    """Return a number as messages show it, even a very long one."""
     if isinstance(value, int) and abs(value) < 10**15:
         return str(value)
     try:
@@ -74,7 +74,7 @@ def shown(value: float) -> str:
 
 
 def complaint(value: object, hint: object) -> str | None:
-    """Return what is wrong with a value, given its annotation; None where it is as declared, or nothing is declared."""
+    """Return the problem with a value, given its annotation; None if it fits, or if nothing is declared."""
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) is Annotated:
         for rule in arguments[1:]:
@@ -101,7 +101,7 @@ def complaint(value: object, hint: object) -> str | None:
 
 
 def _other_text(value: str, hint: object) -> str | None:
-    """Return what is wrong with a text where only some texts, or numbers, are meant."""
+    """Return the problem with a text where only certain texts, or numbers, are allowed."""
     arguments = typing.get_args(hint)
     texts = [one for part in (hint, *arguments) if typing.get_origin(part) is Literal for one in typing.get_args(part)]
     annotated = [typing.get_args(part)[0] for part in arguments if typing.get_origin(part) is Annotated]
@@ -113,7 +113,7 @@ def _other_text(value: str, hint: object) -> str | None:
 
 
 def _of_items(hint: object) -> list[object]:
-    """Return the annotations of a sequence's items, whatever the sequence is one of."""
+    """Return the annotations of a sequence's items, even where the sequence is one of several alternatives."""
     found: list[object] = []
     for argument in typing.get_args(hint):
         found += [argument] if typing.get_origin(argument) is Annotated else _of_items(argument)
@@ -121,10 +121,10 @@ def _of_items(hint: object) -> list[object]:
 
 
 def check(arguments: Mapping[str, object], hints: Mapping[str, object], before: str) -> None:
-    """Compare values with their annotations.
+    """Check values against their annotations.
 
     Args:
-        before: What messages say before the name of an argument: "KD: " or "--".
+        before: Text before the name of an argument in messages: "KD: " or "--".
 
     Raises:
         ValueError: If a value is out of its range.
@@ -136,7 +136,7 @@ def check(arguments: Mapping[str, object], hints: Mapping[str, object], before: 
 
 
 def check_options(options: Any) -> None:
-    """Compare the fields of a dataclass of options with their annotations: `__post_init__` calls it.
+    """Check the fields of a dataclass of options against their annotations, from its `__post_init__`.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -146,7 +146,7 @@ def check_options(options: Any) -> None:
 
 
 def _checked(init: C) -> C:
-    """Make a constructor compare its arguments with their annotations before it begins."""
+    """Make a constructor check its arguments against their annotations before it runs."""
 
     @functools.wraps(init)
     def checking(self: object, *args: object, **kwargs: object) -> None:
@@ -158,18 +158,18 @@ def _checked(init: C) -> C:
 
 
 class Checked:
-    """Classes whose constructors, those of subclasses too, compare their arguments with their annotations."""
+    """A base class whose constructors, and those of subclasses, check their arguments against their annotations."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign] # by itself, made to check
+            cls.__init__ = _checked(cls.__init__)  # type: ignore[method-assign] # the same constructor, with the check
 
 
 @functools.cache
 def declared(annotated: Any) -> Mapping[str, object]:
-    """Return the annotations of a constructor or of a dataclass's fields; none where they cannot be resolved."""
+    """Return the annotations of a constructor or of a dataclass's fields; empty if they cannot be resolved."""
     try:
         return typing.get_type_hints(annotated, include_extras=True)
-    except NameError:  # names that only type checkers import
+    except NameError:  # some names are imported for type checkers only
         return {}

@@ -14,20 +14,20 @@ def stream_seed(seed: int, purpose: str, position: int = 0) -> int:
 
 
 def stream(seed: int, purpose: str, position: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a generator that starts where (seed, purpose, position) says."""
+    """Return a generator that is seeded by (seed, purpose, position)."""
     return torch.Generator(device=device).manual_seed(stream_seed(seed, purpose, position))
 
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Put PyTorch's global generators back afterwards, those of all GPUs included."""
-    with torch.random.fork_rng(range(torch.cuda.device_count())):  # without their numbers it warns of several GPUs
+    """Restore PyTorch's global generators after the block, including those of all GPUs."""
+    with torch.random.fork_rng(range(torch.cuda.device_count())):  # without indices it warns if there are several GPUs
         yield
 
 
 @contextmanager
 def reseeded(seed: int) -> Iterator[None]:
-    """Let PyTorch's global generators start from a seed inside, and put them back afterwards."""
+    """Seed PyTorch's global generators within the block, and restore them afterwards."""
     with preserved():
         torch.manual_seed(seed)
         yield
@@ -35,6 +35,6 @@ def reseeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, purpose: str, position: int = 0) -> Iterator[None]:
-    """Let PyTorch's global generators follow a stream inside, and put them back afterwards."""
+    """Seed PyTorch's global generators from a stream within the block, and restore them afterwards."""
     with reseeded(stream_seed(seed, purpose, position)):
         yield

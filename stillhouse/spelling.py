@@ -1,4 +1,4 @@
-"""Plain words for people: counts, what a misspelt name was meant to be, names that are safe to print."""
+"""Text for people: counts, suggestions for misspelt names, names that are safe to print."""
 
 import difflib
 import re
@@ -18,30 +18,30 @@ KINDS = {
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
 _MOST_LETTERS = 1000  # of one word in a sentence; paths stay whole
-_LONGEST_NAME = 100  # letters of what was meant to be a name: comparing more takes minutes
+_LONGEST_NAME = 100  # letters of a name to look up: comparing more takes minutes
 
 
 def printable(text: str) -> str:
-    """Escape control characters and changes of the writing direction, as names of files and classes may hold them.
+    """Escape control characters and changes of writing direction, which names of files and classes may hold.
 
-    Otherwise they could move the cursor of a terminal, colour it, or rewrite lines that are there.
+    Otherwise they could move a terminal's cursor, colour its text, or overwrite earlier lines.
     """
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def sentence(text: str) -> str:
-    """Make one printable line of an error message, however long a word in it is."""
+    """Return an error message as one printable line, with very long words cut."""
     line = printable(" ".join(text.splitlines()))
     return re.sub(rf"\S{{{_MOST_LETTERS + 1},}}", lambda found: f"{found[0][:100]}...{found[0][-20:]}", line)
 
 
 def counted(count: int, noun: str) -> str:
-    """Return 1 epoch, 2 epochs."""
+    """Return a count with its noun: 1 epoch, 2 epochs."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return what a misspelt name was probably meant to be: a sentence with a space before it, or nothing."""
+    """Return a suggestion for a misspelt name: a sentence with a space in front, or an empty text."""
     if len(name) > _LONGEST_NAME:
         return ""
     by_lower = {key.lower(): key for key in known}
@@ -50,7 +50,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def misfit(complaint: str) -> tuple[str, str] | None:
-    """Translate jsonargparse's complaint about the type of a value: whose value, and "takes a whole number, not x"."""
+    """Turn jsonargparse's complaint about a type into an option's name and "takes a whole number, not x"."""
     found = re.search(r'Parser key "([\w.]+)": (.*)', re.sub(r"\s+", " ", complaint))
     if not found:
         return None

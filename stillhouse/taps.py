@@ -1,4 +1,4 @@
-"""Reading a network at named places through forward hooks; the network's own code is not touched."""
+"""Reading a network at named places through forward hooks; the network's own code stays as it is."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Outputs:
 
     logits: Tensor  # (N, C)
     tapped: Mapping[str, Tensor]  # tap name -> (N, ...)
-    net: Tapped  # the network they are of
-    precision: torch.dtype | None = None  # that autocast made it compute in; None: it did not
+    net: Tapped  # the network that returned them
+    precision: torch.dtype | None = None  # number format that autocast used; None without autocast
     strong: Outputs | None = None  # its outputs for the strong view of the same images, if the batch has one
 
     def __getitem__(self, tap: str) -> Tensor:
@@ -43,11 +43,12 @@ class Tapped(nn.Module):
 
     Args:
         model: The network, unmodified; its parameters keep their names under `model.`.
-        anatomy: Its landmarks; those that the model declares when left out, see `Anatomy.of`.
+        anatomy: Its landmarks; if omitted, those that `Anatomy.of` returns.
 
     Attributes:
-        precision: Number format that autocast makes it compute in; that of the caller when None.
-        foreign_logits: Why its logits mean nothing for the data, in a clause after "the teacher"; they are NaN then.
+        precision: Number format for autocast; None leaves it to the caller.
+        foreign_logits: Reason, as a clause after "the teacher", why its logits mean nothing for these data; they are
+            then NaN.
     """
 
     precision: torch.dtype | None = None
@@ -58,7 +59,7 @@ class Tapped(nn.Module):
         self.model = return_logits(model)
         self.anatomy = anatomy or Anatomy.of(model)
         self._places: dict[str, str] = {}  # tap name -> path, `:in` included
-        self._seen: dict[str, tuple[Tensor, int]] | None = None  # None: nobody is asking
+        self._seen: dict[str, tuple[Tensor, int]] | None = None  # None: not recording
 
     @property
     def head(self) -> nn.Module:
@@ -82,7 +83,7 @@ class Tapped(nn.Module):
             ) from None
 
     def tap(self, places: Iterable[str]) -> None:
-        """Record these places from now on. Asking twice for the same place is free."""
+        """Record these places from now on. Tapping a place twice costs nothing."""
         for name in dict.fromkeys(places):
             if name == "logits" or name in self._places:
                 continue
@@ -99,7 +100,7 @@ class Tapped(nn.Module):
             if not isinstance(value, Tensor):
                 raise ValueError(
                     f"{type(self.model).__name__}: {self._places[name]!r} is a {type(value).__name__}, not a tensor; "
-                    f"name a module inside it or behind it"
+                    f"name a module inside it or after it"
                 )
             if self.anatomy.channels_last and value.ndim == 4:
                 value = value.permute(0, 3, 1, 2)
@@ -117,18 +118,18 @@ class Tapped(nn.Module):
         return outputs if batch.strong is None else replace(outputs, strong=self._shared(batch.strong))
 
     def _shared(self, images: Tensor) -> Outputs:
-        """Do the same as `forward`, but on each rank for its share of the images only."""
+        """Run `forward` on this rank's share of the images, and gather the outputs of all ranks."""
         if distributed.world_size() == 1:
             alone: Outputs = self(images)
             return alone
         outputs: Outputs = self(images[distributed.my_slice(len(images))])
-        if self.training:  # BatchNorms have seen a share of the batch each
+        if self.training:  # each rank's BatchNorms have seen only its share
             distributed.average(buffer for buffer in self.buffers() if buffer.is_floating_point())
         tapped = {name: distributed.gather(value, len(images)) for name, value in outputs.tapped.items()}
         return replace(outputs, logits=distributed.gather(outputs.logits, len(images)), tapped=tapped)
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """Return the context in which `precision` is computed in."""
+        """Return the autocast context for `precision`."""
         return torch.autocast(device.type, self.precision) if self.precision else nullcontext()
 
     def forward(self, images: Tensor) -> Outputs:
@@ -144,12 +145,12 @@ class Tapped(nn.Module):
             if _version(value) != version:
                 raise ValueError(
                     f"{type(self.model).__name__}: the output of {self._places[name]!r} is overwritten in place by a "
-                    f"later layer; name that layer with ':in' behind it instead"
+                    f"later layer; name that layer followed by ':in' instead"
                 )
         missing = self._places.keys() - seen.keys()
         if missing:
             raise ValueError(f"{type(self.model).__name__} never ran {', '.join(sorted(missing))}; name another place")
-        # Losses are small differences of large sums, so methods get float32 whatever the network ran in.
+        # Losses are small differences of large sums, so methods get float32 even if the network ran in less.
         tapped = {name: _at_least_float32(value) for name, (value, _) in seen.items()}
         logits = torch.full_like(logits, torch.nan) if self.foreign_logits else logits
         return Outputs(_at_least_float32(logits), tapped, self, computed_in)
@@ -169,15 +170,15 @@ def _at_least_float32(value: Tensor) -> Tensor:
 
 @torch.no_grad()
 def probe(net: Tapped, image_size: int) -> Outputs:
-    """Return the outputs for two images of noise, in eval mode: shapes for methods to build on.
+    """Return the outputs for two images of noise, in eval mode: methods are built for their shapes.
 
     Raises:
         ValueError: If the network cannot take images of this size.
     """
     parameter = next(net.parameters())
-    noise = torch.randn(2, 3, image_size, image_size, generator=stream(0, "probe"))  # blank ones hide what nets do
+    noise = torch.randn(2, 3, image_size, image_size, generator=stream(0, "probe"))  # blank ones would hide much
     images = noise.to(parameter)
-    precision, net.precision = net.precision, None  # methods look closely at what comes out
+    precision, net.precision = net.precision, None  # methods check the outputs closely
     try:
         with in_eval_mode(net):
             outputs: Outputs = net(images)

@@ -1,6 +1,6 @@
 """A user's own code: `package.module:name` or `file.py:name`, and the files that it depends on.
 
-Who names code runs it. What the files of a run name is looked at first, see `named_by_run`.
+Naming code runs it. Code that a run's files name is checked first, see `named_by_run`.
 """
 
 import ast
@@ -27,19 +27,19 @@ _RUN: ContextVar[tuple[Path, frozenset[str]] | None] = ContextVar("run", default
 
 
 class Untrusted(ValueError):  # noqa: N818 (it is a refusal)
-    """The files of a run name code that is not run."""
+    """The files of a run name code that must not be run."""
 
 
 @contextmanager
 def named_by_run(folder: Path, typed: Collection[str] = ()) -> Iterator[None]:
-    """Refuse, inside, to run code that came together with a run: names are read from its files.
+    """Refuse, within the block, to run code that came together with a run, whose files name it.
 
-    Code is run if it lies in files of the user's own elsewhere: not in the folder of the run, nor beside it, nor in a
-    folder below the present one that holds both; and not if it is installed, which could be anything.
+    Only code in the user's own files elsewhere is run: not in the folder of the run, not beside it, and not in a folder
+    below the current one that holds both. Installed code is refused as well, since it could be anything.
 
     Args:
         folder: Of the run.
-        typed: Names that the user has typed; they are run wherever they lie.
+        typed: Names that the user has typed; their code is run wherever it is.
     """
     token = _RUN.set((folder.resolve(), frozenset(name.rpartition(":")[0] for name in typed if name)))
     try:
@@ -58,7 +58,7 @@ def _check_origin(name: str) -> None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         files = []
     if not files:
-        raise Untrusted(f"the files of {folder} name {name}, code that is not a file of your own; it is not run")
+        raise Untrusted(f"the files of {folder} name {name}, which is not a file of your own; it is not run")
     for file in files:
         together = Path(os.path.commonpath([file, folder]))
         if folder.parent in file.parents or (here in together.parents):
@@ -66,7 +66,7 @@ def _check_origin(name: str) -> None:
 
 
 def load_object(module: str, attribute: str) -> object:
-    """Return what `package.module:attribute` or `file.py:attribute` names.
+    """Load the object that `package.module:attribute` or `file.py:attribute` names.
 
     Raises:
         ValueError: If the module cannot be imported or has no such attribute.
@@ -80,9 +80,9 @@ def load_object(module: str, attribute: str) -> object:
 
 
 def _module(name: str) -> ModuleType:
-    """Import a module or file of the user's, which may import others from its own folder and the present one."""
+    """Import a user's module or file, which may import others from its own folder and the current one."""
     if not name:
-        raise ValueError("before a colon comes timm, torchvision, a package.module or a file.py")
+        raise ValueError("before the colon there must be timm, torchvision, a package.module or a file.py")
     own = name.endswith(".py")
     path = Path(name).expanduser()
     for folder in (path.parent, Path()) if own else (Path(),):
@@ -95,7 +95,7 @@ def _module(name: str) -> ModuleType:
         return _executed(path.resolve(), path.read_bytes()) if own else importlib.import_module(name)
     except ValueError:
         raise
-    except Exception as error:  # it can fail in any way
+    except Exception as error:  # a user's code can fail in any way
         forms = (
             "zoo names have no colon; others are timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
         )
@@ -103,7 +103,7 @@ def _module(name: str) -> ModuleType:
         raise ValueError(f"{name} cannot be imported: {one_line(error)}{hint}") from error
 
 
-@cache  # it is run again only if it has changed
+@cache  # run again only if it has changed
 def _executed(path: Path, content: bytes) -> ModuleType:
     loaded = ModuleType(f"stillhouse_user_{path.stem}")
     loaded.__file__ = str(path)
@@ -113,7 +113,7 @@ def _executed(path: Path, content: bytes) -> ModuleType:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error of the user's code in one line."""
+    """Return an error in the user's code as one line."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f"{frame.filename}, line {frame.lineno}" for frame in frames if not _is_loading(frame.filename)]
     place = f" ({theirs[-1]})" if theirs and not isinstance(error, SyntaxError | ModuleNotFoundError) else ""
@@ -125,15 +125,15 @@ def _is_loading(filename: str) -> bool:
 
 
 def source_files(module: str) -> list[Path]:
-    """Return the files behind `package.module` or `file.py`, as `files_behind`, once it can be imported."""
-    _module(module)  # which may refuse it, and makes its folder known
+    """Import `package.module` or `file.py`, and return the files behind it, as `files_behind` does."""
+    _module(module)  # may refuse it, and puts its folder on sys.path
     return files_behind(module)
 
 
 def files_behind(name: str) -> list[Path]:
-    """Return the file of `package.module` or `file.py`, then those it imports, directly or not, if not installed.
+    """Return the file of `package.module` or `file.py`, then all files that it imports, except installed ones.
 
-    They are read, not run, and looked for where Python looks for modules (`sys.path`).
+    Indirect imports count. The files are read, not run, and looked for where Python looks for modules (`sys.path`).
     """
     own = name.endswith(".py")
     waiting = [(Path(name).expanduser().resolve(), "")] if own else [*_found(name)]
@@ -149,7 +149,7 @@ def files_behind(name: str) -> list[Path]:
 
 
 def _imports(path: Path, package: str) -> Iterator[str]:
-    """Yield the names of modules, and of what might be one, that a file imports."""
+    """Yield the names of modules, and of possible modules, that a file imports."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

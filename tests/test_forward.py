@@ -51,9 +51,12 @@ def test_logits_are_found_in_what_a_network_returns(output: object) -> None:
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
-        ((LOGITS, torch.zeros(3, 4)), r"Net returns a tuple of 2, 2 of them \(N, C\) tensors, and its logits cannot"),
+        (
+            (LOGITS, torch.zeros(3, 4)),
+            r"Net returns a tuple of 2, 2 of them \(N, C\) tensors, so it is unclear which are its logits",
+        ),
         ((torch.zeros(3), None), r"Net returns a tuple of 2, 0 of them \(N, C\) tensors"),
-        ({"out": LOGITS}, "Net returns a dict, and its logits cannot be told from the rest; wrap it in a file"),
+        ({"out": LOGITS}, "Net returns a dict, so it is unclear which are its logits; wrap it in a file"),
         (None, "Net returns a NoneType"),
     ],
 )
@@ -117,7 +120,7 @@ def wrapped(sentence: str, folder: Path) -> nn.Module:
 
 
 def test_one_channel_is_a_sentence_with_a_wrapper_that_works(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Gray takes images of 1 channel, and these have 3; wrap it") as caught:
+    with pytest.raises(ValueError, match="Gray takes images with 1 channel, but these have 3; wrap it") as caught:
         dry_run(Gray(), 16)
     assert dry_run(wrapped(str(caught.value), tmp_path), 16).logits.shape == (2, 5)
 
