@@ -55,6 +55,7 @@ NonNegative = Annotated[float, Range("0 or more", 0)]
 Number = Annotated[float, Range(f"between {-LARGEST:g} and {LARGEST:g}", -LARGEST)]
 Fraction = Annotated[float, Range("between 0 and 1", 0, 1)]
 ProperFraction = Annotated[float, Range("at least 0 and below 1", 0, 1, below=True)]
+Part = Annotated[float, Range("above 0 and at most 1", 0, 1, above=True)]  # of a whole
 Temperature = Annotated[float, Range("at least 0.001, because logits are divided by it", 1e-3)]
 Count = Annotated[int, Range("at least 1", 1)]
 Size = Annotated[int, Range("between 1 and 64", 1, 64)]  # of a grid of pixels: the cost grows with its square

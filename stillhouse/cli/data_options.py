@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..data import Data, LoadOptions, Resize, load
 from ..models.input_spec import InputSpec
-from ..ranges import Positive, ProperFraction, Range, check_options
+from ..ranges import Part, Positive, ProperFraction, Range, check_options
 from ..training.config import TrainConfig
 from ..training.progress import Display
 
@@ -18,10 +18,13 @@ class SplitOptions:
 
     Args:
         validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
+        train_fraction: Fraction of each class's training images to train on, of those that --validation leaves; the
+            same images for every seed.
         flip: Mirror half of the training images; as suits the data when left out (all but digits are mirrored).
     """
 
     validation: ProperFraction = 0.0
+    train_fraction: Part = 1.0
     flip: bool | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +91,7 @@ class DataOptions:
             seed=seed,
             image_size=self.image_size,
             validation=split.validation,
+            train_fraction=split.train_fraction,
             resize=self.resize,
             flip=split.flip,
             background=self.background,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..spelling import counted
 from ..training.student import StudentTrainer
+from .data_options import DataOptions, SplitOptions
 
 _PLACES = (
     "folder",
@@ -19,6 +21,10 @@ _PLACES = (
     "cache_budget",
     "memory_budget",
 )  # options that change no run
+
+_LATER = {  # what older runs had, unsaid
+    field.name: field.default for group in (DataOptions, SplitOptions) for field in dataclasses.fields(group)
+}
 
 
 def note_on_other_epochs(trainer: StudentTrainer, way_out: str) -> str | None:
@@ -63,7 +69,7 @@ def _epochs(folder: Path) -> int:
 def _same(folder: Path, config: dict[str, object]) -> bool:
     """Compare the configuration of a run with another: is their number of epochs all that differs?"""
     other = _config(folder)
-    different = {name for name in config if name in other and other[name] != config[name]}
+    different = {name for name in config if other.get(name, _LATER.get(name, config[name])) != config[name]}
     return different - set(_PLACES) == {"epochs"} and isinstance(other["epochs"], int)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from .dataset import Channels, Data, check_labels, check_own_validation, data_info, held_out_in_words, stratified
+from .dataset import Channels, Data, check_labels, check_own_validation, data_info
+from .held_out import divide, pixel_keys
 from .in_memory import InMemory
 from .options import DEFAULTS, LoadOptions
-from .splits import held_out_by_name
 
 MAX_SIZE = 64  # pixels; larger images are read from disk batch by batch
 
@@ -53,25 +54,25 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
     if len(arrays.train_labels) or not options.test_only:
         check_labels(arrays.train_labels, len(arrays.classes), f"the training split of {arrays.name}")
     check_labels(arrays.test_labels, len(arrays.classes), f"the test split of {arrays.name}")
+    check_own_validation(arrays.validation_images is not None, options)
+    parts = divide(arrays.train_labels, options, arrays.train_keys, partial(pixel_keys, arrays.train_images))
     arrays = _resized(arrays, options.image_size)
     if arrays.mean is not None and arrays.std is not None:
         mean, std = arrays.mean, arrays.std
-    else:  # over the whole training set, so that they do not depend on whether a validation split is taken out
+    else:  # over the whole training set, so that they do not depend on which part of it is trained on
         mean, std = channel_statistics(arrays.train_images if len(arrays.train_images) else arrays.test_images)
     options = options.but(flip=arrays.flip if options.flip is None else options.flip)
     once = options.but(strong_view=False)
 
-    images, labels, source, held_out = arrays.train_images, arrays.train_labels, arrays.source, None
+    images, labels, held_out = arrays.train_images, arrays.train_labels, None
     own = [part for part in (arrays.validation_images, arrays.validation_labels) if part is not None]
-    check_own_validation(bool(own), options)
     if own:
         check_labels(own[1], len(arrays.classes), f"the validation split of {arrays.name}")
         held_out = InMemory(own[0], own[1], once, mean=mean, std=std)
-    elif options.validation:
-        kept, taken = _drawn(arrays, options)
-        held_out = InMemory(images[taken], labels[taken], once, mean=mean, std=std)
-        images, labels = images[kept], labels[kept]
-        source += held_out_in_words(options)
+    elif parts.validation is not None:
+        held_out = InMemory(images[parts.validation], labels[parts.validation], once, mean=mean, std=std)
+    if parts.words:
+        images, labels = images[parts.train], labels[parts.train]
     return Data(
         name=arrays.name,
         train=InMemory(images, labels, options, mean=mean, std=std),
@@ -82,18 +83,12 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
         mean=mean,
         std=std,
         fingerprint=_fingerprint(images, labels, *own, arrays.test_images, arrays.test_labels),
-        source=source,
+        source=arrays.source + parts.words,
         notes=arrays.notes,
         skipped=arrays.skipped,
         sample=arrays.sample,
+        train_fraction=options.train_fraction,
     )
-
-
-def _drawn(arrays: Arrays, options: LoadOptions) -> tuple[Tensor, Tensor]:
-    """Return the positions of training images that stay, (K,), and of those for validation, (N - K,)."""
-    if arrays.train_keys is None:
-        return stratified(arrays.train_labels, options.validation, options.split_seed)
-    return held_out_by_name(arrays.train_keys, arrays.train_labels, options.validation, options.split_seed)
 
 
 def channel_statistics(images: Tensor) -> tuple[Channels, Channels]:

@@ -135,6 +135,7 @@ class Data:
     notes: tuple[str, ...] = ()  # what a user should know about how the data were read, a sentence each
     skipped: int = 0  # images that were left out because they cannot be read
     sample: tuple[str, ...] = ()  # of the training images, by which they are recognised, see `trained_on.sample`
+    train_fraction: float = 1.0  # of each training class that is trained on; `sample` is of all
 
     def describe(self) -> str:
         """Return one line for the log."""

@@ -1,18 +1,26 @@
-"""Draws the test set of a data set without splits; says where a network was trained on what it is measured on."""
+"""Draws what is held out of training: test images, validation images, and all but a fraction of the others.
+
+It also says where a network was trained on what it is measured on.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..spelling import counted
+from .dataset import held_out_in_words, stratified
 from .folders.trained_on import OWN, note, share
 from .image_files import Files, take
 from .options import LoadOptions
-from .splits import TEST_FRACTION, held_out_by_name
+from .splits import TEST_FRACTION, draws, held_out_by_name
+
+_PURPOSE = "part of the training images"  # of these draws: those that choose validation images are others
 
 
 def settle(files: Files, options: LoadOptions) -> Files:
@@ -86,3 +94,64 @@ def _parted(files: Files, train: Tensor, test: Tensor, notes: tuple[str, ...]) -
         notes=(*files.notes, *notes),
         is_split=True,
     )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Positions in a training set, ascending, and in words what they are."""
+
+    train: Tensor  # (K,) int64
+    validation: Tensor | None  # (V,) int64; None: none are taken out
+    words: str  # clauses of `Data.source`; empty for a whole training set
+
+
+def divide(
+    labels: Tensor, options: LoadOptions, names: Tensor | None, contents: Callable[[], Tensor] | None = None
+) -> Parts:
+    """Take the validation images out of a training set, and of the rest the fraction that is trained on.
+
+    Args:
+        labels: (N,) int64.
+        options: `validation`, `train_fraction` and `split_seed` are read here.
+        names: (N,) int64, see `splits.name_keys`; None: the images have none, and those for validation are drawn by
+            their places.
+        contents: Returns (N,) int64 by which images without names are known.
+    """
+    train, validation, words = torch.arange(len(labels)), None, ""
+    if options.validation:
+        chosen = (labels, options.validation, options.split_seed)
+        train, validation = stratified(*chosen) if names is None else held_out_by_name(names, *chosen)
+        words += held_out_in_words(options)
+    if options.train_fraction < 1:
+        keys = names if contents is None or names is not None else contents()
+        assert keys is not None
+        kept = part_of_each_class(keys[train], labels[train], options.train_fraction, options.split_seed)
+        left_out = len(train) - len(kept)
+        train = train[kept]
+        words += f"; trained on {100 * options.train_fraction:g} % of each class, {left_out:,} images left out"
+    return Parts(train, validation, words)
+
+
+def part_of_each_class(keys: Tensor, labels: Tensor, fraction: float, seed: int = 0) -> Tensor:
+    """Return the positions of this fraction of each class: (N,), (N,) -> (K,), ascending.
+
+    Of a class of n images it takes those with the smallest draws, `fraction` x n of them rounded to a whole number, at
+    least one. So a smaller part lies within a larger one, and neither the order of the images nor the seed of a run
+    changes which they are. Images with equal keys are taken in their order.
+
+    Args:
+        keys: (N,) int64, that say which images they are.
+        labels: (N,) int64.
+    """
+    drawn, taken = draws(keys, seed, _PURPOSE), []
+    for label in labels.bincount().nonzero().flatten():
+        members = (labels == label).nonzero().flatten()
+        count = max(1, round(fraction * len(members)))
+        taken.append(members[drawn[members].argsort(stable=True)[:count]])
+    return torch.cat(taken).sort().values if taken else labels
+
+
+def pixel_keys(images: Tensor) -> Tensor:
+    """Hash the pixels of each image: (N, S, S, 3) uint8 -> (N,) int64."""
+    digests = (hashlib.blake2b(image.data, digest_size=8).digest() for image in images.contiguous().numpy())
+    return torch.tensor([int.from_bytes(digest, "little", signed=True) for digest in digests], dtype=torch.int64)

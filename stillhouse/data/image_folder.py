@@ -11,16 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .dataset import Data, check_own_validation, data_info, digest_classes, held_out_in_words
+from .dataset import Data, check_own_validation, data_info, digest_classes
 from .decode import Source
 from .folders.classes import Labelled, Selection, select
 from .folders.inventory import some
 from .folders.layout import Layout, recognise
 from .folders.tree import Tree
+from .held_out import divide
 from .image_files import Files, take
 from .on_disk import Folder
 from .options import DEFAULTS, LoadOptions
-from .splits import TEST_FRACTION, choose_held_out, held_out_by_name, name_keys
+from .splits import TEST_FRACTION, choose_held_out, name_keys
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BY_NAME = f"about {TEST_FRACTION:.0%} of each class"
@@ -119,15 +120,15 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
         return Folder(paths, labels, options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
     check_own_validation(bool(files.validation), options)
-    paths, labels, source = files.train, files.train_labels, files.source
+    paths, labels = files.train, files.train_labels
     validation = split(files.validation, files.validation_labels, once) if files.validation else None
     digests = [content.digest for content in files.contents]
-    if options.validation:
-        kept, taken = held_out_by_name(files.train_keys, labels, options.validation, options.split_seed)
-        validation = split(take(paths, taken), labels[taken], once)
-        digests = [digests[i] for i in kept.tolist()] + digests[len(paths) :]
-        paths, labels = take(paths, kept), labels[kept]
-        source += held_out_in_words(options)
+    parts = divide(labels, options, files.train_keys)
+    if parts.validation is not None:
+        validation = split(take(paths, parts.validation), labels[parts.validation], once)
+    if parts.words:
+        digests = [digests[i] for i in parts.train.tolist()] + digests[len(paths) :]
+        paths, labels = take(paths, parts.train), labels[parts.train]
     train = split(paths, labels, options)
     return Data(
         name=files.root.name,
@@ -139,10 +140,11 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         fingerprint=_fingerprint(files, options, digests, labels),
-        source=source,
+        source=files.source + parts.words,
         notes=files.notes,
         skipped=files.skipped,
         sample=files.sample,
+        train_fraction=options.train_fraction,
     )
 
 

@@ -26,6 +26,8 @@ class LoadOptions:
         seed: Seed of the run: the order of the images and what augmentation draws.
         image_size: Height and width in pixels. None: as the images are in memory, 224 for images on disk.
         validation: Fraction of each training class to take out of the training set as `Data.validation`.
+        train_fraction: Fraction of each training class to train on, of what `validation` leaves; see
+            `held_out.part_of_each_class`. Files are known by their names, other images in memory by their pixels.
         split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
             seed would have been trained on the validation images of its students.
         flip: Whether training mirrors images. None: as suits the data set (everything but digits).
@@ -55,6 +57,7 @@ class LoadOptions:
     seed: int = 0
     image_size: int | None = None
     validation: float = 0.0
+    train_fraction: float = 1.0
     split_seed: int = 0
     flip: bool | None = None
     resize: Resize = "crop"
@@ -78,6 +81,8 @@ class LoadOptions:
             raise ValueError(f"--image_size must be {SMALLEST} to {LARGEST} pixels, not {self.image_size}")
         if not 0 <= self.validation < 1:
             raise ValueError(f"--validation must be a fraction of at least 0 and below 1, not {self.validation:g}")
+        if not 0 < self.train_fraction <= 1:
+            raise ValueError(f"--train_fraction must be above 0 and at most 1, not {self.train_fraction:g}")
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"--workers must be 0 or more, not {self.workers}")
         if self.resize not in IN_WORDS:

@@ -78,6 +78,7 @@ def _check(name: str, data: Data, options: LoadOptions) -> None:
         ("drop_last", data.train.drop_last, options.drop_last),
         ("strong_view", data.train.strong_view, options.strong_view),
         ("image_size", data.info.image_size, options.image_size or data.info.image_size),
+        ("train_fraction", data.train_fraction, options.train_fraction),
         ("validation", "none" if data.validation is None else "some", f"{options.validation:g}"),
     ):
         if has != wanted and not (option == "validation" and (has == "some" or wanted == "0")):

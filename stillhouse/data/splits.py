@@ -74,12 +74,18 @@ def _key(name: str) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
-def draws(keys: Tensor, seed: int) -> Tensor:
-    """Return a number in [0, 1) for each key that depends on that key and the seed alone: (N,) int64 -> (N,) float64.
+def draws(keys: Tensor, seed: int, purpose: str = "held out by name") -> Tensor:
+    """Return a number in [0, 1) for each key that depends on that key, the seed and the purpose alone.
 
     The mixing is that of SplitMix64 (Steele et al., OOPSLA 2014).
+
+    Args:
+        keys: (N,) int64.
+
+    Returns:
+        (N,) float64.
     """
-    x = keys.numpy().astype(np.uint64) ^ np.uint64(stream_seed(seed, "held out by name"))
+    x = keys.numpy().astype(np.uint64) ^ np.uint64(stream_seed(seed, purpose))
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x = x ^ (x >> np.uint64(31))

@@ -53,7 +53,7 @@ def test_what_a_run_depends_on_names_its_folder(source: NetworkSource, tmp_path:
 
     first = name()
     assert first == name()
-    assert first == name(device="cpu", workers=3, folder=tmp_path / "elsewhere")
+    assert first == name(device="cpu", workers=3, folder=tmp_path / "elsewhere", train_fraction=1.0)
     weights = tmp_path / "weights.safetensors"
     save_weights(source.build(DATA, seed=5), weights, {})
     others = [
@@ -61,6 +61,7 @@ def test_what_a_run_depends_on_names_its_folder(source: NetworkSource, tmp_path:
         name(config=replace(CONFIG, lr=0.1)),
         name(config=replace(CONFIG, epochs=3)),
         name(validation=0.1),
+        name(train_fraction=0.2),
         name(compile=True),
         name(replace(source, anatomy=Anatomy(stages=("stage2",), head="head"))),
         name(replace(source, weights=str(weights))),

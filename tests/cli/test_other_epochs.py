@@ -18,6 +18,9 @@ def test_more_epochs_are_another_run_and_the_way_on_works(world: World, tmp_path
     before = only(tmp_path)
     out = done(capsys, [*words, *world.small(tmp_path, 2), "--seed", "3"])
     assert "note:" not in out  # that is another seed, not another number of epochs
+    config = before / "config.yaml"
+    config.write_text(config.read_text().replace("train_fraction: 1.0\n", ""))  # as version 0.1.0 wrote it
+    assert "note:" not in done(capsys, [*words, *world.small(tmp_path, 2), "--train_fraction", "0.5"])
     out = done(capsys, [*words, *world.small(tmp_path, 2), "--device", "auto"])
     assert f"note: {before} is the same training for 1 epoch; with another --epochs it is another run, which" in out
     (option, weights) = re.findall(r"to continue from its weights instead, add (--weights) (\S+)", out)[0]

@@ -16,6 +16,9 @@ from stillhouse.data import LoadOptions, load
         ("validation", -0.1, "--validation must be a fraction of at least 0 and below 1, not -0.1"),
         ("validation", 1.0, "--validation must be a fraction of at least 0 and below 1, not 1"),
         ("validation", float("nan"), "--validation must be a fraction of at least 0 and below 1, not nan"),
+        ("train_fraction", 0.0, "--train_fraction must be above 0 and at most 1, not 0"),
+        ("train_fraction", 1.5, "--train_fraction must be above 0 and at most 1, not 1.5"),
+        ("train_fraction", float("nan"), "--train_fraction must be above 0 and at most 1, not nan"),
         ("workers", -1, "--workers must be 0 or more, not -1"),
     ],
 )

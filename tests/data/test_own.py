@@ -75,6 +75,14 @@ def test_what_cannot_be_meant_is_a_sentence(function: str, sentence: str, tmp_pa
         load(write(tmp_path, function), batch_size=4, validation=0.25)
 
 
+def test_a_part_of_the_training_images_is_taken_of_arrays_and_asked_of_data(tmp_path: Path) -> None:
+    for function in ("def get(): return arrays()", "def get(options): return from_arrays(arrays(), options)"):
+        assert len(load(write(tmp_path, function), train_fraction=0.25).train) == 10
+    ignoring = write(tmp_path, "def get(): return from_arrays(arrays())")
+    with pytest.raises(ValueError, match=r"my.py:get returns data with train_fraction 1.0, not the 0.25"):
+        load(ignoring, train_fraction=0.25)
+
+
 def test_the_code_and_what_it_imports_are_part_of_the_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "sizes_of_mine.py").write_text("COUNT = 40\n")
     name = write(tmp_path, "def get():\n    from sizes_of_mine import COUNT\n    return arrays(COUNT)")
