@@ -14,20 +14,22 @@ import sys
 import tempfile
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from stillhouse.data import Data, Folder, InMemory, LoadOptions, load
-from stillhouse.data.decode import rgb
+from stillhouse.data import Data, Folder, InMemory, LoadOptions, Split, load
+from stillhouse.data.decode import Source, rgb
 from stillhouse.data.held_out import settle
 from stillhouse.data.image_files import Files, look_into
 from stillhouse.data.image_folder import find
 from tests.helpers.odd_folders import MUST_BE_REFUSED, SUFFIXES, Maker, Odd
+from tests.helpers.plain_pixels import plain
 
 TOOLS = {"@eaDir", "__MACOSX", "thumbs"}
+NO_CLASSES = {"__MACOSX", "labels"}  # folders beside the classes
 NOTES = {  # what a note says if the folder has this
     "unread": "that cannot be read as images",
     "hidden": "hidden image",
@@ -72,27 +74,48 @@ def found_files(odd: Odd) -> Files:
     return settle(look_into(find(odd.root), LoadOptions()), LoadOptions())
 
 
+def splits(odd: Odd, data: Data) -> dict[str, tuple[Sequence[Source], Split]]:
+    """Return the files of each split in its order, and the split."""
+    files = found_files(odd)
+    parts = {"train": files.train, "validation": files.validation, "test": files.test}
+    loaded = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {part: (parts[part], split) for part, split in loaded.items() if split is not None}
+
+
 def ours(odd: Odd, data: Data) -> dict[str, Reading]:
     """Return what stillhouse reads of each split."""
-    files = found_files(odd)
-    splits = {
-        "train": (files.train, data.train),
-        "validation": (files.validation, data.validation),
-        "test": (files.test, data.test),
-    }
     found: dict[str, Reading] = {}
-    for part, (paths, split) in splits.items():
-        if split is not None:
-            assert len(paths) == len(split), f"{part}: {len(split)} images of {len(paths)} files"
-            names = [same(data.classes[label]) for label in split.labels.tolist()]
-            found[part] = {os.path.realpath(str(path)): {name} for path, name in zip(paths, names, strict=True)}
+    for part, (paths, split) in splits(odd, data).items():
+        assert len(paths) == len(split), f"{part}: {len(split)} images of {len(paths)} files"
+        names = [same(data.classes[label]) for label in split.labels.tolist()]
+        found[part] = {os.path.realpath(str(path)): {name} for path, name in zip(paths, names, strict=True)}
     return found
+
+
+def leaks(odd: Odd, data: Data) -> list[str]:
+    """Return images that are read twice, and copies of training images that are measured on and of which none is said.
+
+    Copies are told by their bytes. Where the test set is drawn there are none, or nothing else could be held out.
+    """
+    places = {part: [os.path.realpath(str(path)) for path in paths] for part, (paths, _) in splits(odd, data).items()}
+    times = Counter(path for paths in places.values() for path in paths)
+    wrong = [f"{path} is read {count} times" for path, count in times.items() if count > 1]
+    trained = {Path(path).read_bytes() for path in places.pop("train")}
+    for part, paths in places.items():
+        copies = sum(Path(path).read_bytes() in trained for path in paths)
+        note = f"{copies} of {len(paths)} {part} images are training images as well"
+        are_drawn = not (odd.train or odd.inside)
+        if copies and (not said(data, note) or (are_drawn and copies < len(paths))):
+            wrong.append(f"no note says {note!r}")
+        wrong += [] if paths else [f"{part} is empty"]
+    return wrong
 
 
 def differences(odd: Odd, data: Data) -> list[str]:
     """Return what no note explains."""
     wrong = [f"no note says {NOTES[name]!r}" for name in odd.oddities & set(NOTES) if not said(data, NOTES[name])]
     we, they = ours(odd, data), theirs(odd)
+    wrong += leaks(odd, data) + class_order(odd, data)
     if odd.inside:
         for part, word in zip(("train", "test"), odd.inside, strict=True):
             wrong += [
@@ -122,8 +145,17 @@ def differences(odd: Odd, data: Data) -> list[str]:
             elif parts[-1] != "logo.png":  # a stray, found by way of a loop
                 wrong.append(f"{part}: we left out {path}")
     wrong += [f"{hidden} hidden images, {data.notes}"] if counted(data, "hidden image") != hidden else []
+    unread = sum(1 for _ in odd.root.rglob("file[0-9]*"))
+    wrong += [f"{unread} files are no images, {data.notes}"] if counted(data, NOTES["unread"]) != unread else []
     wrong += [f"{tools} images of tools, {data.notes}"] if counted(data, NOTES["tools"]) < tools else []
     return wrong + pixels(data, odd)
+
+
+def class_order(odd: Odd, data: Data) -> list[str]:
+    """Return a sentence if the classes are not numbered as torchvision numbers their folders."""
+    folders = ImageFolder(odd.train or odd.base, allow_empty=True, is_valid_file=is_read).classes
+    classes = sorted(unicodedata.normalize("NFC", name) for name in folders if name not in NO_CLASSES)
+    return [] if classes == list(data.classes) else [f"the classes are {data.classes}, not {classes}"]
 
 
 def said(data: Data, words: str) -> bool:
@@ -137,32 +169,19 @@ def counted(data: Data, words: str) -> int:
 
 
 def pixels(data: Data, odd: Odd) -> list[str]:
-    """Return the images whose pixels are not Pillow's."""
-    files = found_files(odd)
+    """Return the images of all splits whose pixels are not Pillow's."""
     wrong = []
-    for index, path in enumerate(files.train):
-        if isinstance(data.train, InMemory):
-            mine = data.train.images[index].numpy()
-        else:
-            assert isinstance(data.train, Folder)
-            mine = np.asarray(rgb(data.train.paths[index], ""))
-        with Image.open(str(path)) as image:
-            other = plain(image)
-        if np.abs(mine.astype(int) - other.astype(int)).max() > 1:
-            wrong.append(f"the pixels of {path}, {image.mode}")
+    for part, (paths, split) in splits(odd, data).items():
+        for index, path in enumerate(paths):
+            if isinstance(split, InMemory):
+                mine = split.images[index].numpy()
+            else:
+                assert isinstance(split, Folder)
+                mine = np.asarray(rgb(split.paths[index], "", split.decoding))
+            other = plain(str(path))
+            if mine.shape != other.shape or np.abs(mine.astype(int) - other.astype(int)).max() > 1:
+                wrong.append(f"{part}: the pixels of {path}")
     return wrong
-
-
-def plain(image: Image.Image) -> np.ndarray:
-    """Return (H, W, 3) uint8 as Pillow and NumPy have it: scaled from 16 bits, in front of white."""
-    if image.mode.startswith("I"):
-        grey = np.rint(np.asarray(image).astype(float) / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        front = np.asarray(image.convert("RGBA")).astype(float)
-        alpha = front[..., 3:] / 255
-        return np.rint(front[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return np.asarray(image.convert("RGB"))
 
 
 def judge(seed: int, place: Path) -> tuple[str, Odd]:

@@ -26,8 +26,10 @@ TEST = ["test", "Testing", "test_set", "TEST"]
 CLASSES = ["cat", "Dog", "10", "2", "01", "a.b", "two words", "caf\u00e9", "\u732b", "bullet_train", "test tube", "x_y"]
 SUFFIXES = [".png", ".PNG", ".jpg", ".JPEG", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".ppm", ".jp2", ".avif"]
 UNREAD = [".txt", ".heic", "", ".npy", ".xml", ".db"]
-MODES = ["RGB", "RGB", "RGB", "L", "RGBA", "P", "1", "I;16", "LA", "CMYK"]
+MODES = ["RGB", "RGB", "RGB", "L", "RGBA", "P", "P with a hole", "1", "I;16", "LA", "CMYK"]
 HELD_BY = {"RGBA": {".png", ".webp", ".tif"}, "LA": {".png"}, "P": {".png", ".gif"}, "1": {".png", ".bmp"}}
+HELD_BY |= {"P with a hole": {".png", ".gif"}}
+TURNED = {".jpg": 0.3, ".jpeg": 0.3, ".png": 0.1, ".webp": 0.1}  # share with an EXIF orientation
 HELD_BY |= {"I;16": {".png", ".tif"}, "CMYK": {".jpg", ".jpeg", ".tif"}, "L": {".png", ".jpg", ".bmp", ".tif"}}
 # Oddities, structure first; with the words of which one is in a refusal for it. Those without words must be read.
 MUST_BE_REFUSED: dict[str, tuple[str, ...]] = {
@@ -77,9 +79,14 @@ class Maker:
         elif mode in ("RGBA", "LA"):
             made = Image.fromarray(pixels).convert(mode)
         elif mode != "RGB":
-            made = made.quantize(16) if mode == "P" else made.convert(mode)
+            made = made.quantize(16) if mode.startswith("P") else made.convert(mode)
+        options: dict[str, object] = {"transparency": 3} if mode == "P with a hole" else {}
+        if self.draw.random() < TURNED.get(suffix, 0):
+            exif = Image.Exif()
+            exif[0x0112] = self.draw.choice([3, 6, 8])
+            options["exif"] = exif
         path.parent.mkdir(parents=True, exist_ok=True)
-        made.save(path, "JPEG" if suffix == ".jfif" else None)
+        made.save(path, "JPEG" if suffix == ".jfif" else None, **options)
 
     def classes_in(self, folder: Path, names: list[str]) -> None:
         for name in names:
@@ -188,8 +195,9 @@ class Maker:
         return True
 
     def copy(self) -> bool:
-        image = next(iter(sorted(self.somewhere().glob("0.*"))))
-        shutil.copy(image, self.somewhere() / f"copy{image.suffix}")
+        for number in range(3):
+            image = next(iter(sorted(self.somewhere().glob("0.*"))))
+            shutil.copy(image, self.somewhere() / f"copy{number}{image.suffix}")
         return True
 
     def truncated(self) -> bool:
@@ -224,6 +232,7 @@ class Maker:
         if len(self.odd.held_out) != 2:
             return False
         place = self.odd.held_out.pop("test")
+        self.odd.oddities.discard("missing in test")  # which was there
         shutil.rmtree(place)
         self.image(place / "1.png")
         return True
