@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stillhouse import distributed
 from stillhouse.training.evaluation import Scores, batch_size, evaluate, size_of
-from tests.helpers.data import quick_data
+from tests.helpers.data import quick_data, split
 from tests.helpers.networks import QuickNet
 
 CPU = torch.device("cpu")
@@ -52,6 +53,24 @@ def test_every_image_is_evaluated_once_in_order_and_in_eval_mode() -> None:
     assert len(data.test) < batch_size(data.test.batch_size)
     assert model.training
     assert not scores.logits.requires_grad
+
+
+def test_what_several_ranks_say_is_put_into_the_order_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, model = split(21, batch_size=1), Brightness()
+    alone, heard = evaluate(model, images, CPU), list[object]()
+    assert [asked for asked, _ in model.asked] == [4, 4, 4, 4, 4, 1]
+
+    def collected(value: object) -> list[object]:
+        heard.append(value)
+        return heard
+
+    monkeypatch.setattr(distributed, "world_size", lambda: 3)
+    monkeypatch.setattr(distributed, "collect", collected)
+    for rank in range(3):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        together = evaluate(model, images, CPU)
+    assert torch.equal(together.logits, alone.logits)
+    assert torch.equal(together.labels, alone.labels)
 
 
 def test_evaluation_looks_at_more_images_than_training_where_memory_allows() -> None:

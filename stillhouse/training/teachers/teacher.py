@@ -122,7 +122,8 @@ def _build(found: Located, data: Data, seed: int, option: str, say: Say) -> tupl
         return source.build(data, seed, say, count), None
     except OtherHead as other:
         held = f"a head for {other.classes:,} classes" if other.classes else "no head"
-        reason = f"has {held} in {source.file}, but the data have {count:,} classes"
+        others = f"{count:,} classes are named" if found.classes else f"the data have {count:,} classes"
+        reason = f"has {held} in {source.file}, but {others}"
         if option != _TEACHER:
             raise ValueError(f"the network {source.name} {reason}") from None
         source = replace(source, skip_head=other.classes is None)

@@ -156,6 +156,14 @@ def test_it_stays_within_its_budget_and_the_disk(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "nested").exists()  # what is refused leaves nothing behind
 
 
+def test_what_it_holds_already_does_not_count_against_it(tmp_path: Path) -> None:
+    size = 40 * 81 * 4 * 5
+    rows = opened(tmp_path).folder / "logits.rows"
+    rows.write_bytes(bytes(size))
+    assert rows.stat().st_blocks * 512 >= size
+    assert opened(tmp_path, budget=size / 1e9).folder == rows.parent
+
+
 def test_caches_beside_it_count_with_what_they_really_take(tmp_path: Path) -> None:
     beside = tmp_path / "other" / "logits.rows"
     beside.parent.mkdir()

@@ -27,6 +27,7 @@ def _assign(value: Tensor | float) -> None:
         (lambda: X.numpy(), "it copies to the host"),
         (lambda: X.to("cpu"), "it copies to the host"),
         (lambda: X[X > 0], "it picks elements by a mask, as many as there may be"),
+        (lambda: X[:, X[0] > 0], "it picks elements by a mask, as many as there may be"),
         (lambda: X.masked_select(X > 0), "what masked_select returns depends on values"),
         (lambda: (X > 0).nonzero(), "what nonzero returns depends on values"),
         (lambda: torch._unique2(LABELS), "what unique2 returns depends on values"),
@@ -57,6 +58,7 @@ def test_what_a_graph_can_replay_is_let_through() -> None:
         torch.nn.utils.clip_grad_norm_([weight], 1.0)
         _assign(1.0)
         _assign(X[0, 1])
+        logits[:, LABELS]
         torch.arange(3, device=X.device)
     assert found == []
     with host_access() as found:

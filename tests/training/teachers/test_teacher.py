@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import Tensor
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.checkpoints import about_weights, save_weights
@@ -13,7 +15,8 @@ from stillhouse.models.create import network
 from stillhouse.models.spec import NetworkSource
 from stillhouse.training.progress import Display
 from stillhouse.training.teachers.examine import examine
-from stillhouse.training.teachers.teacher import trained
+from stillhouse.training.teachers.located import locate
+from stillhouse.training.teachers.teacher import prepare, trained
 from tests.helpers.commands import World
 
 CPU = torch.device("cpu")
@@ -42,6 +45,34 @@ def test_a_file_alone_is_trained_unless_it_names_code(world: World, tmp_path: Pa
         ValueError, match=r"does not say which network it holds; give the network by its name, and the f"
     ):
         trained(str(file), data, None, CPU)
+
+
+def test_a_file_without_a_head_gets_one_for_the_classes_that_are_named_drawn_by_the_seed(
+    world: World, tmp_path: Path
+) -> None:
+    data, file = load(world.pictures, batch_size=16), tmp_path / "backbone.safetensors"
+    weights = network(f"{world.nets}:wide", 3, 16).state_dict()
+    save_file({name: value for name, value in weights.items() if not name.startswith("head.")}, file)
+
+    def head(*seed: int, classes: tuple[str, ...] | None = None, others: str = "the data have 3 classes") -> Tensor:
+        source = NetworkSource(f"{world.nets}:wide", str(file), classes=classes)
+        teacher = prepare(locate(source), data, CPU, *seed)
+        assert teacher.net.foreign_logits == f"has no head in {file}, but {others}"
+        return teacher.net.model.get_parameter("head.weight")
+
+    assert torch.equal(head(0), head())
+    assert not torch.equal(head(0), head(1))
+    assert len(head()) == 3
+    assert len(head(classes=tuple("abcde"), others="5 classes are named")) == 5
+
+
+def test_a_teacher_of_another_number_of_classes_keeps_its_head(world: World, tmp_path: Path) -> None:
+    data, file = load(world.pictures, batch_size=16), tmp_path / "seven.safetensors"
+    seven = network(f"{world.nets}:wide", 7, 16)
+    save_weights(seven, file, {})
+    teacher = prepare(locate(NetworkSource(f"{world.nets}:wide", str(file))), data, CPU)
+    assert torch.equal(teacher.net.model.get_parameter("head.weight"), seven.get_parameter("head.weight"))
+    assert teacher.net.foreign_logits == f"has a head for 7 classes in {file}, but the data have 3 classes"
 
 
 def test_a_teacher_is_examined_in_the_precision_it_teaches_in(world: World, capsys: pytest.CaptureFixture[str]) -> None:
