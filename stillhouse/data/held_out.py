@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..spelling import counted
 from .dataset import held_out_in_words, stratified
+from .folders.inventory import some
 from .folders.trained_on import OWN, note, share
 from .image_files import Files, take
 from .options import LoadOptions
@@ -71,7 +72,15 @@ def _settled(files: Files, options: LoadOptions) -> Files:
         kept, held_out = torch.cat([kept, held_out[copies]]).sort().values, held_out[~copies]
         what = counted(int(copies.sum()), "image")
         notes += (f"{what} to be held out are copies of training images, and are training images as well",)
-    return _parted(replace(files, source=source), kept, held_out, notes)
+    return _parted(replace(files, source=source), kept, held_out, (*notes, *_not_measured(files, held_out)))
+
+
+def _not_measured(files: Files, held_out: Tensor) -> list[str]:
+    """Return a note about classes of which no image is held out, because they have one, or copies of one."""
+    counts = files.train_labels[held_out].bincount(minlength=len(files.classes)).tolist()
+    absent = [name for name, count in zip(files.classes, counts, strict=True) if count == 0]
+    which = f"{len(absent)} of the {len(files.classes)} classes ({some(absent)})"
+    return [f"test has no images of {which}: they cannot be measured on"] if absent else []
 
 
 _UNKNOWN = (

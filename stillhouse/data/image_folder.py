@@ -16,6 +16,7 @@ from .decode import Source
 from .folders.classes import Labelled, Selection, select
 from .folders.inventory import some
 from .folders.layout import Layout, recognise
+from .folders.split_lists import split_lists
 from .folders.tree import Tree
 from .held_out import divide
 from .image_files import Files, take
@@ -45,7 +46,8 @@ def find(root: Path, test_only: bool = False) -> Files:
     notes = [f"{layout.parts[split].name} is not used: it holds {held}" for split, held in chosen.unlabelled.items()]
     place = str(root) if layout.place == str(root) else f"{root}, read in {os.path.relpath(layout.place, root)}"
     if not layout.has_splits:
-        return replace(_files(root, place, chosen, chosen.parts["train"], []), is_split=False)
+        lists = split_lists(tree, str(root), layout.place)
+        return replace(_files(root, place, chosen, chosen.parts["train"], [], notes=lists), is_split=False)
     test, validation = choose_held_out(chosen.parts)
     if test is None:
         raise ValueError(_no_test_set(layout, chosen))

@@ -101,3 +101,9 @@ def test_one_image_a_class_can_be_measured_but_not_split(tmp_path: Path) -> None
     assert len(measured(tmp_path, ()).test) == 2
     with pytest.raises(ValueError, match="holds one image of each class: at least two are needed"):
         load(tmp_path)
+
+
+def test_classes_of_which_nothing_can_be_held_out_are_said(tmp_path: Path) -> None:
+    root = write_folders(tmp_path, "cat", "dog", count=6)
+    data = load(write_folders(root, "emu", count=1))
+    assert data.notes == ("test has no images of 1 of the 3 classes (emu): they cannot be measured on",)

@@ -52,6 +52,7 @@ def recognise(tree: Tree, folder: str, depth: int = _DEPTH) -> Layout:
         ValueError: If the folder is organised in no way that is read; the sentence says what it holds.
     """
     folders = tree.folders(folder)
+    refuse_pictures_with_masks(tree, folder)
     layout = _splits(tree, folder) or _prefixed_splits(tree, folder) or _splits_in_classes(tree, folder)
     if layout is not None:
         return layout
@@ -62,7 +63,6 @@ def recognise(tree: Tree, folder: str, depth: int = _DEPTH) -> Layout:
     if len(folders) < 2:
         refuse_other_forms(tree, folder)
     refuse_nested_splits(tree, folder)
-    refuse_pictures_with_masks(tree, folder)
     whole = Part(os.path.basename(folder), _paths(folder, tree.listing(folder).folders))
     layout = Layout(folder, {"train": whole}, has_splits=False)
     layout.notes += strays(tree, folder, folders)
@@ -175,6 +175,7 @@ def _part(tree: Tree, folder: str, name: str, notes: list[str], known: Collectio
         place, inner = within, tree.folders(within)
     if not inner:
         return Part(name, {})
+    refuse_pictures_with_masks(tree, place)
     notes += strays(tree, place, inner)
     return Part(name, _paths(place, tree.listing(place).folders))
 

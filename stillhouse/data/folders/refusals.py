@@ -18,6 +18,7 @@ WHAT_IS_READ = (
 _PURPOSES: dict[SplitName, str] = {"train": "training", "validation": "validation", "test": "testing"}
 _PICTURES = {"images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "input", "inputs"}
 _MASKS = {"masks", "mask", "labels", "label", "annotations", "annotation", "segmentation", "segmentations", "gt"}
+_MASKS |= {"segmentationclass", "segmentationobject"}
 
 
 def refuse_other_forms(tree: Tree, folder: str) -> NoReturn:

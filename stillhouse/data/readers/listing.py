@@ -46,7 +46,7 @@ def find(root: Path, options: LoadOptions) -> Listings:
             if any(word in path.name.lower() for word in _HIDDEN_TABLES):
                 continue
             try:
-                lines = _lines(path)
+                lines = _lines(path, options)
                 images = lines.column(roles_of(lines, options.image_column, options.label_column).image)
                 place_of(images[:_TRIED], path, root)
             except ValueError as error:
@@ -81,6 +81,9 @@ def read(root: Path, listings: Listings, options: LoadOptions) -> Table:
     for split, paths in by_split.items():
         for path in paths:
             _add(table, path, split, options)
+    names = some([str(path.relative_to(root)) for path in listings.files])
+    table.notes += _unlisted(table, f"{names} does not name" if len(listings.files) == 1 else "no table names")
+    table.notes += _other_folders(table, names)
     return table
 
 
@@ -88,12 +91,13 @@ def read_one(path: Path, options: LoadOptions) -> Table:
     """Read a table that was named itself."""
     table = Table(path.parent, "rows", str(path))
     _add(table, path, None, options)
+    table.notes += _unlisted(table, f"{path.name} does not name")
     return table
 
 
-def _lines(path: Path) -> Lines:
+def _lines(path: Path, options: LoadOptions) -> Lines:
     if path.suffix != ".parquet":
-        return read_lines(path)
+        return read_lines(path, [name for name in (options.image_column, options.label_column) if name])
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -107,7 +111,7 @@ def _lines(path: Path) -> Lines:
 
 def _add(table: Table, path: Path, split: SplitName | None, options: LoadOptions) -> None:
     """Add the rows of one table; without a split of its own a column may tell it, else all are for training."""
-    lines = _lines(path)
+    lines = _lines(path, options)
     roles = roles_of(lines, options.image_column, options.label_column)
     if roles.others:
         others = some(roles.others)
@@ -124,22 +128,41 @@ def _add(table: Table, path: Path, split: SplitName | None, options: LoadOptions
         if not isinstance(name, str) or not name:
             raise ValueError(f"{path}: the column {roles.image} holds {name!r}; it must hold the paths of images")
         table.splits.setdefault(known, Rows()).add(base / _posix(name, suffix), label)
-    table.notes += _unlisted(base, [base / _posix(name, suffix) for name in names if isinstance(name, str)], path)
+    paths = [base / _posix(name, suffix) for name in names if isinstance(name, str)]
+    if doubled := len(paths) - len(set(paths)):
+        table.notes.append(f"{doubled:,} of {len(paths):,} rows of {path.name} name an image again: it counts again")
 
 
-def _unlisted(base: Path, listed: Sequence[Path], path: Path) -> list[str]:
-    """Return a note about images that lie beside those of a table and are not in it."""
-    known = {os.path.normpath(image) for image in listed}
-    folders = {os.path.dirname(image) for image in known}
+def _unlisted(table: Table, whose: str) -> list[str]:
+    """Return a note about images that lie beside those of a table and are not in it.
+
+    Args:
+        whose: Words for the tables that do not name them.
+    """
+    known = {os.path.normpath(image) for image in _images(table)}
     others = [
         name
-        for folder in sorted(folders)
+        for folder in sorted({os.path.dirname(image) for image in known})
         if os.path.isdir(folder)
         for name in os.listdir(folder)
         if os.path.splitext(name)[1].lower() in SUFFIXES and os.path.join(folder, name) not in known
     ]
-    count = counted(len(others), "image")
-    return [f"left out {count} that {path.name} does not name: {some(sorted(others))}"] if others else []
+    return [f"left out {counted(len(others), 'image')} that {whose}: {some(sorted(others))}"] if others else []
+
+
+def _other_folders(table: Table, names: str) -> list[str]:
+    """Return a note where images lie in folders that could be classes, and the tables say something else."""
+    labels = [label for rows in table.splits.values() for label in rows.labels]
+    told = [(image.parent.name, str(label)) for image, label in zip(_images(table), labels, strict=True)]
+    told = [(folder, label) for folder, label in told if split_of(folder) is None]
+    folders = sorted({folder for folder, _ in told})
+    if len(folders) < 2 or all(folder == label for folder, label in told):
+        return []
+    return [f"the classes are those of {names}, not those of the folders {some(folders)}"]
+
+
+def _images(table: Table) -> list[Path]:
+    return [image for rows in table.splits.values() for image in rows.images if isinstance(image, Path)]
 
 
 def _numbers(labels: list[Label]) -> list[Label]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +40,11 @@ class Roles:
     others: tuple[str, ...]  # that could hold the classes as well
 
 
-def read_lines(path: Path) -> Lines:
+def read_lines(path: Path, asked: Collection[str] = ()) -> Lines:
     """Read a table.
+
+    Args:
+        asked: Names of columns; a first line that holds one of them is a header.
 
     Raises:
         ValueError: If it is no table; the sentence names the line.
@@ -50,7 +53,7 @@ def read_lines(path: Path) -> Lines:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not in UTF-8: save it as CSV in UTF-8") from None
-    return _json_lines(path, text) if path.suffix.lower() in (".jsonl", ".ndjson") else _separated(path, text)
+    return _json_lines(path, text) if path.suffix.lower() in (".jsonl", ".ndjson") else _separated(path, text, asked)
 
 
 def _json_lines(path: Path, text: str) -> Lines:
@@ -69,7 +72,7 @@ def _json_lines(path: Path, text: str) -> Lines:
     return Lines(path, tuple(columns), [[row.get(column) for column in columns] for row in rows])
 
 
-def _separated(path: Path, text: str) -> Lines:
+def _separated(path: Path, text: str, asked: Collection[str]) -> Lines:
     first = text.split("\n", 1)[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(_DELIMITERS, key=first.count)
     rows: list[list[str]] = []
@@ -86,14 +89,21 @@ def _separated(path: Path, text: str) -> Lines:
         raise ValueError(f"{path}, line {reader.line_num}, cannot be read ({error})") from None
     if not rows:
         raise ValueError(f"{path} is empty")
-    if _is_header(rows[0]):
+    if _is_header(rows) or set(asked) & set(rows[0]):
         return Lines(path, tuple(rows[0]), list[Sequence[object]](rows[1:]))
     return Lines(path, tuple(str(number) for number in range(1, len(rows[0]) + 1)), list[Sequence[object]](rows))
 
 
-def _is_header(cells: Sequence[str]) -> bool:
-    """Return True if the first line names columns: one is called as images or labels are, none is an image's name."""
-    return bool(named(cells, (*PATHS, *LABELS, *SPLITS))) and not any(_is_image(cell) for cell in cells)
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Return True if the first line names columns.
+
+    None of its words is then an image's name, and one is a word for images or labels, or stands above images' names.
+    """
+    cells, below = rows[0], rows[1:21]
+    if any(_is_image(cell) for cell in cells):
+        return False
+    is_above_images = bool(below) and any(all(map(_is_image, column)) for column in zip(*below, strict=True))
+    return is_above_images or bool(named(cells, (*PATHS, *LABELS, *SPLITS)))
 
 
 def _is_image(cell: object) -> bool:

@@ -121,3 +121,18 @@ def test_splits_one_folder_below_beside_others(tmp_path: Path, place: str) -> No
     said = refusal(tmp_path, *both(f"{place}/train", f"{place}/val"), "docs")
     assert f"with the splits train and val in it, beside docs (2 images): pass {place}" in said
     assert list(recognise(Tree(), str(tmp_path / place)).parts) == ["train", "validation"]
+
+
+@pytest.mark.parametrize("place", ["", "train/", "data/train/"])
+@pytest.mark.parametrize(("pictures", "masks"), [("images", "masks"), ("JPEGImages", "SegmentationClass")])
+def test_images_beside_masks_are_no_classes_at_any_depth(tmp_path: Path, place: str, pictures: str, masks: str) -> None:
+    folders = [f"{place}{pictures}", f"{place}{masks}"]
+    folders += [folder.replace("train", "val") for folder in folders if place]
+    assert f"holds {pictures} and {masks}: they look like images and what belongs to them" in refusal(
+        tmp_path, *folders
+    )
+
+
+def test_splits_of_images_and_of_masks_are_refused(tmp_path: Path) -> None:
+    folders = [f"{kind}/{split}" for kind in ("images", "masks") for split in ("train", "val")]
+    assert "holds images and masks: they look like" in refusal(tmp_path, *folders)

@@ -166,3 +166,47 @@ def test_several_tables_are_named(tmp_path: Path) -> None:
     ):
         load(root)
     assert sum(counts(load(root / "two.csv"))) == 10
+
+
+def test_images_of_another_table_are_not_left_out(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", "images", range(20))
+    (root / "train.csv").write_text(table(range(14)))
+    (root / "test.csv").write_text(table(range(14, 19)))
+    assert load(root).notes == ("left out 1 image that no table names: 19.png",)
+
+
+def test_images_that_are_named_again_are_counted(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", ".", range(20))
+    boxes = table(range(20)) + table(range(5)).removeprefix("file,label\n")
+    (root / "labels.csv").write_text(boxes)
+    data = load(root)
+    assert sum(counts(data)) == 25
+    assert data.notes == ("5 of 25 rows of labels.csv name an image again: it counts again",)
+
+
+def test_folders_that_say_something_else_than_the_table_are_named(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "pets", "cat", "dog", count=6)
+    rows = [
+        f"{folder}/{number}.png,{'old' if number % 2 else folder}" for folder in ("cat", "dog") for number in range(6)
+    ]
+    (root / "ages.csv").write_text("\n".join(["path,label", *rows]))
+    assert load(root).notes == ("the classes are those of ages.csv, not those of the folders cat and dog",)
+    same = [f"{folder}/{number}.png,{folder}" for folder in ("cat", "dog") for number in range(6)]
+    (root / "ages.csv").write_text("\n".join(["path,label", *same]))
+    assert load(root).notes == ()
+
+
+def test_a_header_in_another_language_is_one(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", ".", range(20))
+    (root / "liste.csv").write_text(table(range(20), "Dateiname;Klasse", "{0}.png;{1}"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"has the columns Dateiname, Klasse, and .*--label_column"):
+        load(root)
+    data = load(root, label_column="Klasse")
+    assert (data.classes, sum(counts(data)), data.notes) == (("cat", "dog"), 20, ())
+
+
+def test_columns_that_the_user_names_make_a_header(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", ".", range(20))
+    (root / "liste.csv").write_text(table(range(20), "Nummer;Klasse", "{0};{1}"))
+    data = load(root, image_column="Nummer", label_column="Klasse")
+    assert (data.classes, sum(counts(data))) == (("cat", "dog"), 20)
