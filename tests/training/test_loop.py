@@ -5,6 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +23,7 @@ from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.evaluation import Scores, evaluate, size_of
 from stillhouse.training.predictions import read_predictions
+from stillhouse.training.progress import Display
 from stillhouse.training.student import StudentTrainer
 from stillhouse.training.versions import versions
 from tests.helpers.commands import contents
@@ -165,6 +167,22 @@ def test_with_a_validation_split_the_test_images_are_not_chosen_by(tmp_path: Pat
     assert data.validation is not None
     scores = evaluate(one.model, data.validation, torch.device("cpu"))
     assert one.rows[-1]["top1"] == scores.top1
+
+
+def test_only_a_run_that_was_begun_goes_on_and_what_is_done_is_said(tmp_path: Path) -> None:
+    words = list[str]()
+    display = Display(quiet=True)
+    with patch.object(display, "say", words.append):
+        for is_stopped in (True, False, False):
+            one = trainer([method := CE()], None, tmp_path, "ce")
+            words.append("again")
+            if is_stopped:
+                method.after_step = lambda batch: os.kill(os.getpid(), signal.SIGINT)  # type: ignore[method-assign]
+            with suppress(loop.Stopped):
+                loop.fit(Classroom(None, [one]), quick_data(), display=display)  # on the device that there is
+    folder = one.run.folder
+    went_on, done = f"ce: goes on at epoch 1 of 3, step 2 ({folder})", f"ce: already trained, {folder}"
+    assert [line for line in words if not line.startswith("ce  epoch")] == ["again", "again", went_on, "again", done]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

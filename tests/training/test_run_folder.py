@@ -36,6 +36,11 @@ def test_the_folder_is_named_by_everything_that_the_outcome_depends_on(tmp_path:
     assert not first.folder.exists()  # nothing is written before it begins
 
 
+def test_the_folders_of_earlier_versions_keep_their_names(tmp_path: Path) -> None:
+    """A run that is there already would else be trained again."""
+    assert Run(tmp_path, "kd", {"seed": 1, "b": [1, None], "a": "x"}).folder.name == "kd-06379346"
+
+
 def test_long_names_are_cut(tmp_path: Path) -> None:
     first, second = (Run(tmp_path, "+".join(["KD"] * 99), {"seed": seed}, {}) for seed in (0, 1))
     assert len(first.folder.name) < 200

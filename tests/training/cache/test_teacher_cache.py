@@ -188,10 +188,11 @@ def test_hits_are_counted_and_misses_fill_whole_batches(tmp_path: Path) -> None:
     assert cache.describe() == f"teacher cache: {100 * expected / (epochs * 40):.1f} % of 1,200 outputs were read"
 
 
-def test_where_all_is_there_nothing_is_computed_and_that_is_said(tmp_path: Path) -> None:
+def test_each_batch_that_is_written_is_said_and_that_all_is_there_already(tmp_path: Path) -> None:
     cache = opened(tmp_path)
     there = list(cache.fill())
     assert there == sorted(there)
+    assert there[:3] == [BATCH, 2 * BATCH, 3 * BATCH]
     with patch.object(cache, "compute", side_effect=AssertionError):
         assert list(cache.fill())[-1] == cache.count
 

@@ -98,6 +98,15 @@ def test_few_images_are_said_to_be_too_few_with_an_interval_and_a_way_on() -> No
     assert "too few images to tell" in note
 
 
+def test_few_images_are_enough_to_tell_what_has_learned_nothing() -> None:
+    constant = torch.zeros(40, dtype=torch.int64)
+    with pytest.raises(ValueError, match="no better than chance"):
+        check_teacher("t", outputs(constant, labels=torch.arange(40) % 4), DATA, {})
+    mostly_first = torch.arange(39).sub(30).clamp(min=0)  # in an order that 39 images of 20 classes cannot tell
+    with pytest.raises(ValueError, match=r"right on 5.13 % of 39 .* no better than chance \(79.49 %"):
+        check_teacher("t", outputs(torch.arange(39) % 20, 20, mostly_first), with_classes(*map(str, range(20))), {})
+
+
 @pytest.mark.parametrize(
     ("right", "count", "low", "high"), [(9, 12, 0.4677, 0.9111), (0, 10, 0.0, 0.2775), (50, 100, 0.4038, 0.5962)]
 )
