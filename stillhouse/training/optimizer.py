@@ -51,12 +51,12 @@ class Optimizer:
             lr = self.config.lr_at(epoch)
         else:
             lr = self.config.lr if self.phase.lr is None else self.phase.lr
-        self._lrs = [lr * group["lr_scale"] for group in self._update.param_groups]
-        for group, value in zip(self._update.param_groups, self._lrs, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(value)
-            else:
-                group["lr"] = value
+        before, self._lrs = self._lrs, [lr * group["lr_scale"] for group in self._update.param_groups]
+        for i, group in enumerate(self._update.param_groups):
+            if not isinstance(group["lr"], Tensor):
+                group["lr"] = _as_kept(self._lrs[i], group["params"][0].device)
+            elif before[i] != self._lrs[i]:
+                group["lr"].fill_(self._lrs[i])
 
     def lr_as_tensors(self) -> None:
         """Keep learning rates on the device from now on, where a graph reads them.
@@ -68,8 +68,7 @@ class Optimizer:
             raise NotCapturable("DOT takes its learning rate as a number")
         for group, value in zip(self._update.param_groups, self._lrs, strict=True):
             device = group["params"][0].device
-            dtype = torch.float64 if device.type == "cpu" else torch.float32  # as PyTorch's fused SGD reads them
-            group["lr"] = torch.full((), value, dtype=dtype, device=device)
+            group["lr"] = torch.full((), value, dtype=_kept_in(device), device=device)
 
     def step(self, terms: Mapping[str, Tensor]) -> None:
         """Update once from the sum of the terms, each ().
@@ -108,3 +107,13 @@ class Optimizer:
         """
         self._update.load_state_dict(state)
         self._lrs = [group["lr"] for group in self._update.param_groups]
+
+
+def _kept_in(device: torch.device) -> torch.dtype:
+    """Return the number format in which PyTorch's fused SGD reads a learning rate that is a tensor."""
+    return torch.float64 if device.type == "cpu" else torch.float32
+
+
+def _as_kept(lr: float, device: torch.device) -> float:
+    """Return a learning rate as rounded as a tensor holds it: steps with and without a graph are then the same."""
+    return torch.tensor(lr, dtype=_kept_in(device)).item() if device.type != "cpu" else lr

@@ -45,20 +45,19 @@ class Capture:
         self.students = {trainer: CapturedStudent(trainer, graph, say) for trainer in classroom.trainers}
         self.teachers: dict[TeacherMode, CapturedTeacher] = {}
         self._batch: Batch | None = None  # stays where it is
-        self._following: Batch | None = None
+        self._batches: Iterator[Batch] = iter(())  # to come
+        self._following: Batch | None = None  # the first of them, if it was drawn
         self._has_strong = any(trainer.distillation.needs_strong_view for trainer in classroom.trainers)
 
     def prefetch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield batches, each when the one that follows is known: the teacher can run on that one meanwhile."""
+        """Yield batches; `train_step` draws the one that follows, so that the teacher can run on it meanwhile."""
         if self.classroom.cache:  # which looks up a page of batches at a time
             yield from self.classroom.prefetch(batches)
             return
-        following = next(batches, None)
-        while following is not None:
-            batch, following = following, next(batches, None)
-            self._following = following
+        self._batches, self._following = batches, None
+        while (batch := self._following or next(batches, None)) is not None:
+            self._following = None
             yield batch
-        self._following = None
 
     def train_step(self, batch: Batch, trainers: Sequence[StudentTrainer]) -> None:
         """Do what `Classroom.train_step` does, with the same results."""
@@ -73,10 +72,10 @@ class Capture:
         outputs = {mode: self._teacher(mode).outputs(held) for mode in modes}
         for trainer in trainers:
             self.students[trainer].train_step(held, outputs[trainer.distillation.teacher_mode])
-        following, self._following = self._following, None
-        if following is not None and len(following.images) == self.batch_size:
+        self._following = next(self._batches, None)
+        if self._following is not None and len(self._following.images) == self.batch_size:
             for mode in modes:
-                self._teacher(mode).run_ahead(self._needed(following))
+                self._teacher(mode).run_ahead(self._needed(self._following))
         for trainer in trainers:
             self.students[trainer].join()
 

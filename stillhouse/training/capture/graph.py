@@ -57,12 +57,18 @@ class RepeatedCalls:
 
 
 class CUDAGraph:
-    """CUDA's graphs, each on a stream of its own, so that several run beside each other."""
+    """CUDA's graphs, each on a stream of its own, so that several run beside each other.
+
+    Each has random numbers of its own, which begin where the default generator's were seeded before a replay: up to
+    PyTorch 2.11 a generator keeps the seed that running graphs read in one place, so a graph that shared it would read
+    that of the one launched after it.
+    """
 
     warm_up = 3  # cuDNN and the allocator settle meanwhile
 
     def __init__(self) -> None:
-        self._graph, self._stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call] # in PyTorch
+        self._graph, self._stream = _new_graph(), torch.cuda.Stream()
+        self._random = _default_generator().clone_state()
 
     @contextmanager
     def beside(self) -> Iterator[None]:
@@ -72,21 +78,47 @@ class CUDAGraph:
 
     def capture(self, work: Callable[[], None]) -> None:
         # Other threads, such as those that pin memory for a data loader, may go on meanwhile.
-        with _fixed_shapes(), torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
-            work()
+        graph = torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local")
+        try:
+            with self._own_random_numbers(), _fixed_shapes(), graph:
+                work()
+        except RuntimeError:
+            self._graph = _new_graph()  # the half-made one frees what it holds
+            raise
 
     def replay(self) -> None:
+        self._random.manual_seed(_default_generator().initial_seed())
         self._graph.replay()
 
     def join(self) -> None:
         torch.cuda.current_stream().wait_stream(self._stream)
+
+    @contextmanager
+    def _own_random_numbers(self) -> Iterator[None]:
+        default = _default_generator()
+        shared = default.graphsafe_get_state()
+        default.graphsafe_set_state(self._random)
+        try:
+            yield
+        finally:
+            default.graphsafe_set_state(shared)
+
+
+def _new_graph() -> torch.cuda.CUDAGraph:
+    return torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call] # in PyTorch
+
+
+def _default_generator() -> torch.Generator:
+    """Return what random numbers on the present GPU are drawn from where no generator is named."""
+    return torch.cuda.default_generators[torch.cuda.current_device()]
 
 
 @contextmanager
 def _fixed_shapes() -> Iterator[None]:
     """Let cuDNN look for the fastest algorithm for shapes that stay, unless it must be deterministic."""
     before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = before or not torch.backends.cudnn.deterministic
+    must_repeat = torch.backends.cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    torch.backends.cudnn.benchmark = before or not must_repeat
     try:
         yield
     finally:

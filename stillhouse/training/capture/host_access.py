@@ -8,7 +8,7 @@ of its own; and it must not read numbers that change from step to step, which wo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +40,20 @@ def host_access() -> Iterator[list[str]]:
         yield found
 
 
+@contextmanager
+def refused_by_device(device: torch.device) -> Iterator[None]:
+    """Let a GPU refuse to be waited for inside, which kernels can do that look like any other from here."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+
+
 def what_python_holds(net: nn.Module) -> dict[str, object]:
     """Return what a replay would not change: which tensors a network and its parts have, and their other attributes."""
     return {
@@ -50,12 +64,19 @@ def what_python_holds(net: nn.Module) -> dict[str, object]:
     }
 
 
-def _comparable(value: object) -> object:
+def _comparable(value: object, depth: int = 3) -> object:
     if isinstance(value, (bool, int, float, str, type(None))):
         return value
-    if isinstance(value, (list, tuple, dict, set)):
-        return id(value), len(value)
-    return id(value), value.data_ptr() if isinstance(value, Tensor) else 0
+    if isinstance(value, Tensor):
+        return id(value), value.data_ptr()
+    if isinstance(value, Mapping):
+        inside = [*value, *value.values()]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        inside = [*value]
+    else:
+        is_module = isinstance(value, (nn.Module, type))
+        inside = [] if is_module else [*getattr(value, "__dict__", {}).values()]
+    return id(value), *(_comparable(part, depth - 1) for part in inside[:100] if depth)
 
 
 class Withheld:

@@ -10,7 +10,7 @@ from ...distillation import Phase
 from ...taps import Outputs
 from ..student import StudentTrainer
 from .graph import Graph, fill, like
-from .host_access import NotCapturable, host_access, what_python_holds, withheld
+from .host_access import NotCapturable, host_access, refused_by_device, what_python_holds, withheld
 
 
 class CapturedStudent:
@@ -27,7 +27,8 @@ class CapturedStudent:
         self._phase: Phase | None = None
         self._graph = graph()
         self.obstacle: str | None = None  # in the present phase
-        self.replays = 0  # in the present phase
+        self.replays = 0
+        self._held: dict[str, object] = {}  # by Python when it was captured
 
     def train_step(self, batch: Batch, outputs: Outputs | None) -> None:
         """Train for one step; batch and outputs are the same tensors each time."""
@@ -44,7 +45,7 @@ class CapturedStudent:
         self._graph.join()
 
     def _begin(self, phase: Phase, batch: Batch, outputs: Outputs | None) -> None:
-        self._phase, self._graph, self._warmed_up, self.replays = phase, self._new_graph(), 0, 0
+        self._phase, self._graph, self._warmed_up = phase, self._new_graph(), 0
         self._is_captured, self.obstacle = False, None
         if why := obstacle(self.trainer, batch, outputs):
             self._give_up(why)
@@ -54,20 +55,31 @@ class CapturedStudent:
         self._say(f"{self.trainer.name} trains without a CUDA graph: {why}")
 
     def _replay(self, batch: Batch, outputs: Outputs | None) -> None:
-        if not self._is_captured:
-            self._prepared = like(batch.prepared)
-            self.trainer.optimizer.lr_as_tensors()
-            static = withheld(replace(batch, prepared=self._prepared))
-            try:
-                self._graph.capture(lambda: self.trainer.learn(static, outputs))
-            except RuntimeError as error:  # nothing was computed yet
-                self._give_up(" ".join(str(error).split())[:200])
+        if self.trainer.step == 0 and self._is_captured:
+            if what_python_holds(self.trainer.distillation) != self._held:  # as `begin_epoch` set it
+                self._phase = None  # to be captured anew
                 self.trainer.learn(batch, outputs)
                 return
-            self._is_captured = True
+        if not self._is_captured:
+            self._prepared = like(batch.prepared)
         fill(self._prepared, batch.prepared)
+        try:
+            self._capture(batch, outputs)
+        except RuntimeError as error:  # nothing was computed yet
+            self._give_up(" ".join(str(error).split())[:200])
+            self.trainer.learn(batch, outputs)
+            return
         self._graph.replay()
         self.replays += 1
+
+    def _capture(self, batch: Batch, outputs: Outputs | None) -> None:
+        if self._is_captured:
+            return
+        self._held = what_python_holds(self.trainer.distillation)
+        self.trainer.optimizer.lr_as_tensors()
+        static = withheld(replace(batch, prepared=self._prepared))
+        self._graph.capture(lambda: self.trainer.learn(static, outputs))
+        self._is_captured = True
 
 
 def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> str | None:
@@ -80,9 +92,11 @@ def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> 
     found: list[str] = []
 
     def watched(batch: Batch, outputs: Outputs | None) -> None:
-        with host_access() as asked:
-            twin.learn(withheld(batch), outputs)
-        found.extend(asked)
+        with host_access() as asked, refused_by_device(batch.images.device):
+            try:
+                twin.learn(withheld(batch), outputs)
+            finally:
+                found.extend(asked)
 
     before = what_python_holds(twin.distillation)
     try:
@@ -90,6 +104,10 @@ def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> 
         twin.train_step(batch, outputs, learn=watched)
     except NotCapturable as why:
         return str(why)
+    except RuntimeError as error:
+        if "synchronizing" not in str(error):
+            raise
+        found.append(f"it waits for the device ({' '.join(str(error).split())[:200]})")
     after = what_python_holds(twin.distillation)
     found += [f"it changes {name}; write into a buffer instead" for name in after if after[name] != before.get(name)]
     return found[0] if found else None

@@ -4,9 +4,11 @@ import inspect
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
+from torch import Tensor
 
 from stillhouse.contract import Subject
 from stillhouse.contract.specimens import BATCH, batch
@@ -15,8 +17,9 @@ from stillhouse.methods import CE, CRD, FT, KD, KDSVD
 from stillhouse.methods.parse import catalogue, parse
 from stillhouse.methods.wrappers import Ramped, SpotAdaptive
 from stillhouse.training.cache.store import CacheStore
+from stillhouse.training.capture import classroom as classroom_module
 from stillhouse.training.capture.classroom import WORTHWHILE, Capture, captured
-from stillhouse.training.capture.graph import RepeatedCalls
+from stillhouse.training.capture.graph import CUDAGraph, Graph, RepeatedCalls
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.loop import fit
@@ -24,10 +27,13 @@ from stillhouse.training.progress import Display
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
+from tests.helpers.fake_cuda import fake_cuda
+from tests.helpers.tape import Tape
 from tests.helpers.training import BatchStatistics, teacher_net, trainer
 
 CONFIG = TrainConfig(epochs=2, batch_size=7, lr=0.05, schedule="cosine", clip_norm=1.0)
 DATA = partial(quick_data, batch_size=7)  # five batches of 7 and one of 5
+ROUNDING = {"ReviewKD": 1e-5}  # a tape keeps what is added up, so that autograd adds it in another order of memory
 
 
 class Stop(Exception):  # noqa: N818 (as if it were killed)
@@ -75,6 +81,38 @@ def test_four_students_together_are_the_same_in_graphs(
     assert len(lines) == 2
     assert lines[0].startswith("note: no GPU here, so steps are repeated call by call")
     assert lines[1].startswith("svd trains without a CUDA graph: linalg_svd waits for the device (kdsvd.py, line ")
+
+
+def test_on_a_gpu_no_stream_touches_what_another_still_uses(eager: list[object], tmp_path: Path) -> None:
+    graphs = room(tmp_path)
+    with patch.object(classroom_module, "RepeatedCalls", CUDAGraph), fake_cuda() as gpu:
+        fit(graphs, DATA(), "cpu", capture="on")
+    assert gpu.races == []
+    assert gpu.replays == 42
+    assert outcomes(graphs) == eager
+
+
+class Scheduled(CE):
+    """Keeps what follows the epoch in Python."""
+
+    share = 1.0
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.share = 1.0 / (1 + epoch)
+
+    def loss(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return self.share * super().loss(student, teacher, labels)
+
+
+def test_a_student_is_captured_anew_when_an_epoch_changes_what_python_holds(tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=3)
+    eager, graphs = (Classroom(None, [trainer([Scheduled()], None, tmp_path, name, config=config)]) for name in "ab")
+    fit(eager, DATA(), "cpu")
+    with patch.object(classroom_module, "RepeatedCalls", Tape), patch.object(Tape, "replay", autospec=True) as replay:
+        replay.side_effect = Tape.replay
+        fit(graphs, DATA(), "cpu", capture="on")
+    assert replay.call_count == 4 + 3 + 3  # of five: one step warms up, and one finds the change
+    assert outcomes(graphs) == outcomes(eager)
 
 
 @pytest.mark.parametrize("at", [3, 12])  # in the first phase, between two epochs
@@ -150,26 +188,31 @@ def _expression(name: str) -> str:
 
 @pytest.mark.parametrize("name", catalogue())
 def test_every_method_is_the_same_in_graphs_and_handed_over_in_mid_epoch(name: str, tmp_path: Path) -> None:
-    subject = Subject(parse(_expression(name))[0])
+    subject, said = Subject(parse(_expression(name))[0]), list[str]()
 
-    def steps(trial: Trial, first: int, last: int, graphs: bool) -> StudentTrainer:
+    def steps(trial: Trial, first: int, last: int, graph: type[Graph] | None) -> StudentTrainer:
         one = StudentTrainer(trial.distillation, replace(RECIPE, lr_warmup=0.5), Run(tmp_path, "one", {}, {}))
         classroom = Classroom(trial.teacher, [one])
         classroom.to(torch.device("cpu"))
         if first:
             one.resume()
         one.begin_epoch()
-        train_step = Capture(classroom, BATCH, RepeatedCalls, list[str]().append).train_step if graphs else None
+        train_step = Capture(classroom, BATCH, graph, said.append).train_step if graph else None
         for step in range(first, last):
             shown = replace(batch(step, strong_view=trial.strong_view), epoch=step / 6)
             (train_step or classroom.train_step)(shown, [one])
         return one
 
-    eager = steps(subject.trial(), 0, 6, graphs=False)
-    part = steps(subject.trial(), 0, 3, graphs=True)
+    eager = steps(subject.trial(), 0, 6, None)
+    part = steps(subject.trial(), 0, 3, RepeatedCalls)
     part.run.folder.mkdir(parents=True, exist_ok=True)
     part.save()
-    rest = steps(subject.trial(), 3, 6, graphs=True)
-    assert rest.meter.means() == eager.meter.means()
+    rest = steps(subject.trial(), 3, 6, Tape)
+    assert bool(said) == (name == "KDSVD")  # the others are in graphs indeed
+    assert rest.meter.means() == pytest.approx(eager.meter.means(), rel=ROUNDING.get(name, 0.0))
     expected = eager.distillation.state_dict()
-    assert [key for key, value in rest.distillation.state_dict().items() if not torch.equal(value, expected[key])] == []
+    for key, value in rest.distillation.state_dict().items():
+        if name in ROUNDING:
+            torch.testing.assert_close(value, expected[key])
+        else:
+            assert torch.equal(value, expected[key]), key
