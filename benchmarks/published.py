@@ -81,7 +81,7 @@ class Table:
     def train(self, room: Classroom, data: Data) -> None:
         if self.options.compile and (note := compile_classroom(room, self.device.type, graphs=False)):
             self.display.say(f"note: {note}")
-        for part in split_by_memory(room, data.info, self.device):
+        for part in split_by_memory(room, data.info, self.device, capture=self.capture):
             fit(part, data, self.device, self.display, capture=self.capture)
 
     def rooms(self) -> Iterator[tuple[str, int]]:

@@ -64,7 +64,7 @@ def fit_room(
     device = options.device.torch_device()
     capture = options.capturing.capture
     speed_up(room, options.compilation.compile, device.type, display, graphs=capture == "off")
-    for part in split_by_memory(room, data.info, device, memory_budget):
+    for part in split_by_memory(room, data.info, device, memory_budget, capture):
         if len(part.trainers) < len(room.trainers):
             names = " and ".join(trainer.name for trainer in part.trainers)
             display.note(f"there is too little memory for all students at once; now {names}")

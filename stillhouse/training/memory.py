@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ from .. import distributed
 from ..batch import Batch, DataInfo
 from ..modes import in_eval_mode
 from ..rng import preserved, stream
+from .capture.classroom import Capture, Use, captured
 from .classroom import Classroom
 from .evaluation import batch_size
 from .loop import Stopped, StopSignals
@@ -22,7 +25,7 @@ _GB = 1e9
 
 
 def split_by_memory(
-    classroom: Classroom, data: DataInfo, device: torch.device, budget: float | None = None
+    classroom: Classroom, data: DataInfo, device: torch.device, budget: float | None = None, capture: Use = "auto"
 ) -> Iterator[Classroom]:
     """Yield the students in as few classrooms as memory allows, to be trained one classroom after the other.
 
@@ -31,16 +34,24 @@ def split_by_memory(
     tenth, for it fragments. It changes nothing but the time, a student being the same in every classroom. One student
     is trained by itself whatever it takes.
 
+    CUDA graphs keep the memory of their step for themselves, while students without them use the same memory in turn.
+    So where graphs will be captured each student takes a second step on its graph's stream, whose memory PyTorch keeps
+    apart in the same way. That stands for the graph, which is not captured here: the copies of batch and teacher's
+    outputs that graphs read, and what CUDA itself keeps of a graph, are not in the figure.
+
     Args:
         classroom: All students, none of them begun, and their teacher.
         budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
             when left out.
+        capture: As for `fit`.
 
     Raises:
         Stopped: If a signal asked for it meanwhile.
     """
     memory = _GPU(device) if device.type == "cuda" else _Resident()
-    parts = _plan(classroom, data, memory, budget)
+    steps = classroom.epochs * math.ceil(len(data.labels) / data.batch_size)
+    graphs = captured(classroom, data.batch_size, steps, device, capture, lambda line: None)
+    parts = _plan(classroom, data, memory, budget, graphs)
     for part in parts:
         yield part
         if part is not parts[-1]:
@@ -48,14 +59,16 @@ def split_by_memory(
             memory.begin()
 
 
-def _plan(classroom: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None) -> list[Classroom]:
+def _plan(
+    classroom: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None, graphs: Capture | None
+) -> list[Classroom]:
     """Measure the students one after the other, and return all classrooms."""
     parts, waiting, batch = [], classroom.trainers, _made_up(data, memory.device)
     while waiting:
         if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or nothing to decide by
             return [classroom]
         limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
-        fitting = max(1, _count_fitting(classroom, waiting, batch, memory, limit))
+        fitting = max(1, _count_fitting(classroom, waiting, batch, memory, limit, graphs))
         parts.append(classroom.part(waiting[:fitting]))
         waiting = waiting[fitting:]
         if len(parts) > 1 or waiting:
@@ -71,13 +84,19 @@ def _unload(classroom: Classroom) -> None:
 
 
 def _count_fitting(
-    classroom: Classroom, waiting: Sequence[StudentTrainer], batch: Batch, memory: _GPU | _Resident, limit: float
+    classroom: Classroom,
+    waiting: Sequence[StudentTrainer],
+    batch: Batch,
+    memory: _GPU | _Resident,
+    limit: float,
+    graphs: Capture | None,
 ) -> int:
     """Count how many of those that wait, the first ones, fit into memory together."""
     count = 0
     with preserved(), StopSignals() as stop:
         for trainer in waiting:
-            fits = _fits(classroom.part(waiting[: count + 1]), trainer, batch, memory, limit)
+            beside = graphs.students[trainer].beside() if graphs else None
+            fits = _fits(classroom.part(waiting[: count + 1]), trainer, batch, memory, limit, beside)
             if stop.requested:
                 raise Stopped("stopped before the first step; the same command goes on")
             if not fits:
@@ -88,12 +107,22 @@ def _count_fitting(
     return count
 
 
-def _fits(part: Classroom, trainer: StudentTrainer, batch: Batch, memory: _GPU | _Resident, limit: float) -> bool:
+def _fits(
+    part: Classroom,
+    trainer: StudentTrainer,
+    batch: Batch,
+    memory: _GPU | _Resident,
+    limit: float,
+    beside: AbstractContextManager[None] | None,
+) -> bool:
     """Try the last of these students beside the others, which have taken their trial step already."""
     part.to(batch.images.device)
     try:
         for _ in range(3 if part.replays else 1):  # CUDA graphs: warm-up, capture, replay
             part.trial_step(batch, trainer)
+        if beside:
+            with beside:
+                part.trial_step(batch, trainer)
         _evaluate(trainer, batch)
     except RuntimeError as error:
         full = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)

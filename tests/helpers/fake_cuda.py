@@ -2,8 +2,8 @@
 
 Operations are computed at once, in Python's order. Beside that, a clock for each stream says what is certain to have
 happened before what on a GPU: an operation knows of those before it in its stream, and of those of other streams that
-its own has waited for. Two that touch the same memory, one of them writing, and do not know of each other are a race. So
-is memory that its stream may give to others while another stream still uses it.
+its own has waited for. Two that touch the same memory, one of them writing, and do not know of each other are a race.
+So is memory that its stream may give to others while another stream still uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from .tape import Operation, Recording, key, replay, tensors
 
@@ -87,9 +87,8 @@ class GPU(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorch
         return outputs
 
     def _know(self, value: Tensor, home: Stream) -> Memory:
-        found = Memory(
-            home, StorageWeakRef(value.untyped_storage()), (home, home.knows[home]), {home: home.knows[home]}
-        )
+        alive = StorageWeakRef(value.untyped_storage())  # type: ignore[no-untyped-call] # in PyTorch
+        found = Memory(home, alive, (home, home.knows[home]), {home: home.knows[home]})
         self._memory[key(value)] = found
         return found
 
@@ -105,7 +104,8 @@ class GPU(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorch
 
     def forget_the_dead(self) -> None:
         """Look at memory that nobody holds any more; before a stream waits, for then it knows more."""
-        dead = [number for number, memory in self._memory.items() if memory.alive.expired()]
+        known = self._memory.items()
+        dead = [number for number, one in known if one.alive.expired()]  # type: ignore[no-untyped-call] # in PyTorch
         for memory in map(self._memory.pop, dead):
             memory.home.learn_from(self.host)
             if not all(memory.home.knows_of(*one) for one in memory.used.items()):
@@ -138,11 +138,12 @@ class Generator:
     def graphsafe_set_state(self, other: Generator) -> None:
         self.state = other.state
 
-    def manual_seed(self, seed: int) -> None:
-        assert seed == torch.initial_seed()
+    def get_state(self) -> bytes:
+        with _disable_current_modes():  # it is the host's
+            return torch.get_rng_state().numpy().tobytes()
 
-    def initial_seed(self) -> int:
-        return torch.initial_seed()
+    def set_state(self, state: bytes) -> None:
+        assert state == self.get_state()  # from which graphs draw here
 
 
 class CUDAGraph:

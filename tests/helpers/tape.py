@@ -1,7 +1,7 @@
 """A graph for CPUs that is one: it records operations, and replays them on the tensors of the recording.
 
-Unlike the stand-in it runs no Python again. So numbers, and whatever else is no tensor, are constants of it, as they are
-of CUDA's, and recording leaves no mark.
+Unlike the stand-in it runs no Python again. So numbers, and whatever else is no tensor, are constants of it, as they
+are of CUDA's, and recording leaves no mark.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def tensors(*values: object) -> Iterator[Tensor]:
 
 
 def key(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    number: int = tensor.untyped_storage()._cdata
+    return number
 
 
 class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorch
@@ -85,7 +86,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorc
         for storage, tensor in inputs.items():
             if storage not in self._made and storage not in self._before:
                 whole = tensor.untyped_storage()
-                self._before[storage] = whole, whole.clone()
+                self._before[storage] = whole, whole.clone()  # type: ignore[no-untyped-call] # in PyTorch
         outputs = func(*args, **(kwargs or {}))
         made = {key(tensor) for tensor in tensors(outputs)} - inputs.keys()
         self._made |= made

@@ -18,6 +18,8 @@ from stillhouse.methods import AT, CE, CRD, FT, KD
 from stillhouse.methods.wrappers import SpotAdaptive
 from stillhouse.taps import Tapped
 from stillhouse.training import memory
+from stillhouse.training.capture import classroom as capture_classroom
+from stillhouse.training.capture.graph import CUDAGraph
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.loop import Stopped, fit
@@ -25,6 +27,7 @@ from stillhouse.training.memory import split_by_memory
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
+from tests.helpers.fake_cuda import Stream, fake_cuda
 from tests.helpers.training import teacher_net, trainer
 
 CPU = torch.device("cpu")
@@ -174,6 +177,29 @@ def test_graphs_are_captured_before_memory_is_looked_at(room: Classroom) -> None
     with patch.object(StudentTrainer, "trial_step") as trial_step, patch("torch.compiler.cudagraph_mark_step_begin"):
         seated(room.part(room.trainers[:2]), 1, 2)
     assert trial_step.call_count == 6
+
+
+def test_students_with_graphs_are_measured_each_in_memory_of_its_own(room: Classroom) -> None:
+    streams: list[tuple[str, Stream]] = []
+    original = StudentTrainer.train_step
+
+    def train_step(self: StudentTrainer, *what: object) -> None:
+        streams.append((self.name, gpu.stream))
+        original(self, *what)  # type: ignore[arg-type] # handed on
+
+    before = [fingerprint(one.distillation) for one in room.trainers]
+    with (
+        patch.object(StudentTrainer, "train_step", train_step),
+        patch.object(capture_classroom, "RepeatedCalls", CUDAGraph),
+        patch.object(memory, "_Resident", lambda: Peaks(1, 2, 3, 4)),
+        fake_cuda() as gpu,
+    ):
+        (whole,) = split_by_memory(room, quick_data().info, CPU, 4, capture="on")
+    assert [name for name, _ in streams] == list("aabbccdd")
+    assert [stream for _, stream in streams[::2]] == [gpu.main] * 4  # as in an epoch's last, smaller batch
+    assert len({stream for _, stream in streams}) == 5
+    assert gpu.races == []
+    assert [fingerprint(one.distillation) for one in whole.trainers] == before
 
 
 def is_at_rest(one: StudentTrainer) -> bool:

@@ -59,15 +59,15 @@ class RepeatedCalls:
 class CUDAGraph:
     """CUDA's graphs, each on a stream of its own, so that several run beside each other.
 
-    Each has random numbers of its own, which begin where the default generator's were seeded before a replay: up to
-    PyTorch 2.11 a generator keeps the seed that running graphs read in one place, so a graph that shared it would read
-    that of the one launched after it.
+    Each has random numbers of its own, which go on from where the default generator is before a replay. In PyTorch 2.11
+    (no longer in 2.14) a generator keeps the seed that its graphs read in one place: sharing it, a graph would read the
+    seed of the one launched after it, and a capture that failed would leave the default generator unusable.
     """
 
     warm_up = 3  # cuDNN and the allocator settle meanwhile
 
     def __init__(self) -> None:
-        self._graph, self._stream = _new_graph(), torch.cuda.Stream()
+        self._graph, self._stream = _new_graph(), torch.cuda.Stream()  # type: ignore[no-untyped-call] # in PyTorch
         self._random = _default_generator().clone_state()
 
     @contextmanager
@@ -87,7 +87,7 @@ class CUDAGraph:
             raise
 
     def replay(self) -> None:
-        self._random.manual_seed(_default_generator().initial_seed())
+        self._random.set_state(_default_generator().get_state())
         self._graph.replay()
 
     def join(self) -> None:
@@ -105,7 +105,7 @@ class CUDAGraph:
 
 
 def _new_graph() -> torch.cuda.CUDAGraph:
-    return torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call] # in PyTorch
+    return torch.cuda.CUDAGraph()
 
 
 def _default_generator() -> torch.Generator:

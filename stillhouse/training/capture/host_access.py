@@ -34,22 +34,29 @@ class NotCapturable(Exception):  # noqa: N818 (such a step is right, and runs ea
 
 @contextmanager
 def host_access() -> Iterator[list[str]]:
-    """Yield a list that fills with what the code inside asks the host: "it reads a number back (at.py, line 7)"."""
+    """Yield a list that fills with what the code inside asks the host: "it reads a number back (at.py, line 7)".
+
+    A GPU in use is told to refuse to be waited for, which kernels can do that look like any other from here; the code
+    inside then ends there.
+    """
     found: list[str] = []
-    with _Operations(found) as operations, _Calls(found, operations):
+    with _waiting_refused(found), _Operations(found) as operations, _Calls(found, operations):
         yield found
 
 
 @contextmanager
-def refused_by_device(device: torch.device) -> Iterator[None]:
-    """Let a GPU refuse to be waited for inside, which kernels can do that look like any other from here."""
-    if device.type != "cuda":
+def _waiting_refused(found: list[str]) -> Iterator[None]:
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # in PyTorch
         yield
         return
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("error")
     try:
         yield
+    except RuntimeError as error:
+        if "synchronizing CUDA operation" not in str(error):
+            raise
+        found.append("it waits for the device")  # unless it was found already, with its place
     finally:
         torch.cuda.set_sync_debug_mode(before)
 
@@ -76,7 +83,7 @@ def _comparable(value: object, depth: int = 3) -> object:
     else:
         is_module = isinstance(value, (nn.Module, type))
         inside = [] if is_module else [*getattr(value, "__dict__", {}).values()]
-    return id(value), *(_comparable(part, depth - 1) for part in inside[:100] if depth)
+    return id(value), len(inside), *(_comparable(part, depth - 1) for part in inside[:100] if depth)
 
 
 class Withheld:

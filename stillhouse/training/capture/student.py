@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ...batch import Batch
@@ -10,7 +11,7 @@ from ...distillation import Phase
 from ...taps import Outputs
 from ..student import StudentTrainer
 from .graph import Graph, fill, like
-from .host_access import NotCapturable, host_access, refused_by_device, what_python_holds, withheld
+from .host_access import NotCapturable, host_access, what_python_holds, withheld
 
 
 class CapturedStudent:
@@ -44,6 +45,13 @@ class CapturedStudent:
     def join(self) -> None:
         self._graph.join()
 
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Let a step inside take memory that no other student's steps get, as its graph will."""
+        with self._graph.beside():
+            yield
+        self._graph.join()
+
     def _begin(self, phase: Phase, batch: Batch, outputs: Outputs | None) -> None:
         self._phase, self._graph, self._warmed_up = phase, self._new_graph(), 0
         self._is_captured, self.obstacle = False, None
@@ -55,11 +63,11 @@ class CapturedStudent:
         self._say(f"{self.trainer.name} trains without a CUDA graph: {why}")
 
     def _replay(self, batch: Batch, outputs: Outputs | None) -> None:
-        if self.trainer.step == 0 and self._is_captured:
-            if what_python_holds(self.trainer.distillation) != self._held:  # as `begin_epoch` set it
-                self._phase = None  # to be captured anew
-                self.trainer.learn(batch, outputs)
-                return
+        begins = self._is_captured and self.trainer.step == 0
+        if begins and what_python_holds(self.trainer.distillation) != self._held:  # as `begin_epoch` set it
+            self._phase = None  # to be captured anew
+            self.trainer.learn(batch, outputs)
+            return
         if not self._is_captured:
             self._prepared = like(batch.prepared)
         fill(self._prepared, batch.prepared)
@@ -92,11 +100,9 @@ def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> 
     found: list[str] = []
 
     def watched(batch: Batch, outputs: Outputs | None) -> None:
-        with host_access() as asked, refused_by_device(batch.images.device):
-            try:
-                twin.learn(withheld(batch), outputs)
-            finally:
-                found.extend(asked)
+        with host_access() as asked:
+            twin.learn(withheld(batch), outputs)
+        found.extend(asked)
 
     before = what_python_holds(twin.distillation)
     try:
@@ -104,10 +110,6 @@ def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> 
         twin.train_step(batch, outputs, learn=watched)
     except NotCapturable as why:
         return str(why)
-    except RuntimeError as error:
-        if "synchronizing" not in str(error):
-            raise
-        found.append(f"it waits for the device ({' '.join(str(error).split())[:200]})")
     after = what_python_holds(twin.distillation)
     found += [f"it changes {name}; write into a buffer instead" for name in after if after[name] != before.get(name)]
     return found[0] if found else None

@@ -70,12 +70,20 @@ class CapturedTeacher:
         with host_access() as found:  # compiled networks run as they were inside, so what they return here is not used
             self.classroom.teacher_outputs(batch, self.mode)
         if found:
-            self._obstacle = found[0]
-            self._say(f"the teacher runs without a CUDA graph: {found[0]}")
+            self._give_up(found[0])
+
+    def _give_up(self, why: str) -> None:
+        self._obstacle = why
+        self._say(f"the teacher runs without a CUDA graph: {why}")
 
     def _replay(self, batch: Batch) -> None:
         if not self._is_captured:
-            self.graph.capture(lambda: self._forward(batch))
+            try:
+                self.graph.capture(lambda: self._forward(batch))
+            except RuntimeError as error:  # nothing was computed yet
+                self._give_up(" ".join(str(error).split())[:200])
+                self._forward(batch)
+                return
             self._is_captured = True
         self.graph.replay()
         self.replays += 1

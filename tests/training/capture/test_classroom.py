@@ -1,6 +1,7 @@
 """A classroom that trains by graphs, or by their stand-in, ends with the bytes of one that does not."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,25 @@ def test_on_a_gpu_no_stream_touches_what_another_still_uses(eager: list[object],
     assert outcomes(graphs) == eager
 
 
+class Refusing(RepeatedCalls):
+    """As a device may refuse what looked harmless."""
+
+    def capture(self, work: Callable[[], None]) -> None:
+        raise RuntimeError("operation not permitted\nwhen stream is capturing")
+
+
+def test_what_the_device_refuses_to_capture_runs_without_a_graph(
+    eager: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = room(tmp_path)
+    with patch.object(classroom_module, "RepeatedCalls", Refusing):
+        fit(refused, DATA(), "cpu", Display(), capture="on")
+    assert outcomes(refused) == eager
+    lines = [line for line in capsys.readouterr().out.splitlines() if "without a CUDA graph: operation" in line]
+    assert {line.partition(" ")[0] for line in lines} == {"the", "ft", "spots", "ce"}
+    assert all(line.endswith("operation not permitted when stream is capturing") for line in lines)
+
+
 class Scheduled(CE):
     """Keeps what follows the epoch in Python."""
 
@@ -108,8 +128,8 @@ def test_a_student_is_captured_anew_when_an_epoch_changes_what_python_holds(tmp_
     config = replace(CONFIG, epochs=3)
     eager, graphs = (Classroom(None, [trainer([Scheduled()], None, tmp_path, name, config=config)]) for name in "ab")
     fit(eager, DATA(), "cpu")
-    with patch.object(classroom_module, "RepeatedCalls", Tape), patch.object(Tape, "replay", autospec=True) as replay:
-        replay.side_effect = Tape.replay
+    replayed = patch.object(Tape, "replay", autospec=True, side_effect=Tape.replay)
+    with patch.object(classroom_module, "RepeatedCalls", Tape), replayed as replay:
         fit(graphs, DATA(), "cpu", capture="on")
     assert replay.call_count == 4 + 3 + 3  # of five: one step warms up, and one finds the change
     assert outcomes(graphs) == outcomes(eager)

@@ -1,6 +1,7 @@
 """What a step asks the host is found, and said with the line that does it."""
 
 from collections.abc import Callable
+from unittest.mock import patch
 
 import numpy
 import pytest
@@ -90,6 +91,38 @@ def test_a_number_that_is_withheld_cannot_be_used(use: Callable[[object], object
         use(Withheld("batch.step"))
     with pytest.raises(NotCapturable, match=r"it reads batch.step, which would be a constant of the graph \(test_host"):
         int(Withheld("batch.step"))  # type: ignore[call-overload]
+
+
+def _fail(why: str) -> None:
+    raise RuntimeError(why)
+
+
+def test_a_gpu_in_use_is_told_to_refuse_to_wait() -> None:
+    modes: list[object] = []
+
+    def set_mode(mode: object) -> None:
+        modes.append(mode)
+
+    with (
+        patch.object(torch.cuda, "is_initialized", lambda: True),
+        patch.object(torch.cuda, "get_sync_debug_mode", lambda: 0),
+        patch.object(torch.cuda, "set_sync_debug_mode", set_mode),
+    ):
+        with host_access() as found:
+            _fail("called a synchronizing CUDA operation")
+        with pytest.raises(RuntimeError, match="shapes"), host_access():
+            _fail("shapes")
+    assert found == ["it waits for the device"]
+    assert modes == ["error", 0, "error", 0]
+
+
+def test_parts_of_what_a_module_holds_count_too() -> None:
+    net, shares = nn.Identity(), [0.5, 1.0]
+    object.__setattr__(net, "kept", {"shares": shares})
+    before = what_python_holds(net)
+    assert what_python_holds(net) == before
+    shares[1] = 0.7
+    assert what_python_holds(net) != before
 
 
 def test_tensors_and_numbers_that_a_module_holds() -> None:
