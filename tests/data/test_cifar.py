@@ -54,6 +54,14 @@ def test_cifar100_archive(tmp_path: Path) -> None:
     assert (data.mean, data.std) == ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761))
 
 
+@pytest.mark.parametrize("missing", ["train", "meta"])
+def test_half_an_archive_is_none(tmp_path: Path, missing: str) -> None:
+    write_cifar100(tmp_path)
+    assert cifar.find(tmp_path) == (cifar.CIFAR100, tmp_path)
+    (tmp_path / missing).unlink()
+    assert cifar.find(tmp_path) is None
+
+
 def test_damaged_archives_name_the_file(tmp_path: Path) -> None:
     write_cifar100(tmp_path)
     whole = (tmp_path / "test").read_bytes()

@@ -24,6 +24,11 @@ def test_milestones_may_be_epochs() -> None:
     assert [config.lr_at(epoch) for epoch in (0, 29.99, 30, 59, 60, 99)] == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04])
 
 
+def test_a_milestone_of_one_is_the_first_epoch_and_not_the_last() -> None:
+    config = TrainConfig(epochs=100, lr=1.0, milestones=(1.0,), lr_decay=0.2)
+    assert [config.lr_at(epoch) for epoch in (0.99, 1, 99)] == [1.0, 0.2, 0.2]
+
+
 def test_no_milestones_keep_the_rate() -> None:
     assert TrainConfig(milestones=()).lr_at(239) == 0.05
 

@@ -15,6 +15,7 @@ from tests.helpers.pictures import encoded, picture
     [
         (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer; run git lfs pull"),
         (b"\n <!DOCTYPE html>", "it is a web page; download the image again"),
+        (b"\0\0\0\x18ftypisom", "it is in no image format that is read; replace or delete it"),
         (b"%PDF-1.7", "it is a PDF; save its pages as PNG"),
         (b'<?xml version="1.0"?>', "it is XML, perhaps an SVG drawing; save it as PNG"),
         (b"\0\0\0\x18ftypheic", "it is HEIC; install pillow-heif, or save it as JPEG or PNG"),

@@ -53,6 +53,29 @@ def test_shards_are_read_in_place(tmp_path: Path, label: str, text: str, classes
         assert (data.train.images[number].numpy() == np.asarray(picture(number))).all()
 
 
+def test_hidden_files_and_links_are_no_samples(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        path = write(tmp_path / f"{split}-0.tar", samples(range(4)) | {".png": png(picture(9)), ".cls": b"7"})
+        with tarfile.open(path, "a") as archive:
+            for name in ("000009.png", "000009.cls"):
+                link = tarfile.TarInfo(name)
+                link.type, link.linkname = tarfile.SYMTYPE, "000000" + name[6:]
+                archive.addfile(link)
+    data = load(tmp_path)
+    assert (len(data.train), len(data.test), data.classes) == (4, 4, ("0", "1"))
+
+
+def test_a_description_without_a_label_is_an_image_without_one(tmp_path: Path) -> None:
+    write(
+        tmp_path / "train-0.tar",
+        samples(range(4), "json", '{{"label": {}}}') | {"9.png": png(picture(9)), "9.json": b'{"width": 8}'},
+    )
+    write(tmp_path / "test-0.tar", samples(range(4), "json", '{{"label": {}}}'))
+    data = load(tmp_path)
+    assert len(data.train) == 4
+    assert "left out 1 train image of 5 without a label" in data.notes
+
+
 def test_other_members_do_not_matter(tmp_path: Path) -> None:
     extra = {"000000.txt": b"a caption", "readme.md": b"hello", "seg/000000.cls": b"5"}
     write(tmp_path / "train-0.tar", samples(range(4)) | extra)
