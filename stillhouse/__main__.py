@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "measure a trained network on a data set",
     "cache": "cache a teacher's outputs, so that distillations need not run it",
     "inspect": "draw and list what a finished distillation learned",
+    "report": "compare finished runs: tables with statistics over seeds",
     "check": "test a method of your own against the contract, in seconds",
     "list": "list methods, models, data sets and recipes",
 }

@@ -110,6 +110,7 @@ class Ground:
                 "evaluate": [teacher, "--data", str(pictures), "--device", "cpu"],
                 "cache": ["--teacher", teacher, *small, "--folder", str(root / "runs")],
                 "inspect": [run, "--device", "cpu"],
+                "report": [run],
             },
         )
 

@@ -94,6 +94,8 @@ def parse(
         formatter_class=HelpFormatter,
     )
     known = _add_options(parser, command, positional)
+    if "output" in known:
+        arguments = ["--output" if word == "-o" else word for word in arguments]
     for before, word in zip(["", *arguments], arguments, strict=False):
         if word == "" or re.fullmatch(r"--\w+=", word):  # such as a variable of the shell that is not set
             raise ValueError(
@@ -120,7 +122,8 @@ def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping
         parser.add_argument("--config", action="config", help="a run's config.yaml, or part of one; later options win")
         known.append("config")
     for name, text in positional.items():
-        parser.add_argument(name, help=text)
+        several = any(typing.get_origin(typing.get_type_hints(group).get(name)) is list for group in groups)
+        parser.add_argument(name, help=text, nargs="+" if several else None)
     sections: dict[str, Any] = {}  # groups with one heading share a section
     for group in groups:
         heading = " ".join((group.__doc__ or "").partition("\n\n")[0].split()).rstrip(".")

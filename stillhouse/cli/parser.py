@@ -17,13 +17,14 @@ from ..data.on_disk import is_worker_death, worker_died
 from ..spelling import sentence
 from ..training.loop import Stopped
 from ..training.progress import Display
-from .arguments import group_of, parse
+from .arguments import group_of, option_groups, parse
 from .cache import Fill, fill
 from .config import DeviceOptions
 from .distill import Distill, distill
 from .evaluate import Evaluate, measure
 from .inspect import Inspect, inspect
 from .list import LISTS, show
+from .report import Report, report
 from .startup import begun
 from .train import Train, train
 
@@ -47,6 +48,7 @@ _COMMANDS = {
     ),
     "cache": _Command(fill, Fill),
     "inspect": _Command(inspect, Inspect, {"run": "the folder of a finished distillation"}),
+    "report": _Command(report, Report, {"runs": "folders of runs, and folders that hold some"}),
 }
 
 
@@ -139,5 +141,8 @@ def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
 def _act(name: str, arguments: Sequence[str], display: Display) -> None:
     command = _COMMANDS[name]
     options = parse(name, command.options, arguments, command.positional)
+    if DeviceOptions not in option_groups(command.options):  # it computes nothing
+        command.act(options, display)
+        return
     with distributed.joined(group_of(options, DeviceOptions).torch_device()):
         command.act(options, display)

@@ -68,6 +68,8 @@ def test_every_option_of_every_command_is_read(
     found = {name: unread(parser._COMMANDS[name], runs[name], monkeypatch) for name in runs}
     monkeypatch.setattr("stillhouse.analysis.figures.save", lambda *_: [])  # drawing takes seconds
     inspected = [str(next(tmp_path.glob("*from*"))), "--device", "cpu"]
+    reported = [str(tmp_path), "--baseline", "CE", "--format", "csv", "-o", str(tmp_path / "runs.csv")]
+    found["report"] = unread(parser._COMMANDS["report"], [reported], monkeypatch)
     found["inspect"] = unread(parser._COMMANDS["inspect"], [inspected], monkeypatch)
     assert found.keys() == parser._COMMANDS.keys()
     assert found == {name: [] for name in found}

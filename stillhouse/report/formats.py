@@ -1,0 +1,108 @@
+"""Comparisons as data for programs: CSV and Parquet, a line a run, and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+import pyarrow
+import pyarrow.parquet
+
+from .groups import Entry, Group
+from .records import RunRecord
+from .settings import shown
+
+Value = str | float | int | None
+
+
+def lines(groups: Sequence[Group]) -> list[dict[str, Value]]:
+    """Return a line for each run: what it is, its numbers, and those of its method, which repeat in all its lines."""
+    return [
+        {**_group(group), **_run(run), **_method(entry, group)}
+        for group in groups
+        for entry in group.entries
+        for run in entry.runs
+    ]
+
+
+def as_csv(groups: Sequence[Group]) -> str:
+    """Return the lines with a line of headings; unknown values are empty."""
+    found, text = lines(groups), io.StringIO()
+    writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found)
+    return text.getvalue()
+
+
+def as_parquet(groups: Sequence[Group]) -> bytes:
+    """Return the lines as a table with types; unknown values are null."""
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(lines(groups)), buffer)
+    return buffer.getvalue()
+
+
+def as_json(groups: Sequence[Group]) -> str:
+    """Return groups, their methods and runs, with the epochs of each run."""
+    content = [
+        {
+            **_group(group),
+            "settings": {name: shown(value) for name, value in group.settings.items()},
+            "differs_in": list(group.differs),
+            "notes": list(group.notes),
+            "methods": [_entry(entry, group) for entry in group.entries],
+        }
+        for group in groups
+    ]
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _entry(entry: Entry, group: Group) -> dict[str, object]:
+    by_seed = entry.to_baseline.values if entry.to_baseline else {}
+    return {
+        "method": entry.name,
+        **_method(entry, group),
+        "difference_by_seed": {str(seed): value for seed, value in by_seed.items()},
+        "runs": [{**_run(run), "epochs_measured": list(run.rows)} for run in entry.runs],
+    }
+
+
+def _group(group: Group) -> dict[str, Value]:
+    return {"comparison": group.title, "data": group.data, "teacher": group.teacher, "student": group.student}
+
+
+def _run(run: RunRecord) -> dict[str, Value]:
+    numbers = ("top1", "top5", "test_loss", "best_top1", "best_epoch", "epochs", "seconds", "parameters", "macs")
+    words = ("device", "stillhouse", "commit", "torch", "cuda", "data_hash", "weights_hash")
+    return {
+        "methods": ", ".join(run.methods),
+        "network": run.student,
+        "seed": run.seed,
+        **{name: run.number(name) for name in numbers},
+        **{name: None if run.result.get(name) is None else str(run.result[name]) for name in words},
+        "teacher_hash": run.teacher_hash,
+        "folder": str(run.folder),
+    }
+
+
+def _method(entry: Entry, group: Group) -> dict[str, Value]:
+    gained, published = entry.to_baseline, entry.published
+    return {
+        "label": entry.name,
+        "n": len(entry.runs),
+        "mean_top1": entry.top1,
+        "std_top1": entry.std,
+        "mean_best_top1": entry.best,
+        "baseline": group.baseline,
+        "difference": gained.mean if gained else None,
+        "difference_n": len(gained.values) if gained else None,
+        "interval_low": gained.low if gained else None,
+        "interval_high": gained.high if gained else None,
+        "published_top1": published.top1 if published else None,
+        "published_measured": published.measured if published else None,
+        "published_recipe": published.recipe if published else None,
+        "published_source": published.source if published else None,
+        "published_differs_in": ", ".join(published.differing) if published else None,
+        "gap": entry.gap,
+    }

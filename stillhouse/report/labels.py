@@ -1,0 +1,53 @@
+"""Short names of methods: what is at its default is left out. Nothing that a run names is imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from inspect import signature
+
+from ..methods.parse import catalogue
+
+_FOLDERS = re.compile(r"[^\s,()\[\]]*/(?=[^/\s,()\[\]]+\.py:)")  # before the file of a method of the user's
+
+
+def label(methods: Sequence[str]) -> str:
+    """Return "CE + KD(temperature=2.0)" for methods as a run spells them, completely."""
+    return " + ".join(_FOLDERS.sub("", _shortened(method)) for method in methods)
+
+
+def names(methods: Sequence[str]) -> list[str]:
+    """Return the names of all methods, those inside of others included, in their order."""
+    return re.findall(r"(?:[^\s,()\[\]=]+\.py:)?\b[A-Za-z_]\w*(?:\.\w+)?(?=\()", " ".join(methods))
+
+
+def _shortened(method: str) -> str:
+    try:
+        tree = ast.parse(method, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return method  # a method of the user's, FILE.py:NAME(...)
+    for node in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+        known = _defaults(node.func)
+        node.keywords = [
+            keyword for keyword in node.keywords if keyword.arg not in known or _value(keyword) != known[keyword.arg]
+        ]
+        if node.keywords and any(isinstance(inner, ast.Call) for inner in ast.walk(node.keywords[0].value)):
+            node.args.append(node.keywords.pop(0).value)  # Standardized(KD): the methods in a wrapper come first
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Constant) and isinstance(one.value, float) and one.value.is_integer():
+            one.value = int(one.value)
+    return re.sub(r"\(\)", "", ast.unparse(tree))
+
+
+def _defaults(function: ast.expr) -> dict[str | None, object]:
+    """Return the defaults of a method's arguments; nothing for a method that is not ours."""
+    cls = catalogue().get(function.id) if isinstance(function, ast.Name) else None
+    return {} if cls is None else {name: one.default for name, one in signature(cls).parameters.items()}
+
+
+def _value(keyword: ast.keyword) -> object:
+    try:
+        return ast.literal_eval(keyword.value)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        return keyword  # equal to nothing: another method

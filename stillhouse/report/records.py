@@ -1,0 +1,192 @@
+"""Finished runs, read for comparison: what was trained, how, and what came out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..training.predictions import Predictions, read_predictions
+from ..training.run_files import Row, read_result, read_rows
+
+_DEPTH = 4  # folders below one that was given
+_NO_RUNS = ("teacher_cache", "inspection")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run.
+
+    Args:
+        folder: Where it is.
+        config: The content of its config.yaml.
+        result: The content of its result.json.
+        rows: A row of metrics an epoch.
+        predictions: Its first guesses for the test images; None for runs before version 0.2.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    result: Mapping[str, Any]
+    rows: Sequence[Row]
+    predictions: Predictions | None
+
+    @property
+    def is_taught(self) -> bool:
+        """True for a student that learned from a teacher, False for a network that learned by itself."""
+        return "student" in self.config
+
+    @property
+    def seed(self) -> int:
+        return int(self.config["seed"])
+
+    @property
+    def data(self) -> str:
+        return str(self.result.get("data") or _last_part(self.config["data"]))
+
+    @property
+    def student(self) -> str:
+        return _last_part(self.config["student" if self.is_taught else "model"])
+
+    @cached_property
+    def teacher(self) -> str | None:
+        """The name of its teacher's network, as far as the run says it; None if it had no teacher."""
+        if not self.is_taught:
+            return None
+        if isinstance(about := self.result.get("teacher"), dict):
+            return _last_part(about["network"])
+        named = re.fullmatch(r".*?-from-(.+)-[^-]+-seed\d+-[0-9a-f]+", self.folder.resolve().name)
+        return named[1] if named else _last_part(self.config["teacher"])
+
+    @property
+    def teacher_hash(self) -> str | None:
+        """The hash of its teacher's weights, if it keeps it."""
+        about = self.result.get("teacher")
+        return str(about["weights_hash"]) if isinstance(about, dict) else None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Its methods, completely spelt; a network by itself learns by the cross-entropy."""
+        return tuple(self.config["methods"]) if self.is_taught else ("CE(weight=1.0)",)
+
+    @property
+    def classes(self) -> Sequence[str]:
+        return [str(name) for name in self.result.get("classes", ())]
+
+    @property
+    def top1(self) -> float:
+        """Percent of the test images, after the last epoch."""
+        return float(self.result["top1"])
+
+    @property
+    def best(self) -> float:
+        """Percent of the held-out images after the epoch that was best on them."""
+        return float(self.result["best_top1"])
+
+    def number(self, name: str) -> float | None:
+        """Return a number of its result; None where it does not have it."""
+        value = self.result.get(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs below some folders.
+
+    Args:
+        records: Finished ones, in the order of their folders' names.
+        unfinished: Folders of those that are not finished.
+        unnamed: Folders of those whose configuration does not say what was trained, as a program of the user's makes.
+    """
+
+    records: Sequence[RunRecord]
+    unfinished: Sequence[Path]
+    unnamed: Sequence[Path]
+
+
+def read_records(paths: Iterable[str | Path]) -> Found:
+    """Read the runs in folders: those of runs, and those that hold such folders.
+
+    Raises:
+        ValueError: If there is no such folder, a run is damaged, or there is no finished run.
+    """
+    records: list[RunRecord] = []
+    unfinished: list[Path] = []
+    unnamed: list[Path] = []
+    given = [Path(path).expanduser() for path in paths]
+    for folder in _unique(run for path in given for run in _runs(path)):
+        if not (folder / "result.json").exists():
+            unfinished.append(folder)
+        elif (record := read_record(folder)) is None:
+            unnamed.append(folder)
+        else:
+            records.append(record)
+    if not records:
+        where = ", ".join(map(str, given))
+        others = f"; {len(unfinished)} not finished" if unfinished else ""
+        raise ValueError(f"there is no finished run of stillhouse train or distill in {where}{others}")
+    return Found(sorted(records, key=lambda one: one.folder.name), unfinished, unnamed)
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """Read a finished run; None for one whose configuration does not say what was trained.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    result, rows = read_result(folder), read_rows(folder)
+    config = _config(folder / "config.yaml")
+    if config is None:
+        return None
+    return RunRecord(folder, config, result, rows, read_predictions(folder))
+
+
+def _config(path: Path) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged (it is no YAML); restore it, or move {path.parent} away") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged (it holds a {type(content).__name__}); restore it, or move it away")
+    if not content.keys() & {"student", "model"}:
+        return None
+    wanted: dict[str, type] = {"seed": int, "data": str, "epochs": int}
+    wanted |= {"student": str, "teacher": str, "methods": list} if "student" in content else {"model": str}
+    for name, kind in wanted.items():
+        if not isinstance(content.get(name), kind):
+            raise ValueError(f"{path} is damaged ({name} is {content.get(name)!r}); restore it, or move it away")
+    return content
+
+
+def _runs(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        raise ValueError(f"there is no folder {path}; give folders of runs, or a folder that holds some")
+    if _is_run(path):
+        yield path
+        return
+    for parent, folders, _ in os.walk(path):
+        here = Path(parent)
+        runs = [here / name for name in sorted(folders) if _is_run(here / name)]
+        yield from runs
+        deep = len(here.relative_to(path).parts) >= _DEPTH - 1
+        left = set(folders) - {run.name for run in runs} - set(_NO_RUNS)
+        folders[:] = [] if deep else sorted(name for name in left if not name.startswith("."))
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "result.json").exists() or (folder / "config.yaml").exists() or (folder / "state.pt").exists()
+
+
+def _unique(folders: Iterable[Path]) -> Iterator[Path]:
+    return iter({folder.resolve(): folder for folder in folders}.values())
+
+
+def _last_part(name: object) -> str:
+    """Return a name without the folders before it."""
+    return str(name).rstrip("/").rpartition("/")[2]

@@ -1,0 +1,77 @@
+"""The protocol of a run: all settings that its numbers depend on, except for data, networks, methods and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from ..cli.arguments import named_values
+from ..cli.config import PrecisionOptions, RunOptions
+from ..cli.networks import TeacherOptions
+from .records import RunRecord
+
+Settings = Mapping[str, object]
+
+# They change no number, or are compared otherwise.
+_ELSEWHERE = {
+    *("folder", "device", "workers", "capture", "skip_broken", "trust_teacher"),
+    *("data", "seed", "image_size", "sync_batchnorm"),
+}
+
+
+def protocol(record: RunRecord) -> dict[str, object]:
+    """Return the settings of a training by name; those that a run of an older version does not have are defaults."""
+    own, prefix = record.config, "student_" if record.is_taught else ""
+    found = {name: own.get(name, default) for name, default in _training().items()}
+    found["image_size"] = record.result.get("image_size")
+    found["student_weights"] = own.get(f"{prefix}weights")
+    found["processes"] = record.result.get("processes", 1)
+    found["sync_batchnorm"] = own.get("sync_batchnorm", False)
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def teaching(record: RunRecord) -> dict[str, object]:
+    """Return the settings of how the teacher is read; nothing for a network by itself."""
+    if not record.is_taught:
+        return {}
+    return {name: _plain(record.config.get(name, default)) for name, default in _teaching().items()}
+
+
+def differing(some: Iterable[Settings]) -> list[str]:
+    """Return the names of settings that are not the same in all."""
+    several = list(some)
+    known = dict.fromkeys(name for one in several for name in one)
+    return [name for name in known if any(one.get(name) != several[0].get(name) for one in several)]
+
+
+def in_words(settings: Settings, names: Sequence[str]) -> str:
+    """Return "epochs 5, lr 0.1"."""
+    return ", ".join(f"{name} {shown(settings.get(name))}" for name in names)
+
+
+def shown(value: object) -> str:
+    """Return a value as a person reads it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return ", ".join(map(shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@cache
+def _training() -> dict[str, object]:
+    options = named_values(RunOptions())
+    return {name: _plain(value) for name, value in options.items() if name not in _ELSEWHERE}
+
+
+@cache
+def _teaching() -> dict[str, object]:
+    options = named_values(TeacherOptions()) | named_values(PrecisionOptions())
+    return {name: _plain(value) for name, value in options.items() if name not in _ELSEWHERE}
+
+
+def _plain(value: object) -> object:
+    """Return a value that is equal to itself after YAML, and can be a key."""
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,193 @@
+"""Tables of comparisons: for the terminal, and for Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from ..analysis.tables import magnitude
+from ..spelling import printable
+from ..training.progress import duration
+from .compare import compare
+from .groups import Entry, Group
+from .intervals import Difference
+from .records import RunRecord
+
+FOOT = (
+    "top-1 is the mean of the last epochs with the standard deviation over seeds; differences are over common seeds, "
+    "with the 95 % t-interval of their mean; bold: the interval leaves out zero, as one of twenty does by chance"
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table; `is_bold` where a difference is outside the noise."""
+
+    text: str
+    is_bold: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table in words.
+
+    Args:
+        title: Above it.
+        headings: Of the columns; the first is of text, all others of numbers.
+        rows: A cell for each heading.
+        notes: Below it.
+    """
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str]
+
+
+def grid_of(group: Group) -> Grid:
+    """Return the comparison of a group; columns in which nothing is known are left out."""
+    rows = [_cells(entry) for entry in group.entries]
+    headings = [name for name in rows[0] if any(row[name].text for row in rows)]
+    titles = [name.format(baseline=group.baseline) for name in headings]
+    notes = [*group.notes, *_teachers(group), *_published(group)]
+    return Grid(group.title, titles, [[row[name] for name in headings] for row in rows], notes)
+
+
+def table_of(records: Sequence[RunRecord], baseline: str | None = None) -> Table:
+    """Return one table for the terminal of all comparisons that finished runs allow.
+
+    Args:
+        baseline: As for `compare`.
+    """
+    return printed([grid_of(group) for group in compare(records, baseline)])
+
+
+def printed(grids: Sequence[Grid]) -> Table:
+    """Return grids as one table; each but a single one has its title in a row of its own."""
+    headings = list(dict.fromkeys(heading for grid in grids for heading in grid.headings))
+    vs = [heading for heading in headings if heading.startswith("vs ")]
+    if len(vs) > 1:  # baselines with several names share a column
+        headings = [heading for heading in headings if heading not in vs[1:]]
+    title = printable(grids[0].title) if len(grids) == 1 else None
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, heading in enumerate(headings):
+        shown = "vs baseline" if len(vs) > 1 and heading == vs[0] else heading
+        table.add_column(_text(shown), justify="right" if number else "left", overflow="fold")
+    for grid in grids:
+        if len(grids) > 1:
+            table.add_row(_text(grid.title, bold=True))
+        for row in grid.rows:
+            known = {vs[0] if name in vs else name: cell for name, cell in zip(grid.headings, row, strict=True)}
+            cells = [known.get(heading, Cell("")) for heading in headings]
+            table.add_row(*(_text(cell.text, bold=cell.is_bold) for cell in cells))
+        table.add_section()
+    return table
+
+
+def _text(words: str, bold: bool = False) -> Text:
+    return Text(printable(words), Style(bold=bold))
+
+
+def markdown(grids: Sequence[Grid]) -> str:
+    """Return tables that GitHub shows; what names hold of Markdown and HTML is shown and not meant."""
+    parts = []
+    for grid in grids:
+        lines = [f"### {_markdown(grid.title)}", "", _md_row([_markdown(heading) for heading in grid.headings])]
+        lines.append(_md_row(["---", *["---:"] * (len(grid.headings) - 1)]))
+        for row in grid.rows:
+            words = [_markdown(cell.text) for cell in row]
+            lines.append(_md_row([f"**{w}**" if cell.is_bold else w for w, cell in zip(words, row, strict=True)]))
+        lines += ["", *(f"* {_markdown(note)}" for note in grid.notes)]
+        parts.append("\n".join(lines).rstrip())
+    return "\n\n".join([*parts, _markdown(FOOT)]) + "\n"
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    text = printable(" ".join(text.split()))
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]|#~$@!])", r"\\\1", text)
+
+
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
+}
+
+
+def latex(grids: Sequence[Grid]) -> str:
+    """Return tables with nothing that needs a package."""
+    parts = []
+    for grid in grids:
+        lines = [r"\begin{table}", rf"\caption{{{_latex(grid.title)}}}", r"\centering"]
+        lines += [rf"\begin{{tabular}}{{l{'r' * (len(grid.headings) - 1)}}}", r"\hline"]
+        lines += [f"{' & '.join(map(_latex, grid.headings))} \\\\", r"\hline"]
+        for row in grid.rows:
+            words = [_latex(cell.text) for cell in row]
+            words = [rf"\textbf{{{w}}}" if cell.is_bold else w for w, cell in zip(words, row, strict=True)]
+            lines.append(f"{' & '.join(words)} \\\\")
+        lines += [r"\hline", r"\end{tabular}", *(f"% {' '.join(printable(note).split())}" for note in grid.notes)]
+        parts.append("\n".join([*lines, r"\end{table}"]))
+    return "\n\n".join([f"% {FOOT}", *parts]) + "\n"
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in printable(" ".join(text.split())))
+
+
+def _cells(entry: Entry) -> dict[str, Cell]:
+    """Return what there is to say of a method, by the heading of its column."""
+    seconds, parameters, macs = (entry.mean(name) for name in ("seconds", "parameters", "macs"))
+    published, gap = entry.published, entry.gap
+    spread = "" if entry.std is None else f" +- {entry.std:.2f}"
+    best = " (best)" if published and published.measured == "best" else ""
+    return {
+        "method": Cell(entry.name),
+        "n": Cell(str(len(entry.runs))),
+        "top-1 %": Cell(f"{entry.top1:.2f}{spread}"),
+        "each seed": Cell("  ".join(f"{run.top1:.2f}" for run in entry.runs)),
+        "vs {baseline}": difference_cell(entry.to_baseline),
+        "best %": Cell(f"{entry.best:.2f}"),
+        "published %": Cell("" if published is None else f"{published.top1:.2f}{best}"),
+        "gap": Cell("" if gap is None else f"{gap:+.2f}"),
+        "time": Cell("" if seconds is None else duration(seconds)),
+        "parameters": Cell("" if parameters is None else f"{parameters:,.0f}"),
+        "MACs": Cell("" if macs is None else magnitude(macs)),
+    }
+
+
+def difference_cell(found: Difference | None) -> Cell:
+    """Return "+0.31 [+0.02, +0.60]", bold where the interval leaves out zero; without one where there is none."""
+    if found is None:
+        return Cell("")
+    count = len(found.values)
+    if found.low is None or found.high is None:
+        return Cell(f"{found.mean:+.2f} (n = {count})")
+    if found.low == found.high == 0:
+        return Cell(f"0 (equal, n = {count})")
+    return Cell(f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", found.is_clear)
+
+
+def _teachers(group: Group) -> list[str]:
+    return [f"teacher {one.student}, seed {one.seed}: {one.top1:.2f} % ({one.folder.name})" for one in group.teachers]
+
+
+def _published(group: Group) -> list[str]:
+    """Say for each published number who published it, and how it was trained otherwise."""
+    said = []
+    for entry in group.entries:
+        if (one := entry.published) is not None:
+            epoch = {"last": "last epoch", "best": "best epoch", "unstated": "which epoch is not said"}[one.measured]
+            other = f"; here with other {', '.join(one.differing)}" if one.differing else ""
+            said.append(f"published for {entry.name}: {one.recipe}, {one.source} ({epoch}){other}")
+    return said

@@ -1,0 +1,71 @@
+"""`stillhouse report`, as it is typed."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from stillhouse.__main__ import main
+from tests.helpers.commands import done, refusal
+from tests.helpers.finished import CE, KD, write_run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for seed in (0, 1):
+        write_run(tmp_path / "runs", seed=seed)
+        write_run(tmp_path / "runs", [CE, KD], seed)
+    return tmp_path / "runs"
+
+
+def test_a_table_comes_to_the_terminal(runs: Path, capsys: Capture) -> None:
+    outputs = done(capsys, ["report", str(runs)])
+    assert "pets: resnet56 -> resnet20" in outputs
+    assert "0 (equal, n = 2)" in outputs
+    assert "95 % t-interval" in outputs
+
+
+def test_several_folders_may_be_given(runs: Path, capsys: Capture) -> None:
+    some = [str(path) for path in sorted(runs.iterdir())[:3]]
+    assert "lacks seed 1" in done(capsys, ["report", *some])
+
+
+def test_what_is_not_finished_is_said(runs: Path, capsys: Capture) -> None:
+    (min(runs.iterdir()) / "result.json").unlink()
+    assert "note: 1 run not finished, left out: pets-resnet20" in done(capsys, ["report", str(runs)])
+
+
+def test_data_for_programs_come_alone(runs: Path, capsys: Capture) -> None:
+    (min(runs.iterdir()) / "result.json").unlink()
+    assert main(["report", str(runs), "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 3
+    assert "not finished" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("r.csv", b"comparison,"), ("r.md", b"###"), ("r.tex", b"%"), ("r.json", b"["), ("r.parquet", b"PAR1")],
+)
+def test_the_ending_of_the_file_says_the_format(runs: Path, name: str, begins: bytes, capsys: Capture) -> None:
+    target = runs.parent / name
+    assert f"4 runs in {target}" in done(capsys, ["report", str(runs), "-o", str(target)])
+    assert target.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--format", "parquet"], "--format parquet is written to a file; add -o report.parquet"),
+        (["-o", "report.xls"], "--output report.xls has none of the endings .md"),
+        (["-o", "/no/such/folder/report.html"], "--output: there is no folder /no/such/folder; make it first"),
+        (["-o", "."], "--output . is a folder; give a file, such as report.md"),
+        (["--baseline", "AT"], "--baseline: there are no runs of 'AT'"),
+        (["--format", "xls"], "--format takes one of"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(runs: Path, words: list[str], why: str, capsys: Capture) -> None:
+    assert why in refusal(capsys, ["report", str(runs), *words])
