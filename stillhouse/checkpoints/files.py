@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .formats import UNREADABLE, first_line
 from .load import check_state
+from .pickles import look_into
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -92,6 +93,7 @@ def load_state(path: Path) -> dict[str, object]:
         ValueError: If the file is damaged, or would have to run code to be read.
     """
     try:
+        look_into(path)
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:  # PyTorch writes checksums and does not look at them
                 raise zipfile.BadZipFile("a checksum is wrong")

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .kinds import no_weights
+from .pickles import TooMuch, look_into
 
 MAX_DEPTH = 8  # of dictionaries inside dictionaries
 _MAX_KINDS = 200  # of objects beside tensors, in one file
@@ -167,6 +168,12 @@ def _read_safetensors(path: Path) -> object:
 
 def _read_torch(path: Path) -> object:
     """Read a file of `torch.save`; objects of other people's classes become `_Inert`."""
+    try:
+        look_into(path)
+    except TooMuch as error:
+        raise ValueError(f"{path} was not read: {error}; get it again from somebody you trust") from error
+    except UNREADABLE as error:
+        raise _cut_off(path, error) from error
     harmless = [*_HARMLESS, *((_Inert, name) for name in _unknown_names(path) if not _may_run(name))]
     while True:
         try:
@@ -182,8 +189,12 @@ def _read_torch(path: Path) -> object:
                 ) from error
             harmless.append((_Inert, unknown[1]))
         except UNREADABLE as error:
-            why = f"{type(error).__name__}: {first_line(error)}"
-            raise ValueError(f"{path} is cut off or no PyTorch checkpoint ({why}); get it again") from error
+            raise _cut_off(path, error) from error
+
+
+def _cut_off(path: Path, error: BaseException) -> ValueError:
+    why = ": ".join(dict.fromkeys([type(error).__name__, first_line(error)]))
+    return ValueError(f"{path} is cut off or no PyTorch checkpoint ({why}); get it again")
 
 
 def _unknown_names(path: Path) -> list[str]:

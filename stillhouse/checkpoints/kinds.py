@@ -24,10 +24,14 @@ def no_weights(path: Path) -> str | None:
         raise ValueError(f"there is no file {path}; check the path of the weights")
     if not path.is_file():
         return "is no ordinary file; give a file that holds weights"
-    with path.open("rb") as file:
-        start = file.read(64)
-    if not start:
+    if path.stat().st_size == 0:  # some of the system's own wait for ever when they are read
         return "is empty; get it again"
+    with path.open("rb") as file:
+        start = file.read(512)
+    if not start.strip(b"\0"):
+        return "begins with zeros, as downloads do that were not finished; get it again"
+    if start[257:262] == b"ustar":
+        return "is a tar archive, no checkpoint of PyTorch 0.4 or later; unpack it and give the file that was in it"
     if path.suffix == ".onnx":
         return "is an ONNX file; only PyTorch and safetensors files are read"
     for magic, kind in _KINDS:

@@ -19,7 +19,7 @@ import PIL
 from PIL import Image, ImageOps
 
 from .pixels.deep import eight_bits, raw_mode
-from .pixels.strange_files import kind_of, libtiff_errors
+from .pixels.strange_files import kind_of, libtiff_errors, refuse_scans
 from .pixels.transparency import BACKGROUND, HIDDEN, colour_of, compose, with_alpha
 
 RULES = 2  # of turning files into pixels
@@ -98,7 +98,7 @@ def content_of(source: Source | bytes) -> bytes:
         OSError: If it cannot be read.
     """
     if isinstance(source, Path):
-        return source.read_bytes()
+        return source.read_bytes() if source.stat().st_size else b""
     if isinstance(source, FilePart):
         with source.path.open("rb") as file:
             file.seek(source.offset)
@@ -168,6 +168,7 @@ def opened(source: Source | bytes, name: str) -> Iterator[Image.Image]:
         try:
             image = _open(source, name)
             with image:
+                refuse_scans(image, lambda: content_of(source), name)
                 yield image
         finally:
             Image.MAX_IMAGE_PIXELS = usual
@@ -178,7 +179,8 @@ def _open(source: Source | bytes, name: str) -> Image.Image:
         there = "is no file but a folder, pipe, socket or device" if source.exists() else "is missing"
         raise ValueError(f"{name} {there}")
     try:
-        file = source if isinstance(source, Path) else io.BytesIO(content_of(source))
+        has_bytes = isinstance(source, Path) and source.stat().st_size  # reading others may wait for ever: /proc/kmsg
+        file = source if isinstance(source, Path) and has_bytes else io.BytesIO(content_of(source))
         is_targa = isinstance(source, Path) and source.suffix.lower() == ".tga"  # which has no mark of its own
         return Image.open(file, formats=(*_formats(), "TGA") if is_targa else _formats())
     except PIL.UnidentifiedImageError:
@@ -202,7 +204,7 @@ def _broken(name: str, error: Exception) -> str:
 
 
 def _start(source: Source | bytes) -> bytes:
-    if isinstance(source, Path):
+    if isinstance(source, Path) and source.stat().st_size:
         with source.open("rb") as file:
             return file.read(200)
     return content_of(source)[:200]

@@ -59,20 +59,39 @@ def test_arrays_of_objects_are_refused(tmp_path: Path) -> None:
     "body",
     [
         b"}" + b")" + b"\x85" * 200_000 + b"K\x01s",  # a tuple of a tuple of ... as a key: hashing it crashes Python
+        b"}" + b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(60)) + b"Ns",  # hashing it takes 2 ** 60 steps
         b")" + b"\x85" * 200_000,
         b"]" * 200_000 + b"a" * 199_999,
         b"(" * 3_000_000 + b"0",
         b"K\x01" * 3_000_000,
     ],
-    ids=["key", "tuples", "lists", "marks", "numbers"],
+    ids=["key", "doubled", "tuples", "lists", "marks", "numbers"],
 )
 def test_deep_and_endless_files_are_refused_in_time(tmp_path: Path, body: bytes) -> None:
     path, began = write(tmp_path, b"\x80\x02" + body + b"."), time.perf_counter()
     with pytest.raises(
-        ValueError, match=r"train cannot be read \(it is made of more parts than any image data: the fi"
+        ValueError, match=r"train cannot be read \(it (is made of|holds) more .* than data ever .*: the file"
     ):
         read_plain(path)
     assert time.perf_counter() - began < 10
+
+
+def test_copies_of_one_text_or_array_do_not_fill_the_memory(tmp_path: Path) -> None:
+    text = b"X" + (1 << 20).to_bytes(4, "little") + bytes(1 << 20) + b"q\0X\6\0\0\0latin1q\1c_codecs\nencode\nq\2"
+    with pytest.raises(ValueError, match=r"cannot be read \(it holds more bytes than the file has"):
+        read_plain(write(tmp_path, b"\x80\x02(" + text + 400 * b"h\2h\0h\1\x86R" + b"l."))
+    with pytest.raises(ValueError, match=r"cannot be read \(it holds more than 20 arrays"):
+        read_plain(write(tmp_path, pickle.dumps([np.ones(1 + i, np.uint8) for i in range(21)], 2)))
+
+
+def test_what_is_no_file_with_bytes_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "train")
+    with pytest.raises(ValueError, match=r"train cannot be read \(it is no ordinary file\)"):
+        read_plain(tmp_path / "train")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match=r"huge cannot be read \(it has 1,099,511,627,776 bytes\)"):
+        read_plain(tmp_path / "huge")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from PIL import Image
@@ -34,6 +34,7 @@ _IMAGES = {
     b"riff": "WebP",
     b"bm": "BMP",
 }
+MOST_SCANS = 100  # of a progressive JPEG; about ten are usual
 _HEIC = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
 
@@ -53,6 +54,12 @@ def kind_of(start: bytes) -> str:
     if damaged:
         return f"it is a {damaged} file that is damaged or of a rare kind; replace it, or save it as PNG"
     return "it is in no image format that is read; replace or delete it"
+
+
+def refuse_scans(image: Image.Image, content: Callable[[], bytes], name: str) -> None:
+    """Refuse a JPEG that goes over its pixels so often, with hardly a byte each time, that decoding takes minutes."""
+    if "progressive" in image.info and content().count(b"\xff\xda") > MOST_SCANS:
+        raise ValueError(f"{name} has more than {MOST_SCANS} scans, as no camera makes them: save it anew")
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
-from stillhouse.data.decode import rgb
+from stillhouse.data.decode import header, rgb
 from stillhouse.data.pixels.strange_files import kind_of
 from tests.helpers.pictures import encoded, picture
 
@@ -52,3 +54,20 @@ def test_a_whole_tiff_may_have_tags_that_libtiff_does_not_know(capfd: pytest.Cap
     file = encoded(Image.new("RGB", (8, 8), "red"), "TIFF", compression="tiff_lzw", tiffinfo=tags)
     assert rgb(file, "a").getpixel((0, 0)) == (255, 0, 0)
     assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path) -> None:
+    whole = encoded(picture(3), "JPEG", progressive=True)
+    (tmp_path / "a.jpg").write_bytes(whole)
+    header(tmp_path / "a.jpg", "a.jpg")
+    (tmp_path / "a.jpg").write_bytes(whole[:-2] + 101 * b"\xff\xda\0\x08\x01\x01\0\x01\x3f\0" + whole[-2:])
+    for read in (header, rgb):
+        with pytest.raises(ValueError, match=r"a\.jpg has more than 100 scans"):
+            read(tmp_path / "a.jpg", "a.jpg")
+
+
+def test_a_file_without_bytes_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").touch()  # as /proc/kmsg, which would wait for ever
+    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("it was opened"))
+    with pytest.raises(ValueError, match=r"a\.png cannot be read as an image: it is empty"):
+        rgb(tmp_path / "a.png", "a.png")

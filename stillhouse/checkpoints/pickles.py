@@ -1,0 +1,116 @@
+"""Pickles and archives of strangers, looked over before anything is made of them: could they be read in time at all?"""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+MOST_STEPS = 2_000_000  # of reading a pickle; CIFAR-100's take a fifth of it
+MOST_PARTS = 1_000_000  # of a tuple, those of tuples in it included: to hash it takes a step for each
+DEEPEST = 100  # tuples in tuples; hashing thousands would crash Python
+MOST_UNPACKED = 20  # times the size of an archive; weights hardly get smaller
+_PICKLES = 5  # in a file of PyTorch's oldest format: number, version, system, content, keys
+
+_HOLDS = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET", "REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST"}
+_FILLS = {"BUILD", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS"}
+_MAKES = {"BUILD", "EMPTY_TUPLE", "LIST", "EMPTY_LIST", "DICT", "EMPTY_DICT", "EMPTY_SET", *_HOLDS}
+_PUTS, _GETS = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}, {"GET", "BINGET", "LONG_BINGET"}
+_Size = tuple[int, int]  # parts of an object, and tuples in tuples below it
+_MARK: _Size = (0, 0)
+_PLAIN: _Size = (1, 0)
+_PUSHES: dict[str, list[_Size]] = {  # operations that take nothing: most of those in a file
+    one.name: [_MARK if kind is pickletools.markobject else _PLAIN for kind in one.stack_after]
+    for one in pickletools.opcodes
+    if not one.stack_before and one.name not in (*_PUTS, *_GETS, *_MAKES)
+}
+_TOO_MUCH = "it is made of more parts than data ever are: the file may be malicious"
+
+
+class TooMuch(pickle.UnpicklingError):
+    """A pickle would take for ever to read, or crash Python; the message says why, in a clause."""
+
+
+def look_over(content: bytes | IO[bytes], most_made: int | None = None) -> None:
+    """Go through the operations of a pickle, up to its end, without doing them.
+
+    A few bytes can describe a tuple that holds one twice that holds one twice, sixty times over.
+
+    Args:
+        most_made: Lists, tuples, dictionaries and objects that it may make.
+
+    Raises:
+        TooMuch: If it is made of too many parts.
+        pickle.UnpicklingError, ValueError, IndexError, KeyError: If it is damaged.
+    """
+    stack: list[_Size] = []
+    memo: dict[Any, _Size] = {}
+    made = 0
+    for step, (operation, value, _) in enumerate(pickletools.genops(content)):
+        name = operation.name
+        if step > MOST_STEPS:
+            raise TooMuch(_TOO_MUCH)
+        if name in _PUSHES:
+            stack += _PUSHES[name]
+        elif name in _PUTS:
+            memo[len(memo) if name == "MEMOIZE" else value] = stack[-1]
+        elif name in _GETS:
+            stack.append(memo[value])
+        else:
+            made += name in _MAKES
+            if most_made is not None and made > most_made:
+                raise TooMuch(_TOO_MUCH)
+            stack += _result(operation, _taken(operation, stack))
+
+
+def _taken(operation: pickletools.OpcodeInfo, stack: list[_Size]) -> list[_Size]:
+    """Take from the stack what an operation does, in order, without a mark."""
+    before, taken = operation.stack_before or [], list[_Size]()
+    count = len(before)
+    if pickletools.markobject in before or (operation.name == "POP" and stack[-1] == _MARK):
+        count = before.index(pickletools.markobject) if pickletools.markobject in before else 0
+        while (top := stack.pop()) != _MARK:
+            taken.append(top)
+    return [stack.pop() for _ in range(count)][::-1] + taken[::-1]
+
+
+def _result(operation: pickletools.OpcodeInfo, taken: Sequence[_Size]) -> list[_Size]:
+    """Return what an operation puts onto the stack."""
+    name, after = operation.name, operation.stack_after or []
+    if name in _FILLS or name == "DUP":
+        return [taken[0]] * len(after)
+    if name not in _HOLDS:
+        return [_PLAIN] * len(after)
+    parts, depth = 1 + sum(one[0] for one in taken), 1 + max((one[1] for one in taken), default=0)
+    if parts > MOST_PARTS or depth > DEEPEST:
+        raise TooMuch("it holds more tuples in tuples than data ever do: the file may be malicious")
+    return [(parts, depth)]
+
+
+def look_into(path: Path) -> None:
+    """Look over the pickles in a file of PyTorch's, an archive or one of the older format.
+
+    Raises:
+        TooMuch: If it would take for ever, or all memory, to read.
+    """
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            _look_over_all(file)
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > MOST_UNPACKED * path.stat().st_size:
+            raise TooMuch(f"it unpacks to {unpacked / 1e9:.3g} GB: the file may be malicious")
+        for member in members:
+            if member.filename.endswith("data.pkl"):
+                with archive.open(member) as content:
+                    look_over(content.read())
+
+
+def _look_over_all(file: IO[bytes]) -> None:
+    for _ in range(_PICKLES):
+        look_over(file)
