@@ -11,6 +11,7 @@ COMMANDS = {
     "distill": "train a small network to match a trained one",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
+    "probe": "measure how well a trained network's features do on another data set",
     "cache": "cache a teacher's outputs, so that distillations need not run it",
     "inspect": "draw and list what a finished distillation learned",
     "report": "compare finished runs: tables with statistics over seeds",

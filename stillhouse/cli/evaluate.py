@@ -83,7 +83,7 @@ def measure(command: Evaluate, display: Display) -> None:
         raise ValueError(f"{source.name} is a network without weights; give its --weights, or the folder of a run")
     is_own = command.data.data == data_of_run(Path(source.name).expanduser()).get("data")
     with named_by_run(found.folder) if found.folder and is_own else nullcontext():
-        data = command.data.load(display, test_only=True, trained_on=_digests(found), expected=found.input)
+        data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
     found = replace(found, source=command.knowledge.for_data(found.source, data))
     network = prepare(found, data, device, option="--weights", say=display.note)
     scores = evaluate(network.net.model.to(device), data.test, device)
@@ -98,7 +98,7 @@ def measure(command: Evaluate, display: Display) -> None:
         _compare(found, scores, data, display)
 
 
-def _digests(found: Located) -> tuple[str, ...] | None:
+def digests(found: Located) -> tuple[str, ...] | None:
     """Return what a network's file says of the images it was trained on."""
     known = found.about.get("trained_on")
     return tuple(map(str, known)) if isinstance(known, list) else None

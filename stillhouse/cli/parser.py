@@ -24,6 +24,7 @@ from .distill import Distill, distill
 from .evaluate import Evaluate, measure
 from .inspect import Inspect, inspect
 from .list import LISTS, show
+from .probe import Probe, probed
 from .report import Report, report
 from .startup import begun
 from .train import Train, train
@@ -44,6 +45,11 @@ _COMMANDS = {
     "evaluate": _Command(
         measure,
         Evaluate,
+        {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
+    ),
+    "probe": _Command(
+        probed,
+        Probe,
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
     ),
     "cache": _Command(fill, Fill),

@@ -83,6 +83,7 @@ def prepare(
     option: str = _TEACHER,
     say: Say | None = None,
     typed: Collection[str] = (),
+    any_classes: bool = False,
 ) -> Teacher:
     """Build a network, fill it, and let it take the data's images and answer in their classes.
 
@@ -91,13 +92,14 @@ def prepare(
         option: The option that gives the weights, for messages; more is asked of a teacher.
         say: Is told what was chosen, left out and put before the network, a sentence each.
         typed: Names of code that the user has typed.
+        any_classes: Take a network of other classes than the data's, as a teacher may be: its logits then mean nothing.
 
     Raises:
         ValueError: If it cannot be read, its code came with its run, or it was trained on images of another size.
     """
-    say = say or str
+    say, any_classes = say or str, any_classes or option == _TEACHER
     with found.origin(typed):
-        model, foreign = _build(found, data, seed, option, say)
+        model, foreign = _build(found, data, seed, option, say, any_classes)
     net = found.source.tapped(model.to(device).eval(), data)
     spec = found.source.input_spec(found.about, model)
     _check_size(found, spec, data.info.image_size, option, say)
@@ -110,12 +112,14 @@ def prepare(
             f"({spec.source}{sure}); the data's are normalised anew for it"
         )
     net.foreign_logits = foreign or _match_classes(found, net, data, say)
-    if net.foreign_logits and option != _TEACHER:
+    if net.foreign_logits and not any_classes:
         raise ValueError(f"the network {found.source.name} {net.foreign_logits}")
     return Teacher(net, found.source.name, found.about, spec)
 
 
-def _build(found: Located, data: Data, seed: int, option: str, say: Say) -> tuple[nn.Module, str | None]:
+def _build(
+    found: Located, data: Data, seed: int, option: str, say: Say, any_classes: bool
+) -> tuple[nn.Module, str | None]:
     """Return the network, and why its logits mean nothing for the data if its classes are others."""
     source, count = found.source, len(found.classes or data.classes)
     try:
@@ -124,7 +128,7 @@ def _build(found: Located, data: Data, seed: int, option: str, say: Say) -> tupl
         held = f"a head for {other.classes:,} classes" if other.classes else "no head"
         others = f"{count:,} classes are named" if found.classes else f"the data have {count:,} classes"
         reason = f"has {held} in {source.file}, but {others}"
-        if option != _TEACHER:
+        if not any_classes:
             raise ValueError(f"the network {source.name} {reason}") from None
         source = replace(source, skip_head=other.classes is None)
         return source.build(data, seed, say, other.classes or count), reason

@@ -1,0 +1,135 @@
+"""`stillhouse probe`: how well a linear classifier does on a trained network's features of another data set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .. import distributed
+from ..analysis.linear_probe import features, probe
+from ..anatomy import Anatomy
+from ..checkpoints import fingerprint, write_atomically
+from ..models.input_spec import InputSpec
+from ..models.spec import NetworkSource
+from ..ranges import Part, check_options
+from ..training.progress import Display
+from ..training.teachers.located import locate
+from ..training.teachers.teacher import prepare
+from .config import DeviceOptions
+from .data_options import DataOptions, SplitOptions
+from .evaluate import digests
+from .networks import Channels
+
+FOLDER = "probes"  # in a run's
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """Network whose features to probe.
+
+    Args:
+        model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
+        weights: A file with the network's weights, or the folder of a run, where `model` is a name.
+        weights_key: Part of the names under which a file that holds several weights has those to take, such as
+            state_dict_ema.
+        mean: Mean of each channel by which its images were normalised, from 0 to 1: one number or three.
+        std: Standard deviation of each channel, likewise.
+        anatomy: Override the detected layer names; the features are what `head` reads.
+        train_fraction: Fraction of each class's training images to train the classifier on; always the same images.
+    """
+
+    model: str
+    weights: str | None = None
+    weights_key: str | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
+    anatomy: Anatomy | None = None
+    train_fraction: Part = 1.0
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def source(self) -> NetworkSource:
+        spec = InputSpec.typed(self.mean, self.std, None, "")
+        return NetworkSource(self.model, self.weights, self.anatomy, self.weights_key, input=spec)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Freeze a trained network, train a linear classifier on its features of another data set, and measure that."""
+
+    network: ProbeOptions
+    data: DataOptions
+    device: DeviceOptions
+
+
+def probed(command: Probe, display: Display) -> None:
+    asked, device = command.network, command.device.torch_device()
+    found = locate(asked.source(), "--weights")
+    if not found.source.weights:
+        raise ValueError(f"{found.given} is a network without weights; give its --weights, or the folder of a run")
+    part = SplitOptions(train_fraction=asked.train_fraction)
+    data = command.data.load(display, part, trained_on=digests(found), expected=found.input)
+    network = prepare(found, data, device, option="--weights", say=display.note, any_classes=True)
+    weights = fingerprint(network.net.model)
+    train, test = (features(network.net, split, device) for split in (data.train, data.test))
+    chosen_by = None if data.validation is None else features(network.net, data.validation, device)
+    outcome = probe(train, test, chosen_by)
+    if not outcome.is_converged:
+        display.note("L-BFGS was stopped before it had converged: the classifier is not quite the best")
+    if outcome.is_at_an_end:
+        display.note(f"the best regularisation, {outcome.strength:g}, is the last of those that were tried")
+    count, width = train.values.shape
+    held_out = "validation images" if data.validation is not None else "held-out training images"
+    display.say(
+        f"{network.short} on {data.name}: {outcome.top1:.2f} % top-1 of {len(test.labels):,} test images, by a linear "
+        f"classifier on {width:,} features of {count:,} training images"
+    )
+    display.say(
+        f"regularisation {outcome.strength:g}, with which {outcome.chosen_top1:.2f} % of {outcome.chosen_by:,} "
+        f"{held_out} were right"
+    )
+    result = {
+        "top1": outcome.top1,
+        "data": data.name,
+        "fingerprint": data.fingerprint,
+        "train_images": count,
+        "train_fraction": data.train_fraction,
+        "test_images": len(test.labels),
+        "classes": len(data.classes),
+        "features": width,
+        "image_size": data.info.image_size,
+        "mean": network.input.mean or data.mean,
+        "std": network.input.std or data.std,
+        "strength": outcome.strength,
+        "chosen_top1": outcome.chosen_top1,
+        "chosen_by": outcome.chosen_by,
+        "chosen_on": held_out,
+        "is_converged": outcome.is_converged,
+        "network": network.name,
+        "weights": weights,
+        "torch": torch.__version__,
+    }
+    if found.folder is None:
+        display.note(f"the outcome is not kept: {found.given} is not the folder of a run")
+    elif distributed.is_first():
+        display.say(f"kept in {_keep(found.folder, result)}")
+
+
+_DECIDES = ("fingerprint", "image_size", "mean", "std", "features", "weights")  # which probe an outcome is of
+
+
+def _keep(run: Path, result: Mapping[str, object]) -> Path:
+    """Write an outcome beside others of the run; one of the same network and data is replaced."""
+    identity = json.dumps([result[name] for name in _DECIDES])
+    digest = hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()
+    file = run / FOLDER / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', str(result['data']))[:160]}-{digest}.json"
+    file.parent.mkdir(exist_ok=True)
+    write_atomically(file, (json.dumps(result, indent=2) + "\n").encode())
+    return file
