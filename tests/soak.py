@@ -1,6 +1,6 @@
 """Ends trainings in every way they end in practice, at random moments, and looks at what is left.
 
-    python -m tests.soak [--times 200] [--seed 0]
+    python -m tests.soak [--times 200] [--seed 0] [--capture auto|on|off]
 
 Each time the same command goes on where the last one was ended; no file may be damaged and no epoch lost, and whenever
 it gets to the end, the networks and measurements are compared with those of a run that nothing happened to: byte by
@@ -224,18 +224,18 @@ class Soak:
                 left -= 1
 
 
-def in_memory(root: Path) -> Soak:
+def in_memory(root: Path, capture: str = "auto") -> Soak:
     """A teacher that is trained first, and a room of two students."""
     nets = quick_net_file(root)
 
     def command(folder: Path) -> list[str]:
         words = f"distill --data digits --teacher {nets}:wide --student {nets}:small --methods CE,KD,AT --epochs 4"
-        return f"{words} --batch_size 128 --lr 0.3 --folder {folder} --device cpu".split()
+        return f"{words} --batch_size 128 --lr 0.3 --folder {folder} --device cpu --capture {capture}".split()
 
     return Soak(command, root, ("killed", "killed writing", "terminated", "disk full", "read-only", "out of memory"))
 
 
-def on_disk(root: Path) -> Soak:
+def on_disk(root: Path, capture: str = "auto") -> Soak:
     """A student by itself, whose images are read by a process of their own."""
     nets, lot = quick_net_file(root), random.Random(0)
     for split, count in (("train", 30), ("val", 6)):
@@ -247,7 +247,7 @@ def on_disk(root: Path) -> Soak:
 
     def command(folder: Path) -> list[str]:
         words = f"train --data {root / 'images'} --image_size 32 --model {nets}:small --epochs 4 --workers 1"
-        return f"{words} --batch_size 8 --lr 0.1 --folder {folder} --device cpu".split()
+        return f"{words} --batch_size 8 --lr 0.1 --folder {folder} --device cpu --capture {capture}".split()
 
     return Soak(command, root, ("worker dead", "killed"), steps=5)
 
@@ -256,11 +256,12 @@ def main_() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--capture", default="auto", choices=("auto", "on", "off"))
     options = parser.parse_args()
     problems = []
     for make, times in ((in_memory, options.times * 9 // 10), (on_disk, options.times - options.times * 9 // 10)):
         with tempfile.TemporaryDirectory() as root:
-            soak = make(Path(root))
+            soak = make(Path(root), options.capture)
             soak.go(times, random.Random(options.seed))
         problems += soak.problems
         counts = ", ".join(f"{kind} {count}" for kind, count in sorted(soak.happened.items()))
