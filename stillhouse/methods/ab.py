@@ -19,18 +19,18 @@ from .layers.pooling import pool_to_smaller
 class AB(Method):
     """Knowledge Transfer via Distillation of Activation Boundaries (Heo et al., AAAI 2019, arXiv:1811.03233).
 
-    Before distillation the student's stages are trained by themselves, with the margin m, on
+    Before distillation the student's stages are trained by themselves, with a margin m, on
 
         sum over levels i = 1 ... n and elements of  2^(i - n) * max(0, m - s)^2  where t > 0,
                                                      2^(i - n) * max(0, m + s)^2  where t <= 0
 
-    with s and t before the last activation of a stage, s behind a connector. Then the student is trained from there
-    on the other terms; this one stays 0. Maps of unequal size meet at the smaller one's.
+    with s and t before the last activation of a stage, s after a connector. Then the student is trained further on the
+    other terms; this one stays 0. Where two maps differ in size, the larger is pooled to the smaller.
 
     Args:
-        weight: Of the loss above, which is a sum, not a mean: the code's 3 / 1000.
+        weight: Of the loss above, which is a sum, not a mean: 3 / 1000 as in the code.
         margin: The least distance of a neuron from its boundary.
-        warmup_epochs: Epochs of that training; 30 is the CIFAR-100 benchmark's (Tian et al., ICLR 2020).
+        warmup_epochs: Epochs of that training; 30 as in the CIFAR-100 benchmark (Tian et al., ICLR 2020).
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AB(Method):
     def transfer(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Outputs at the spots -> (N,), the loss of the warm-up"""
         loss = student.logits.new_zeros(())
-        for connector, spot in zip(self.connectors, self.spots, strict=True):  # each level counts twice the one before
+        for connector, spot in zip(self.connectors, self.spots, strict=True):  # each level counts double the one before
             loss = loss / 2 + self.misplaced(connector(student[spot.student]), teacher[spot.teacher])
         return self.weight * loss
 

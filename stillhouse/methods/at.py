@@ -13,10 +13,10 @@ class AT(FeatureMethod):
     """Paying More Attention to Attention (Zagoruyko & Komodakis, ICLR 2017, arXiv:1612.03928).
 
     The mean over positions of the squared difference of attention maps, as in the authors' code; the paper writes
-    the norm of the difference. Maps of unequal size meet at the smaller one's.
+    the norm of the difference. Where two maps differ in size, the larger is pooled to the smaller.
 
     Args:
-        power: Exponent p of the attention map: the mean over channels of |activation|^p, to unit length.
+        power: Exponent p of the attention map: the mean over channels of |activation|^p, scaled to unit length.
     """
 
     def __init__(self, weight: float = 1000.0, power: Positive = 2.0, at: Places = "stages"):

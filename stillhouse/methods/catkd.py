@@ -15,16 +15,16 @@ class CATKD(SpotMethod):
     """Class Attention Transfer Based Knowledge Distillation (Guo et al., CVPR 2023, arXiv:2304.12777).
 
     The mean squared difference of class activation maps, the head's weights times the last map, (N, classes, H, W),
-    averaged to `size` and, in the paper's equation, each to unit length. Beside CE at 1.
+    averaged to `size` and, in the paper's equation, each scaled to unit length. Used with CE at weight 1.
 
-    The authors' code normalises for unlike networks only; its weights, and sizes, are 600 (4) for resnet32x4 ->
-    ShuffleNetV1 and V2, 80 (4) for wrn_40_2 -> ShuffleNetV1, 15 and 40 (2) for vgg13 and ResNet50 -> MobileNetV2; as
-    they are, at size 2, 15 for resnet32x4 -> resnet8x4, 12 and 1.5 for wrn_40_2 -> wrn_16_2 and wrn_40_1, 4.5 for
-    vgg13 -> vgg8, 0.7 for resnet56 -> resnet20.
+    The authors' code normalises only for networks of different kinds. Its weights there, with sizes in brackets, are
+    600 (4) for resnet32x4 -> ShuffleNetV1 and V2, 80 (4) for wrn_40_2 -> ShuffleNetV1, 15 and 40 (2) for vgg13 and
+    ResNet50 -> MobileNetV2. Without normalisation, at size 2, they are 15 for resnet32x4 -> resnet8x4, 12 and 1.5 for
+    wrn_40_2 -> wrn_16_2 and wrn_40_1, 4.5 for vgg13 -> vgg8, 0.7 for resnet56 -> resnet20.
 
     Args:
         size: Height and width at which the maps are compared.
-        normalize: Bring maps to unit length.
+        normalize: Scale maps to unit length.
     """
 
     def __init__(self, weight: float = 600.0, size: Size = 4, normalize: bool = True):
@@ -45,7 +45,7 @@ class CATKD(SpotMethod):
             if not isinstance(head, nn.Linear) or head.in_features != outputs["map"].shape[1]:
                 raise ValueError(
                     f"the {who} must have a linear layer that reads the {outputs['map'].shape[1]} channels of its last "
-                    f"map, so that its classes have a place there; choose a method that reads logits, or AT"
+                    f"map, so that each class has a map there; choose a method that reads logits, or AT"
                 )
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -58,6 +58,6 @@ class CATKD(SpotMethod):
         """Outputs with a map (N, C, H, W) -> (N, classes, size * size)"""
         head = outputs.net.head
         assert isinstance(head, nn.Linear)
-        averaged = F.adaptive_avg_pool2d(outputs["map"], self.size).flatten(2)  # first: weighting is linear
+        averaged = F.adaptive_avg_pool2d(outputs["map"], self.size).flatten(2)  # before weighting, which is linear
         maps = head.weight.to(averaged) @ averaged
         return F.normalize(maps, dim=2) if self.normalize else maps

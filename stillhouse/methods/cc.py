@@ -17,12 +17,13 @@ from .layers.affinity import gram, mean_over
 class CC(RelationalMethod):
     """Correlation Congruence for Knowledge Distillation (Peng et al., ICCV 2019, arXiv:1904.01802).
 
-    Both networks' embeddings pass a linear layer that is trained along, to s and t of equal length. The paper has
+    A linear layer for each network, trained with the student, turns embeddings into s and t of equal length. The loss
+    in the paper is
 
         mean over i, j of  (k(s_i, s_j) - k(t_i, t_j))^2
 
-    with k the Taylor series of a Gaussian kernel of unit vectors; the authors' code, behind the CC row of the CIFAR-100
-    benchmark (Tian et al., ICLR 2020), has something else: `CC(0.02, correlation="consecutive")` is
+    with k the Taylor series of a Gaussian kernel of unit vectors. The authors' code, which made the CC row of the
+    CIFAR-100 benchmark (Tian et al., ICLR 2020), differs: `CC(0.02, correlation="consecutive")` is
 
         mean over i of  sum |s_i - t_i| |s_i+1 - t_i+1|
 
@@ -32,7 +33,7 @@ class CC(RelationalMethod):
         dim: Length of s and t.
         correlation: The paper's "gaussian" or the code's "consecutive".
         gamma: Of the kernel exp(-gamma |x - y|^2).
-        order: Where its series ends.
+        order: Degree at which its series ends.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class CC(RelationalMethod):
         distances = (student - teacher).abs()
         if active is None:
             return _neighbours(distances) / max(1, len(distances) - 1)
-        order = active.argsort(descending=True, stable=True)  # those that are on become neighbours, the others 0
+        order = active.argsort(descending=True, stable=True)  # active samples become neighbours, the others 0
         distances = (distances * active.to(distances)[:, None])[order]
         return _neighbours(distances) / (active.sum() - 1).clamp(min=1)
 

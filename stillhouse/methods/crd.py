@@ -18,13 +18,15 @@ from .layers.memory import Classmates, Memory
 class CRD(SpotMethod):
     """Contrastive Representation Distillation (Tian et al., ICLR 2020, arXiv:1910.10699).
 
-    Both networks' embeddings pass a linear layer that is trained along, to unit vectors s and t. A memory of the
-    other network's vectors for all n training images tells the own image, k = 0, from K of other classes:
+    A linear layer for each network, trained with the student, turns embeddings into unit vectors s and t. Each s is
+    compared with a memory of the other network's vectors for all n training images: with the image's own, k = 0, and
+    with K of other classes:
 
         -log [P_0 / (P_0 + K/n)] - sum over k of log [(K/n) / (P_k + K/n)],  P_k = exp(s . memory_k / temperature) / Z
 
-    plus the same with t and the student's memory. Z makes P average 1 / n over the first batch, and stays. Afterwards
-    both memories take in the whole batch. The code draws an image's negatives without replacement, we with.
+    plus the same with t and the student's memory. Z makes P average 1 / n over the first batch, and is then fixed.
+    Afterwards both memories are updated with the whole batch. The code draws an image's negatives without replacement,
+    this one with replacement.
 
     Args:
         dim: Length of s and t.
@@ -79,7 +81,7 @@ class CRD(SpotMethod):
     ) -> Tensor:
         """(N, dim), (N, dim), (N,), (N, 1 + K), (N,) -> (N,)
 
-        In train mode the memories move, after they were read; Z and they are about the samples that are on.
+        In train mode the memories are updated after they were read. Only active samples affect them and Z.
         """
         active = torch.ones_like(indices, dtype=torch.bool) if active is None else active > 0
         student_loss = self.contrast(student, self.teacher_memory.bank, candidates, active, side=0)
@@ -93,8 +95,8 @@ class CRD(SpotMethod):
         """(N, dim), (n, dim), (N, 1 + K), (N,) -> (N,)
 
         With x = log(P n / K), negated for k = 0, each term is softplus(x), its slope sigmoid(x). All scores come from
-        one matrix product, and from a second one, with the slopes where the candidates stand, the gradient: in much
-        less time and memory than it takes to gather (N, 1 + K, dim) vectors.
+        one matrix product. A second one, with the slopes in the candidates' places, gives the gradient. This takes much
+        less time and memory than gathering (N, 1 + K, dim) vectors.
         """
         negatives = candidates.shape[1] - 1
         share = negatives / len(bank)

@@ -15,10 +15,10 @@ class DIST(SpotMethod):
     """Knowledge Distillation from A Stronger Teacher (Huang et al., NeurIPS 2022, arXiv:2205.10536).
 
     temperature^2 (beta (1 - r_inter) + gamma (1 - r_intra)): Pearson's correlation of the two networks' probabilities,
-    r_inter over the classes of a sample, mean over samples, r_intra over the samples of a class, mean over classes.
-    It compares samples with each other, hence is no LogitMethod.
+    r_inter over the classes of a sample, averaged over samples, r_intra over the samples of a class, averaged over
+    classes. It compares samples with each other, so it is not a LogitMethod.
 
-    Weight and temperature are those of CIFAR-100, beside CE at 1; on ImageNet the temperature is 1.
+    Weight and temperature are those for CIFAR-100, used with CE at weight 1; on ImageNet the temperature is 1.
 
     Args:
         beta: Weight of the correlation within samples.
@@ -45,10 +45,10 @@ class DIST(SpotMethod):
 
 
 def correlation(one: Tensor, other: Tensor, active: Tensor) -> Tensor:
-    """(N, C), (N, C), (N,) zeros and ones -> (C,), Pearson's over those of the N that are on
+    """(N, C), (N, C), (N,) zeros and ones -> (C,), Pearson's correlation over the active ones of the N
 
-    As in the authors' code, 1e-8 is added to the product of the two lengths: probabilities are so small that this
-    matters, and `F.cosine_similarity`, which bounds that product from below, gives other values and gradients.
+    As in the authors' code, 1e-8 is added to the product of the two lengths. Probabilities are so small that this
+    matters: `F.cosine_similarity`, which bounds that product from below, gives other values and gradients.
     """
     active = active[:, None]
     one, other = (active * (x - (active * x).sum(0) / active.sum().clamp_min(1)) for x in (one, other))

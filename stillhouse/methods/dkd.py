@@ -1,4 +1,4 @@
-"""Decoupled distillation: how sure of the label, and how the rest is shared out, are matched separately."""
+"""Decoupled distillation: match the label's probability and the distribution over all other classes separately."""
 
 from torch import Tensor
 
@@ -13,9 +13,9 @@ class DKD(TemperedMethod):
     temperature^2 (alpha KL(b_t || b_s) + beta KL(q_t || q_s)), where b = (p_y, 1 - p_y) for the label y and q are the
     probabilities of the other classes, renormalised. alpha = beta = 1 - p_y of the teacher would be KD.
 
-    The paper lets the weight rise over 20 epochs, `Ramped(DKD())`, beside CE at 1, and tunes beta to the pair: 8 for
-    teachers that are sure of themselves (resnet32x4, ResNet50), 6 for wrn_40_2 and vgg13, 2 for resnet56 and
-    resnet110; on ImageNet 0.5 to 2 at temperature 1.
+    In the paper the weight rises over 20 epochs, `Ramped(DKD())`, with CE at weight 1, and beta is tuned to the pair:
+    8 for confident teachers (resnet32x4, ResNet50), 6 for wrn_40_2 and vgg13, 2 for resnet56 and resnet110; on ImageNet
+    0.5 to 2 at temperature 1.
 
     Args:
         alpha: Weight of the target class.

@@ -19,25 +19,25 @@ from .layers.running_means import Means
 class DSPP(FeatureMethod):
     """Feature Decoupled Knowledge Distillation via Spatial Pyramid Pooling (Gao & Gao, ACCV 2022, LNCS 13846).
 
-    Maps are averaged over 1, 4, ..., levels^2 regions; s and t are all these averages in all channels, to unit
+    Maps are averaged over 1, 4, ..., levels^2 regions; s and t are all these averages in all channels, scaled to unit
     length. With I the strongest entries of t, the loss is
 
         strong_weight * ||(s - t)[I]|| + weak_weight * ||(s - t)[not I]||
 
     A 1 x 1 convolution, BatchNorm and ReLU give the student the teacher's channels; map sizes need not agree.
-    Two settings are published, both for the third stage only: the code's defaults, which are ours, and those in its
-    README: `DSPP(levels=3, divisor=100, strong_weight=1, weak_weight=10)` beside KD with weight 1.
+    Two settings are published, both for the third stage only: the code's defaults, which are the defaults here, and
+    those in its README: `DSPP(levels=3, divisor=100, strong_weight=1, weak_weight=10)` with KD at weight 1.
 
     Args:
         levels: The finest regions are 1 / levels of a side.
         divisor: I are the largest 1 / divisor of the entries (the code calls this number top-k).
         strong_weight: Of the distance between the teacher's strongest entries and the student's.
-        weak_weight: Of the distance between all others, from which students learn more, says the paper.
-        decoupled: Without, the loss is ||s - t||. The code intended this for all stages but the last, which is two
-            terms: one without at the former, one with at the latter.
-        pooling: "padded" is the code's: regions of ceil(H / level) px, on a map with zeros around it that count.
-            "adaptive" averages the map only; regions overlap where the level does not divide H. Either takes maps
-            of any size, where the code fails with four levels on 2, 3 or 5 px.
+        weak_weight: Of the distance between all others, from which students learn more according to the paper.
+        decoupled: If false, the loss is ||s - t||. The code intended this for all stages but the last. For that, use
+            two terms: one with decoupled=False at the earlier stages, one with True at the last.
+        pooling: "padded" is the code's: regions of ceil(H / level) px on a zero-padded map, and the zeros count.
+            "adaptive" averages the map only; regions overlap where the level does not divide H. Both take maps of any
+            size, whereas the code fails with four levels on 2, 3 or 5 px.
     """
 
     observations_caption = "Terms of the loss: differences at the teacher's strongest averages, and at all others."
@@ -111,7 +111,7 @@ class DSPP(FeatureMethod):
         return (torch.cat(regions) @ features.flatten(2).transpose(1, 2)).flatten(1)
 
     def shares(self, side: int, level: int, like: Tensor) -> Tensor:
-        """Return (level, side), the share that each position along one side has in each region's average."""
+        """Return (level, side), the weight of each position along one side in each region's average."""
         positions = torch.eye(side, dtype=like.dtype, device=like.device)
         if self.pooling == "adaptive":
             return F.adaptive_avg_pool1d(positions, level).T

@@ -10,9 +10,9 @@ from .layers.connectors import Regressor
 class FitNet(FeatureMethod):
     """FitNets: Hints for Thin Deep Nets (Romero et al., ICLR 2015, arXiv:1412.6550).
 
-    The mean squared difference at the hint, trained jointly with the other terms as the CIFAR-100 benchmark (Tian et
-    al., ICLR 2020) does; the paper trains up to the hint first. Where the student's map is smaller than the
-    teacher's and not its half, the teacher's is pooled to its size (SemCKD's code; CRD's stops).
+    The mean squared difference at the hint, trained jointly with the other terms as in the CIFAR-100 benchmark (Tian
+    et al., ICLR 2020); the paper first trains the student up to the hint. Where the student's map is smaller than the
+    teacher's but not half its size, the teacher's is pooled to it (as in SemCKD's code; CRD's raises an error).
     """
 
     def __init__(self, weight: float = 100.0, at: Places = "stage2"):
@@ -23,7 +23,7 @@ class FitNet(FeatureMethod):
         return Regressor(student.shape, teacher.shape)
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, Ct, H, W) behind the connector, (N, Ct, Ht, Wt) -> (N,)"""
+        """(N, Ct, H, W) after the connector, (N, Ct, Ht, Wt) -> (N,)"""
         if student.shape[2:] != teacher.shape[2:]:
             teacher = F.adaptive_avg_pool2d(teacher, (student.shape[2], student.shape[3]))
         return (student - teacher).square().flatten(1).mean(1)

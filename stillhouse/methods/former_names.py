@@ -1,4 +1,4 @@
-"""Names that methods and their arguments have in other code bases, for the error that says what they are called here.
+"""Names that methods and arguments have in other code bases, so that errors can give their names here.
 
 The code bases are RepDistiller, SemCKD, DSPP, mdistiller with its descendants, and PkuDavidGuan/Distillation.
 """
@@ -25,7 +25,7 @@ METHODS = {
     "dot": "--optimizer dot",
 }
 
-ARGUMENTS = {  # those a method really has are offered
+ARGUMENTS = {  # offered if the method has them
     "t": ("temperature", "temperatures"),
     "kd_t": ("temperature",),
     "tau": ("temperature",),

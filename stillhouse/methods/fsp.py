@@ -20,16 +20,16 @@ class FSP(Method):
     """A Gift from Knowledge Distillation: Fast Optimization, Network Minimization and Transfer Learning
     (Yim et al., CVPR 2017).
 
-    For maps a and b that follow each other, averaged to one size, the flow matrix is
+    For consecutive maps a and b, averaged to one size, the flow matrix is
 
         M_ij = mean over positions of  b_i a_j
 
-    and the loss the sum over all such pairs of mean (M_s - M_t)^2. The student learns it beforehand, without its
-    classifier and without labels, and then goes on by the other methods alone: this one is 0 from there on.
+    and the loss is the sum over all such pairs of mean (M_s - M_t)^2. The student learns it in a warm-up, without its
+    classifier and without labels, and then continues with the other methods alone: this loss is 0 from then on.
 
     Args:
-        weight: Has no effect, for the reason above; the scale of the loss beforehand is set by the learning rate.
-        warmup_epochs: For how long the student learns the flow.
+        weight: Has no effect, since the loss is used in the warm-up only; there the learning rate sets its scale.
+        warmup_epochs: Epochs in which the student learns the flow.
         at: Maps, shallow to deep. `"stages"` begins with the stem if both networks have one.
     """
 

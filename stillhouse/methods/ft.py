@@ -1,4 +1,4 @@
-"""Factor transfer: learn the teacher's features as an autoencoder, trained beforehand, paraphrases them."""
+"""Factor transfer: learn the teacher's features in the form that a previously trained autoencoder gives them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,16 +20,16 @@ from .layers.pooling import pool_to_smaller
 class FT(SpotMethod):
     """Paraphrasing Complex Network: Compression via Factor Transfer (Kim et al., NeurIPS 2018, arXiv:1802.04977).
 
-    The mean absolute difference of factors to unit length: the teacher's from the encoder of a paraphraser, which is
-    trained before distillation to reconstruct the teacher's features, the student's from a translator, which is
-    trained along. The CIFAR-100 benchmark (Tian et al., ICLR 2020) has `FT(200, compare="attention")`; the authors'
-    code has no BatchNorm in the translator. Maps of unequal size meet at the smaller one's.
+    The mean absolute difference of factors of unit length. The teacher's come from the encoder of a paraphraser, which
+    is trained before distillation to reconstruct the teacher's features. The student's come from a translator, which is
+    trained with the student. The CIFAR-100 benchmark (Tian et al., ICLR 2020) uses `FT(200, compare="attention")`; the
+    authors' code has no BatchNorm in the translator. Where maps differ in size, the larger is pooled to the smaller.
 
     Args:
         rate: Channels of a factor per channel of the teacher, the paper's k.
-        compare: "factors", or as the benchmark does their "attention", the mean over channels of their squares.
+        compare: "factors", or as in the benchmark their "attention", the mean over channels of their squares.
         translator_norm: Give the translator BatchNorms.
-        warmup_epochs: Epochs of the paraphraser; their number and its learning rate are the benchmark's.
+        warmup_epochs: Epochs of training the paraphraser; these and its learning rate are the benchmark's.
     """
 
     def __init__(

@@ -24,10 +24,10 @@ class HKD(RelationalMethod):
     resnet8x4), which PKT has distilled from the actual teacher beforehand: train that one first.
 
     Args:
-        initial_weight: Of stages that are weighted up.
-        decay: What this weight is multiplied with after every epoch.
-        weighting: "critical_period" is the paper's and its authors' code's: all stages but the last are weighted up,
-            by a decaying weight. "first_stage" is SemCKD's code's: the first stage is, and nothing decays.
+        initial_weight: Of stages with a raised weight.
+        decay: Factor of this weight after every epoch.
+        weighting: "critical_period", as in the paper and its authors' code, raises the weight of all stages but the
+            last, and lets it decay. "first_stage", as in SemCKD's code, raises that of the first stage, without decay.
     """
 
     epsilon = 1e-6
@@ -63,7 +63,7 @@ class HKD(RelationalMethod):
         return by_cosine + by_distance
 
     def neighbours(self, features: Tensor, active: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(N, ...), (N,) -> twice (N, N), row i the probabilities p(j|i): by cosine and by distance"""
+        """(N, ...), (N,) -> two (N, N), row i the probabilities p(j|i): by cosine and by distance"""
         distances = (squared_distances(gram(features)) + self.epsilon).sqrt()
         by_cosine, by_distance = cosines(features, self.epsilon) + 1, 1 / (1 + distances)
         return probabilities(by_cosine, active), probabilities(by_distance, active)

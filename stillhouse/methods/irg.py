@@ -17,20 +17,20 @@ Place = str | tuple[str, str]  # one name for both networks, or (student, teache
 class IRG(Method):
     """Knowledge Distillation via Instance Relationship Graph (Liu et al., CVPR 2019).
 
-    A graph's vertices are samples, its edges E their squared distances over the largest one. The loss is
+    A graph's vertices are samples, its edges E their squared distances divided by the largest. The loss is
 
-        mse(E_s, E_t) + mse(s, t)        the latter where the two networks' features s and t have one shape
+        mse(E_s, E_t) + mse(s, t)        the latter if the two networks' features s and t have the same shape
 
     and, for each transformation from a layer a to a layer b,
 
         (mse(E_sa, E_sb) - mse(E_ta, E_tb))^2 + (mse(s_a, s_b) - mse(t_a, t_b))^2
 
-    the latter where a and b have one shape in both networks. The paper transforms from block to block and does not
-    scale the edges; SemCKD's code scales them and, unless asked, does not transform, as is the default here.
+    the latter if a and b have the same shape in both networks. The paper has transformations from block to block and
+    does not scale the edges. SemCKD's code scales them and by default has no transformations, as here.
 
     Args:
         transforms: Pairs of layers (a, b).
-        transforms_edges: Without, transformations compare vertices only.
+        transforms_edges: If false, transformations compare vertices only.
     """
 
     def __init__(

@@ -12,11 +12,11 @@ class KD(TemperedMethod):
     """Distilling the Knowledge in a Neural Network (Hinton et al., NeurIPS workshop 2014, arXiv:1503.02531).
 
     KL(teacher || student) of the softened probabilities, times the square of the temperature. The CIFAR-100
-    benchmark (Tian et al., ICLR 2020) weighs it 0.9 beside 0.1 of cross-entropy.
+    benchmark (Tian et al., ICLR 2020) gives it weight 0.9, and cross-entropy 0.1.
 
     Args:
         temperature: Divides both networks' logits.
-        cross_entropy: Do not subtract the teacher's entropy: other values, the same gradient. So it is in
+        cross_entropy: Do not subtract the teacher's entropy: other values, the same gradient. This is the form in
             PkuDavidGuan/Distillation, whose alpha is `CE(alpha), KD(1 - alpha, temperature=16, cross_entropy=True)`.
     """
 

@@ -17,15 +17,15 @@ class KDSVD(Method):
     """Self-supervised Knowledge Distillation Using Singular Value Decomposition (Lee et al., ECCV 2018,
     arXiv:1807.06819).
 
-    A map (C, H, W) is a matrix (H W, C) with the right singular vectors v, the strongest first. For stages a and b that
-    follow each other the loss compares, as the sum of (R_s - R_t)^2,
+    A map (C, H, W) is a matrix (H W, C) with the right singular vectors v, the strongest first. For consecutive stages
+    a and b the loss is the sum of (R_s - R_t)^2 with
 
         R_ij = exp(-(v_bi - v_aj)^2 / 8)
 
-    of the teacher's first vectors and of those among the student's first four that are closest to them or to their
-    opposite. A singular vector's sign is arbitrary. RepDistiller's code takes the one that the solver returns, which
-    differs between libraries and devices; here the sum of the teacher's vector is positive, so the loss equals theirs
-    only where the solver's signs are these. Where the teacher's map is all zero, v is 0, as it is there.
+    for the teacher's first vectors, and for the closest to them (up to sign) of the student's first four. A singular
+    vector's sign is arbitrary. RepDistiller's code takes the sign that the solver returns, which differs between
+    libraries and devices. Here the teacher's vector has a positive sum, so the loss equals theirs only if the solver
+    returns these signs. Where the teacher's map is all zero, v is 0, as in their code.
 
     Args:
         rows: One row of a map's matrix for each of its "positions", (H W, C), as in RepDistiller, or for each of its
@@ -78,7 +78,7 @@ def aligned_vectors(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     along = s_vectors[:, :, :4].mT @ t_first  # (N, 4, 1)
     closest = along.abs().argmax(1, keepdim=True)
     s_closest = _with_gradient(closest, values, s_vectors, student) * _sign(along.gather(1, closest))
-    strength = t_values[:, :1] / t_values[:, :1].clamp(min=1e-12)  # 1, but 0 for a map that is all zero
+    strength = t_values[:, :1] / t_values[:, :1].clamp(min=1e-12)  # 1, or 0 for a map that is all zero
     return s_closest.squeeze(2) * strength, t_first.squeeze(2) * strength
 
 
@@ -94,7 +94,7 @@ def _with_gradient(chosen: Tensor, values: Tensor, vectors: Tensor, matrix: Tens
 
         dv = sum over the other eigenvectors w of  w (w . d(X^T X) v) / (eigenvalue of v - eigenvalue of w)
 
-    except where the two are equal and this is infinite, since v could be any mixture of v and w.
+    except where the two eigenvalues are equal: this is infinite there, since v could be any mixture of v and w.
     """
     v = vectors.gather(2, chosen.expand(-1, vectors.shape[1], -1))
     image = matrix.mT @ (matrix @ v)

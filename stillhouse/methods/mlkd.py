@@ -1,4 +1,4 @@
-"""Multi-level logit distillation: predictions, and how alike samples and classes are in them."""
+"""Multi-level logit distillation: match predictions, and the similarities of samples and of classes in them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -18,19 +18,19 @@ from .layers.strong_view import strong_outputs
 class MLKD(Method):
     """Multi-Level Logit Distillation (Jin et al., CVPR 2023).
 
-    For each of two views of the images, one augmented as usual, one strongly, the sum over temperatures T of
-    T^2 KL(t || s), mean over samples, |t t' - s s'|^2 / N between samples and |t' t - s' s|^2 / C between classes,
-    with the (N, C) softened probabilities t and s. Beside `CE(0.1), StrongView(CE(0.1))`.
+    For each of two views of the images, one augmented as usual and one strongly, the sum over temperatures T of
+    T^2 KL(t || s), averaged over samples, |t t' - s s'|^2 / N between samples and |t' t - s' s|^2 / C between classes,
+    with the (N, C) softened probabilities t and s. Used with `CE(0.1), StrongView(CE(0.1))`.
 
-    The authors' code lets only the samples count of which the teacher is less sure than of the median, and the classes
-    it finds rarer than the median. By slips it multiplies the losses with the fraction of these instead, takes the
-    weak view for the last two temperatures of the strong one, and leaves the likenesses of the strong one out.
+    The authors' code is meant to count only samples of which the teacher is less sure than of the median, and classes
+    that it finds rarer than the median. By mistake it multiplies the losses by the fraction of these instead, uses the
+    weak view for the last two temperatures of the strong one, and leaves out the similarities in the strong one.
 
     Args:
         temperatures: The code has them in this order.
         form: "paper", with the "masks" that the code intends, or what the "code" computes.
-        standardized: KL of standardised logits, as in Logit Standardization (CVPR 2024), there with weight 9 and the
-            first temperature 2.
+        standardized: KL of standardised logits, as in Logit Standardization (CVPR 2024), which uses weight 9 and 2 as
+            the first temperature.
     """
 
     def __init__(

@@ -12,13 +12,13 @@ class NKD(LogitMethod):
     """From Knowledge Distillation to Self-Knowledge Distillation (Yang et al., ICCV 2023, arXiv:2303.13005).
 
     -t_y log s_y - gamma temperature^2 sum_{c != y} t'_c log s'_c, where t' and s' are the softened probabilities of
-    all classes but the label y, renormalised. A cross-entropy: it does not reach 0. Beside CE at 1.
+    all classes but the label y, renormalised. It is a cross-entropy, so it does not reach 0. Used with CE at weight 1.
 
     Args:
         gamma: Weight of the other classes.
         temperature: Divides both networks' logits in the second term.
-        all_classes: The second term is about all classes, the label's included, as in the authors' code, whose mask
-            lets it through (yzd-v/cls_KD, issue 16).
+        all_classes: Let the second term cover all classes, including the label's, as in the authors' code, whose mask
+            does not remove it (yzd-v/cls_KD, issue 16).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Neuron selectivity transfer: match what the channels respond to, as a distribution over positions."""
+"""Neuron selectivity transfer: match the positions to which channels respond, as distributions."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,13 +11,13 @@ from .layers.pooling import pool_to_smaller
 class NST(FeatureMethod):
     """Like What You Like: Knowledge Distill via Neuron Selectivity Transfer (Huang & Wang, 2017, arXiv:1707.01219).
 
-    The squared maximum mean discrepancy between the channels of student and teacher, each to unit length over its
-    positions, under the polynomial kernel k(x, y) = (x . y)^2, which the paper found best:
+    The squared maximum mean discrepancy between the channels of student and teacher, each scaled to unit length over
+    its positions, under the polynomial kernel k(x, y) = (x . y)^2, which the paper found best:
 
         mean k(t, t') + mean k(s, s') - 2 mean k(s, t)        over all pairs of channels
 
-    The paper writes half of its weight before the loss, the CIFAR-100 benchmark (Tian et al., ICLR 2020) all of it.
-    Maps of unequal size meet at the smaller one's.
+    The paper multiplies the loss by half of its weight, the CIFAR-100 benchmark (Tian et al., ICLR 2020) by all of it.
+    Where two maps differ in size, the larger is pooled to the smaller.
     """
 
     def __init__(self, weight: float = 50.0, at: Places = "stages"):
@@ -47,5 +47,5 @@ def _inverse_lengths(products: Tensor) -> Tensor:
 
 
 def _mean_square(products: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """(N, C, D), (N, C), (N, D) -> (N,), of products that are scaled first"""
+    """(N, C, D), (N, C), (N, D) -> (N,), the mean square of the products after scaling"""
     return (products * one[:, :, None] * other[:, None]).square().mean((1, 2))

@@ -1,4 +1,4 @@
-"""One for all: exits at the student's stages, so that any teacher can speak to them in logits."""
+"""One for all: exits at the student's stages, so that they can learn from any teacher's logits."""
 
 import torch
 import torch.nn.functional as F
@@ -15,17 +15,17 @@ from .layers.auxiliary_heads import exit_from
 class OFAKD(SpotMethod):
     """One-for-All: Bridge the Gap Between Heterogeneous Architectures (Hao et al., NeurIPS 2023, arXiv:2310.19444).
 
-    Each stage of the student gets an exit, thrown away afterwards, that turns its features into logits. Of these, and
-    of the network's own, -((1 + t_y)^gamma - 1) log s_y - sum_{c != y} t_c log s_c: soft cross-entropy, in which a
-    confident teacher enhances the label y. The hard part, -log s_y, is the paper's too; it is CE's, at 1 (and the
-    authors' code does not charge the exits with it). Their code raises t_c to gamma as well.
+    Each stage of the student gets an exit, thrown away afterwards, that turns its features into logits. The loss of
+    these, and of the network's own, is -((1 + t_y)^gamma - 1) log s_y - sum_{c != y} t_c log s_c: soft cross-entropy,
+    in which a confident teacher enhances the label y. The paper's hard part, -log s_y, is left to CE at weight 1 (the
+    authors' code does not apply it to the exits either). Their code also raises t_c to gamma.
 
-    Gamma 1 is the published value for CIFAR-100; on ImageNet, for ResNet-18, it is 1.5.
+    The published gamma is 1 for CIFAR-100, and 1.5 for ResNet-18 on ImageNet.
 
     Args:
         gamma: The larger, the more the label counts where the teacher is sure of it.
         temperature: Divides both networks' logits.
-        enhance_all: The other classes' t_c^gamma instead of t_c, as in the authors' code.
+        enhance_all: Use t_c^gamma instead of t_c for the other classes, as in the authors' code.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Overhaul: match pre-activations, but only as far as the activation behind them lets anything through."""
+"""Overhaul: match pre-activations, but only as far as the following activation lets values through."""
 
 from math import pi, sqrt
 from typing import Literal
@@ -19,20 +19,21 @@ _ACTIVATIONS: dict[str, nn.Module] = {"relu": nn.Identity(), "elu": nn.ELU(), "s
 class OFD(SpotMethod):
     """A Comprehensive Overhaul of Feature Distillation (Heo et al., ICCV 2019, arXiv:1904.01866), or margin ReLU.
 
-    With s and t before the last activation of a stage, s behind a 1 x 1 convolution and BatchNorm, and a margin m < 0
+    With s and t before the last activation of a stage, s after a 1 x 1 convolution and BatchNorm, and a margin m < 0
     for each channel, the sum over all elements of
 
         (s - max(t, m))^2   where s > max(t, m) or t > 0,   0 elsewhere
 
-    m is the mean of t where it is negative, were t normal as its BatchNorm says. Each level counts half as much as the
-    next deeper one. The teacher's maps are pooled to the student's size. PkuDavidGuan/Distillation adds the stem as a
-    fourth level and the other activations, and has `teacher_statistics="running"`.
+    m is the mean of the negative values of t, taken as normal with the mean and deviation that its BatchNorm gives.
+    Each level counts half as much as the next deeper one. The teacher's maps are pooled to the student's size.
+    PkuDavidGuan/Distillation adds the stem as a fourth level and the other activations, and uses
+    `teacher_statistics="running"`.
 
     Args:
         margin: "batchnorm", or one number for all channels.
-        activation: What follows t where m < t <= 0: nothing in the paper; "elu"; "swish", whose margin is -100.
+        activation: Applied to t where m < t <= 0: nothing in the paper; "elu"; "swish", whose margin is -100.
         level_ratio: The weight of a level relative to the next deeper one.
-        teacher_statistics: "batch" lets the teacher's BatchNorms use each batch's own, as the authors' code does.
+        teacher_statistics: "batch" lets the teacher's BatchNorms use each batch's own, as in the authors' code.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class OFD(SpotMethod):
         norm = teacher.net.module(dict(zip(anatomy.preacts, anatomy.norms, strict=False)).get(path, path))
         if not isinstance(norm, nn.BatchNorm2d) or not norm.affine:
             raise ValueError(
-                f"a BatchNorm must come last before the teacher's {spot.teacher}, but none is known; give a margin, "
+                f"a BatchNorm must come just before the teacher's {spot.teacher}, but none is known; pass a margin, "
                 f"such as OFD(margin=-1.0)"
             )
         return _mean_below_zero(norm.bias.detach(), norm.weight.detach().abs())
@@ -101,7 +102,7 @@ class _Level(nn.Module):
 
 
 def _mean_below_zero(mean: Tensor, deviation: Tensor) -> Tensor:
-    """Return E[x | x < 0] for normal x, or where x is hardly ever negative, three deviations below 0."""
+    """Return E[x | x < 0] for normal x; where x is hardly ever negative, three deviations below 0."""
     z = mean / deviation.clamp(min=1e-12)
     share = torch.special.ndtr(-z)
     deviations = torch.exp(-z.square() / 2) / sqrt(2 * pi) / share

@@ -1,4 +1,4 @@
-"""From what a user types to methods: `CE, KD(temperature=2), my_kd.py:MyKD(weight=3), ScaleDecoupled(KD)`."""
+"""Parse a user's methods: `CE, KD(temperature=2), my_kd.py:MyKD(weight=3), ScaleDecoupled(KD)`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .spec import (
 )
 
 _MOST = 100  # methods of one student
-_FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w./~-])([\w./~-]++:[A-Za-z_]\w*)""")  # file.py:MyKD, outside of quotes
+_FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w./~-])([\w./~-]++:[A-Za-z_]\w*)""")  # file.py:MyKD, outside quotes
 
 
 def parse(text: str) -> list[MethodSpec]:
     """Read a list of methods in the form of Python calls; brackets may be left out where there are no arguments.
 
     Raises:
-        ValueError: If a name, an argument or a value is not known; the sentence names the nearest ones.
+        ValueError: If a name, an argument or a value is not known; the message names the nearest ones.
     """
     foreign: dict[str, str] = {}
 
-    def hide(match: re.Match[str]) -> str:  # a path and a colon are no Python expression
+    def hide(match: re.Match[str]) -> str:  # a path and a colon are not a Python expression
         if match[1] is None:
             return match[0]
         foreign[f"_foreign{len(foreign)}"] = match[1]
@@ -77,7 +77,7 @@ def _value(node: ast.expr, foreign: dict[str, str]) -> Value:
 
 
 def _called(node: ast.expr, foreign: dict[str, str]) -> tuple[str, str] | None:
-    """Return the names of a method and of its constructor, "" for its class itself; None for anything else."""
+    """Return the names of a method and of its constructor, "" for the class itself; None for anything else."""
     if isinstance(node, ast.Name):
         return foreign.get(node.id, node.id), ""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr != "py":

@@ -10,11 +10,11 @@ class PKT(RelationalMethod):
     """Learning Deep Representations with Probabilistic Knowledge Transfer (Passalis & Tefas, ECCV 2018,
     arXiv:1803.10837).
 
-    The divergence of two conditional probabilities, with K the cosine similarity shifted to [0, 1]:
+    The divergence of two conditional probabilities, with K the cosine similarity mapped to [0, 1]:
 
         mean over i, j of  p_t(j|i) log(p_t(j|i) / p_s(j|i))        p(j|i) = K_ij / sum_k K_ik
 
-    The mean over all pairs is the authors' code's, with j = i among them; the paper writes a sum over the others. The
+    The mean over all pairs, including j = i, is that of the authors' code; the paper writes a sum over the others. The
     weight is the CIFAR-100 benchmark's (Tian et al., ICLR 2020).
     """
 
@@ -30,4 +30,4 @@ class PKT(RelationalMethod):
 
     def neighbours(self, features: Tensor, active: Tensor | None) -> Tensor:
         """(N, ...), (N,) -> (N, N), row i the probabilities p(j|i)"""
-        return probabilities(cosines(features, self.epsilon) + 1, active)  # half of it in the paper: the same
+        return probabilities(cosines(features, self.epsilon) + 1, active)  # the paper halves this, with the same result

@@ -16,17 +16,18 @@ MAX_WIDTH = 512
 class ReviewKD(Method):
     """Distilling Knowledge via Knowledge Review (Chen et al., CVPR 2021, arXiv:2104.09044).
 
-    From the deepest level, the embedding, to the shallowest, the student's features are fused by attention with what
-    the level below hands up; the outcome is compared with the teacher's features and handed on. What compares is the
-    hierarchical context loss: the weighted mean of the squared differences of maps and of their averages over 4 x 4,
-    2 x 2 and 1 regions, with weights 1, 1/2, 1/4, 1/8, as far as there are fewer regions than positions.
+    From the deepest level, the embedding, to the shallowest, the student's features are fused by attention with the
+    output of the next deeper level. The result is compared with the teacher's features and passed on. They are compared
+    by the hierarchical context loss: the weighted mean of the squared differences of maps and of their averages over
+    4 x 4, 2 x 2 and 1 regions, with weights 1, 1/2, 1/4, 1/8, as long as there are fewer regions than positions.
 
-    The paper weighs it 0.6 to 8 by pair of networks; mdistiller, in whose results most others appear, 5, and lets it
-    rise over 20 epochs: `Ramped(ReviewKD())`. Both read the teacher's stages before their last activation.
+    The paper's weight is 0.6 to 8, depending on the pair of networks. That of mdistiller, whose results most papers
+    quote, is 5 and rises over 20 epochs: `Ramped(ReviewKD())`. Both read the teacher's stages before their last
+    activation.
 
     Args:
-        at: `"stages"` are the student's stages, deepest with deepest, and the teacher's before their last activation;
-            `"preacts"` are both before it; a list of places, shallow to deep, is taken as it is. Embeddings are added.
+        at: `"stages"` pairs the student's stages with the teacher's before their last activation, deepest first;
+            `"preacts"` reads both before it; a list of places, shallow to deep, is used as it is. Embeddings are added.
     """
 
     def __init__(self, weight: float = 5.0, at: Places = "stages"):
@@ -39,7 +40,7 @@ class ReviewKD(Method):
         if self.at == "stages":
             if not teacher.preacts:
                 raise ValueError(
-                    "the teacher's stages must be read before their last activation, but none was found; "
+                    "the teacher's stages must be read before their last activation, but no such place was found; "
                     "name places with at=[(student, teacher), ...]"
                 )
             levels = [Spot(spot.student, spot.teacher.replace("stage", "preact")) for spot in levels]
@@ -73,7 +74,7 @@ class ReviewKD(Method):
 
 
 class _Fusion(nn.Module):
-    """Student features, the fused ones from above and a size -> features to compare, fused ones to hand on"""
+    """Student features, fused deeper ones and a size -> features to compare, fused ones to pass on"""
 
     def __init__(self, student: int, width: int, teacher: int, attentive: bool):
         super().__init__()

@@ -14,10 +14,11 @@ class RKD(RelationalMethod):
 
         distance_weight * mean_ij huber(d_ij) + angle_weight * mean_ijk huber(a_ijk)
 
-    of what teacher and student differ by in d_ij, the distance of samples i and j over the mean distance, and in
-    a_ijk, the cosine of the angle at i between j and k. As in the authors' code the means are over all pairs and
-    triplets of a batch, those of a sample with itself included; the paper writes sums over distinct ones. Samples
-    that coincide have no direction: they count as distance 0 and cosine 0, so a batch of one image has a loss of 0.
+    where huber is applied to the differences between teacher and student in d_ij, the distance of samples i and j
+    divided by the mean distance, and in a_ijk, the cosine of the angle at i between j and k. As in the authors' code
+    the means are over all pairs and triplets of a batch, including those of a sample with itself; the paper writes
+    sums over distinct ones. Samples that coincide have no direction: they count as distance 0 and cosine 0, so a batch
+    of one image has a loss of 0.
     """
 
     def __init__(
@@ -40,9 +41,9 @@ class RKD(RelationalMethod):
 def relations(features: Tensor, active: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(N, ...), (N,) -> distances (N, N) over their mean, cosines of angles (N, N, N), the vertex first
 
-    The law of cosines gives all angles from the N^2 distances. These are computed in float64, around the mean, because
-    where they are small beside the features' length they would be small differences of large numbers; the angles in the
-    features' own precision then lose no more than their differences would.
+    The law of cosines gives all angles from the N^2 distances. These are computed in float64, relative to the mean:
+    distances that are small compared with the features' length would be small differences of large numbers. The angles,
+    in the features' own precision, then lose no more than they would if computed from differences of features.
     """
     samples = features.flatten(1).double()
     products = gram(samples - samples.mean(0).detach())

@@ -1,4 +1,4 @@
-"""Refined logits: where the teacher is wrong, it is not followed against the label."""
+"""Refined logits: where the teacher is wrong, the student does not follow it against the label."""
 
 from torch import Tensor
 
@@ -10,12 +10,12 @@ from .layers.logits import binary, divergence
 class RLD(LogitMethod):
     """Knowledge Distillation with Refined Logits (Sun et al., ICCV 2025, arXiv:2408.07703).
 
-    alpha confidence + beta correlation. Confidence: make the student as sure of the label as the teacher is of
-    whatever it predicts, KL of the two binary distributions. Correlation: KL over the classes that the teacher finds
-    less likely than the label, both networks' probabilities renormalised. Each times the square of its temperature.
-    Where the teacher is right this is DKD.
+    alpha confidence + beta correlation. Confidence: make the student as sure of the label as the teacher is of its own
+    prediction, by the KL of the two binary distributions. Correlation: the KL over the classes that the teacher finds
+    less likely than the label, with both networks' probabilities renormalised. Each is multiplied by the square of its
+    temperature. Where the teacher is right this is DKD.
 
-    The authors' code lets the weight rise over 20 epochs, `Ramped(RLD())`, beside CE at 1.
+    In the authors' code the weight rises over 20 epochs, `Ramped(RLD())`, with CE at weight 1.
 
     Args:
         alpha: Weight of confidence.
@@ -48,6 +48,6 @@ class RLD(LogitMethod):
 
     def correlation(self, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         withheld = teacher >= teacher.gather(1, labels[:, None])
-        # Not -inf: where the label comes last, nothing is left, and the loss is to be 0.
+        # Not -inf: where the label comes last no class is left, and the loss must be 0.
         s, t = (logits.div(self.temperature).masked_fill(withheld, -1e9) for logits in (student, teacher))
         return divergence(s, t, self.temperature**2)

@@ -1,4 +1,4 @@
-"""Semantic calibration: every student stage learns from every teacher stage, as much as attention says."""
+"""Semantic calibration: every student stage learns from every teacher stage, weighted by attention."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,16 +23,16 @@ class SemCKD(Method):
 
         attention_ij * mean (regressor_ij(student_i) - teacher_j)^2         attention_ij = softmax_j <query_i, key_j>
 
-    per sample. A query is what a small network makes of the sample's similarities to the batch in student_i, a key
-    likewise in teacher_j, both to unit length. Of two maps the larger is pooled to the smaller's size first.
+    per sample. A small network computes a query from the sample's similarities to the batch in student_i, and likewise
+    a key from those in teacher_j, both of unit length. Of two maps the larger is first pooled to the smaller's size.
 
-    These networks take as many similarities as a batch has images, `DataInfo.batch_size`. In a smaller one, such as
+    These networks take as many similarities as a batch has images, `DataInfo.batch_size`. In a smaller batch, such as
     the last of an epoch, the similarities to the missing images are 0; the code leaves such batches out.
-    The paper's weight is 50 on ImageNet.
+    The paper's weight for ImageNet is 50.
 
     Args:
-        temperature: Divides <query, key>; only DSPP's copy of the code has it ("soft").
-        at: Of a list of pairs, every student place still meets every teacher place.
+        temperature: Divides <query, key>; found only in DSPP's copy of the code ("soft").
+        at: Even with a list of pairs, every student place is compared with every teacher place.
     """
 
     observations_caption = "Attention of each student stage to each teacher stage."
@@ -48,7 +48,10 @@ class SemCKD(Method):
     def choose_spots(self, student: Anatomy, teacher: Anatomy) -> Sequence[Spot]:
         pairs = pair(self.at, student, teacher)
         self.student_places, self.teacher_places = (list(dict.fromkeys(places)) for places in zip(*pairs, strict=True))
-        if isinstance(self.at, str) and self.at in ("stages", "preacts"):  # pairs left some of the deeper network's out
+        if isinstance(self.at, str) and self.at in (
+            "stages",
+            "preacts",
+        ):  # pairs would leave out a deeper network's stages
             role = self.at.removesuffix("s")
             self.student_places = [place for place in student.roles if place.startswith(role)]
             self.teacher_places = [place for place in teacher.roles if place.startswith(role)]
@@ -57,7 +60,7 @@ class SemCKD(Method):
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         if data.batch_size < 4:
             raise ValueError(
-                f"--batch_size must be 4 or more for SemCKD, whose networks get a quarter of it, not {data.batch_size}"
+                f"--batch_size must be 4 or more for SemCKD, whose layers have a quarter of it, not {data.batch_size}"
             )
         self.batch_size = data.batch_size
         self.keys.extend(_embedding(data.batch_size) for _ in self.teacher_places)
@@ -89,7 +92,7 @@ class SemCKD(Method):
         missing = self.batch_size - len(stages[0])
         if missing < 0:
             raise ValueError(
-                f"a batch must have at most {self.batch_size} images, as many as SemCKD was built for, not "
+                f"a batch must have at most the {self.batch_size} images that SemCKD was built for, not "
                 f"{len(stages[0])}"
             )
         vectors = [embed(F.pad(gram(s), (0, missing))) for embed, s in zip(embeddings, stages, strict=True)]

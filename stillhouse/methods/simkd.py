@@ -1,4 +1,4 @@
-"""Reused classifier: the student learns the teacher's last map, and ships with the teacher's classifier on top."""
+"""Reused classifier: the student learns the teacher's last map, and is shipped with the teacher's classifier."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ from .layers.teacher_classifier import ReusedClassifier, frozen_classifier
 class SimKD(FeatureMethod):
     """Knowledge Distillation with the Reused Teacher Classifier (Chen et al., CVPR 2022, arXiv:2203.14001).
 
-    The mean squared difference of the last maps before pooling, the student's behind a projector; no other term is
-    needed. What is evaluated and shipped is the student with the projector and the teacher's classifier behind it. The
-    larger of two maps is pooled to the smaller, the student's before the projector.
+    The mean squared difference of the last maps before pooling, the student's after a projector; no other term is
+    needed. The network that is evaluated and shipped is the student, followed by the projector and the teacher's
+    classifier. The larger of two maps is pooled to the smaller; the student's is pooled before the projector.
 
     Args:
         reduction: Channels of the teacher's map per channel inside the projector.
-        at: `"map"`, or `"embedding"` for networks without a map before their pool, or one pair of places.
+        at: `"map"`, or `"embedding"` for networks without a map before a global pool, or one pair of places.
     """
 
     def __init__(self, weight: float = 1.0, reduction: Count = 2, at: Places = "map"):
@@ -61,7 +61,7 @@ class SimKD(FeatureMethod):
         return Projector(student.shape[1], teacher.shape[1], (height, width), self.reduction, is_rectified)
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, Ct, Hs, Ws) behind the projector, (N, Ct, Ht, Wt) or (N, Ct) -> (N,)"""
+        """(N, Ct, Hs, Ws) after the projector, (N, Ct, Ht, Wt) or (N, Ct) -> (N,)"""
         s, t = pool_to_smaller(student, as_map(teacher))
         return (s - t).square().mean((1, 2, 3))
 
@@ -79,7 +79,7 @@ class Projector(nn.Module):
 
     Args:
         largest: Height and width of the teacher's map; larger ones are pooled to it first.
-        rectified: Whether it ends in a ReLU; not for a teacher whose map is signed.
+        rectified: End with a ReLU; not for a teacher whose map is signed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Similarity-preserving distillation: match which images are alike."""
+"""Similarity-preserving distillation: match the similarities between images."""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -17,12 +17,12 @@ from ..spelling import misfit, nearest
 from ..user_code import load_object, source_files
 from . import former_names, wrappers
 
-Value = object  # what an expression stands for: a `MethodSpec`, a plain Python value, or a list of either
+Value = object  # the value of an expression: a `MethodSpec`, a plain Python value, or a list of either
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method as a user spelt it, checked, and ready to be built as often as it is needed."""
+    """A method as a user spelt it, checked, and ready to be built any number of times."""
 
     name: str  # KD, or my_kd.py:MyKD
     cls: type[Method]
@@ -58,7 +58,7 @@ def spell(name: str, constructor: str, positional: list[Value], named: dict[str,
         constructor: Name of a class method that builds it; "" for the class itself.
 
     Raises:
-        ValueError: If there is no such method, argument or value; the sentence names the nearest ones.
+        ValueError: If there is no such method, argument or value; the message names the nearest ones.
     """
     name, cls = _class(name)
     build, function = _constructor(name, cls, constructor)
@@ -98,7 +98,7 @@ def spell(name: str, constructor: str, positional: list[Value], named: dict[str,
 
 
 def _constructor(name: str, cls: type[Method], constructor: str) -> tuple[Callable[..., object], Callable[..., object]]:
-    """Return what is called to build a method, and the function whose annotations say what it takes."""
+    """Return the callable that builds a method, and the function whose annotations describe its arguments."""
     if not constructor:
         return cls, cls.__init__
     named = [n for c in cls.__mro__ for n, v in vars(c).items() if isinstance(v, classmethod) and n[0] != "_"]
@@ -110,13 +110,13 @@ def _constructor(name: str, cls: type[Method], constructor: str) -> tuple[Callab
 
 
 def method_hint(name: str) -> str:
-    """Return a sentence that says what a method is called here, or nothing."""
+    """Return a sentence with a method's name here, or an empty text."""
     former = former_names.METHODS.get(name.lower().replace("-", "_"))
     return f" Here that is {former}." if former else nearest(name, catalogue())
 
 
 def _argument_hint(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that says what an argument is called here, or nothing."""
+    """Return a sentence with an argument's name here, or an empty text."""
     former = [one for one in former_names.ARGUMENTS.get(name.lower().replace("-", "_"), ()) if one in known]
     return f" Here that is {former[0]}." if former else nearest(name, known)
 
@@ -154,7 +154,7 @@ def _check_kind(name: str, argument: str, value: Value, hint: object) -> None:
 
 
 def _wanted(hint: object) -> tuple[tuple[type[Method], ...], bool]:
-    """Return the kinds of methods that a parameter takes, and if it takes many."""
+    """Return the kinds of methods that a parameter takes, and True if it takes many."""
     many = [inner for inner in (hint, *typing.get_args(hint)) if typing.get_origin(inner) in (list, Sequence)]
     inner = typing.get_args(many[0]) if many else (hint, *typing.get_args(hint))
     return tuple(cls for cls in inner if inspect.isclass(cls) and issubclass(cls, Method)), bool(many)
@@ -173,7 +173,7 @@ def _takes_none(hint: object) -> bool:
 def _typed(
     name: str, cls: type[Method], constructor: str, plain: dict[str, Value], skip: Sequence[str]
 ) -> dict[str, Value]:
-    """Convert plain values to what the constructor's annotations want: 4 and 4.0 are the same temperature."""
+    """Convert plain values to the types in the constructor's annotations: 4 and 4.0 are the same temperature."""
     parser = ArgumentParser(exit_on_error=False)
     if constructor:
         parser.add_method_arguments(cls, constructor, "method", skip={*skip}, fail_untyped=False)
@@ -204,7 +204,7 @@ def as_text(value: Value) -> str:
 
 
 def sources(method_specs: Sequence[MethodSpec]) -> list[Path]:
-    """Return the files of methods that are not ours: a run depends on what they hold."""
+    """Return the files of methods from outside the package: a run depends on their content."""
     files = []
     for item in method_specs:
         module, _, _ = item.name.rpartition(":")

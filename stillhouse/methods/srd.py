@@ -11,11 +11,11 @@ class SRD(RelationalMethod):
     """Understanding the Role of the Projector in Knowledge Distillation (Miles et al., AAAI 2024, arXiv:2303.11098).
 
     log sum |n(P s) - n(t)|^power over samples and dimensions, where P is linear and n gives every dimension mean 0 and
-    deviation 1 over the batch. Maps and tokens are averaged first. For ResNet-34 -> ResNet-18 the authors' code has
-    weight 2, beside CE at 1 and KD at 1 with temperature 1.
+    deviation 1 over the batch. Maps and tokens are averaged first. For ResNet-34 -> ResNet-18 the authors' code uses
+    weight 2, with CE at weight 1 and KD at weight 1 and temperature 1.
 
     Args:
-        power: The larger, the more the loss is about the largest differences.
+        power: The larger, the more the largest differences dominate the loss.
         eps: Added to each dimension's variance.
     """
 
@@ -27,15 +27,15 @@ class SRD(RelationalMethod):
         return _Projector(_averaged(student).shape[1], _averaged(teacher).shape[1])
 
     def loss(self, student: Tensor, teacher: Tensor, active: Tensor | None = None) -> Tensor:
-        """(N, Dt) behind the connector, (N, ..., Dt) -> ()"""
+        """(N, Dt) after the connector, (N, ..., Dt) -> ()"""
         active = student.new_ones(len(student)) if active is None else active
         s, t = (self.normalised(features, active) for features in (student, _averaged(teacher)))
         powers = (s - t).abs().pow(self.power).sum(1)
-        smallest = torch.finfo(powers.dtype).tiny  # where fewer than two samples are on there is no difference
+        smallest = torch.finfo(powers.dtype).tiny  # with fewer than two active samples there is no difference
         return (powers * active).sum().clamp(min=smallest).log()
 
     def normalised(self, features: Tensor, active: Tensor) -> Tensor:
-        """(N, D), (N,) -> (N, D), by mean and deviation over the samples that are on"""
+        """(N, D), (N,) -> (N, D), by mean and deviation over the active samples"""
         shares = (active / active.sum().clamp(min=1))[:, None]
         centred = features - (shares * features).sum(0)
         return centred / ((shares * centred.square()).sum(0) + self.eps).sqrt()

@@ -1,4 +1,4 @@
-"""Softmax regression: match what the teacher's own classifier makes of the student's features."""
+"""Softmax regression: match the outputs of the teacher's own classifier on the student's features."""
 
 from typing import Annotated
 
@@ -16,15 +16,15 @@ from .layers.teacher_classifier import frozen_classifier
 class SRRL(SpotMethod):
     """Knowledge Distillation via Softmax Regression Representation Learning (Yang et al., ICLR 2021, ZzwDy_wiWv).
 
-    The student's last map passes a 1 x 1 convolution, BatchNorm and ReLU and is pooled, to s of the length of the
-    teacher's embedding t. With the teacher's classifier W, which is not trained, the loss is
+    A 1 x 1 convolution, BatchNorm, ReLU and pooling turn the student's last map into s, as long as the teacher's
+    embedding t. With the teacher's classifier W, which is not trained, the loss is
 
         mean (s - t)^2  +  logit_weight * mean (W(s) - W(t))^2
 
-    The ReLU is left out for a teacher whose embedding is signed, as those of transformers are.
+    The ReLU is left out for a teacher whose embedding is signed, such as a transformer.
 
     Args:
-        at: Where the student is read: its "map", its "embedding" (as in SimKD's code), or a path.
+        at: The place at which the student is read: its "map", its "embedding" (as in SimKD's code), or a path.
     """
 
     def __init__(self, weight: float = 1.0, logit_weight: NonNegative = 1.0, at: Annotated[str, Filled()] = "map"):

@@ -1,4 +1,4 @@
-"""Variational information distillation: learn features that tell the teacher's."""
+"""Variational information distillation: learn features that predict the teacher's."""
 
 import math
 
@@ -17,16 +17,16 @@ from .layers.pooling import pool_to_smaller
 class VID(SpotMethod):
     """Variational Information Distillation for Knowledge Transfer (Ahn et al., CVPR 2019, arXiv:1904.05835).
 
-    The negative log-likelihood of the teacher's features t under a Gaussian whose mean a regressor reads off the
-    student's s; maximising it maximises a bound on their mutual information:
+    The negative log-likelihood of the teacher's features t under a Gaussian whose mean a regressor predicts from the
+    student's s. Minimising it maximises a bound on their mutual information:
 
         1/2 mean over channels c and positions of  (mean_c(s) - t_c)^2 / variance_c + log variance_c
 
-    It can be negative. Maps of unequal size meet at the smaller one's, before the regressor.
+    It can be negative. Where two maps differ in size, the larger is pooled to the smaller before the regressor.
 
     Args:
         initial_variance: Of every channel.
-        learned_variance: Without, it stays as it was, as in mdistiller, whose optimiser never sees it.
+        learned_variance: If false, the variance stays fixed, as in mdistiller, whose optimiser never gets it.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from .shufflenetv2_preact import PreactShuffleV2
 from .vgg import VGG
 from .wrn import WRN
 
-# Each takes `num_classes`. The names, their capitals too, are those of the published tables and checkpoints.
+# Each takes `num_classes`. The names, including their capitals, are those of the published tables and checkpoints.
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet8": partial(ResNet, 8),
     "resnet14": partial(ResNet, 14),

@@ -1,7 +1,7 @@
-"""Steps before and behind a trained network, by which it takes the data's images and answers in their classes.
+"""Steps before and after a trained network that fit it to the data: their normalisation and their classes.
 
-Whoever calls the network then need not know of it. Both are buffers that no state dict holds and hooks that read them,
-so they follow a network to its device and into copies, and its weights keep their names.
+Callers of the network need not know of these steps. Each is a buffer that no state dict holds and a hook that reads it,
+so both follow the network to its device and into copies, and its weights keep their names.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _SCALE, _SHIFT, _ORDER = "renormalise_scale", "renormalise_shift", "class_order"
 
 
 def renormalise(model: nn.Module, given: tuple[Channels, Channels], wanted: tuple[Channels, Channels]) -> None:
-    """Let a network take images of another normalisation than it was trained with.
+    """Let a network take images with a normalisation other than the one it was trained with.
 
-    A normalisation is affine in each channel, so the images are brought to the network's by one more affine step:
-    x s / s' + (m - m') / s'. This is exact but for rounding: in float32 the images differ from those that are
-    normalised at once by less than 1e-6 of their range. Equal ones are left as they are.
+    A normalisation is affine in each channel, so one more affine step brings the images to the network's:
+    x s / s' + (m - m') / s'. This is exact except for rounding: in float32 the images differ from directly normalised
+    ones by less than 1e-6 of their range. If both normalisations are equal, nothing is added.
 
     Args:
         given: Mean and std that the images come with.
-        wanted: Those that the network was trained with.
+        wanted: Mean and std that the network was trained with.
     """
     if given == wanted:
         for name in (_SCALE, _SHIFT):
@@ -42,11 +42,11 @@ def renormalise(model: nn.Module, given: tuple[Channels, Channels], wanted: tupl
 
 
 def reorder_classes(model: nn.Module, order: Sequence[int], head: nn.Module | None) -> None:
-    """Let a network answer in the classes of the data: its class `order[i]` becomes class i, others are left out.
+    """Let a network predict the data's classes: its class `order[i]` becomes class i, others are left out.
 
     Args:
-        head: The linear layer that returns its logits, whose rows are put into that order, so that whoever reads it
-            finds the data's classes too; the logits themselves are where there is no such layer.
+        head: The linear layer that returns its logits. Its rows are reordered, so that methods that read it find the
+            data's classes too. Without such a layer the logits themselves are reordered.
     """
     chosen = torch.tensor(list(order), device=next(model.parameters()).device)
     if isinstance(head, nn.Linear):
@@ -62,13 +62,13 @@ def reorder_classes(model: nn.Module, order: Sequence[int], head: nn.Module | No
 
 
 def adapted(model: nn.Module) -> dict[str, list[float]]:
-    """Return all that was put before and behind a network, for what depends on it; empty if nothing was."""
+    """Return the numbers of the steps before and after a network, for caches and runs; empty if there are none."""
     buffers = dict(model.named_buffers(recurse=False))
     return {name: buffers[name].tolist() for name in (_SCALE, _SHIFT, _ORDER) if name in buffers}
 
 
 def before(model: nn.Module, images: Tensor) -> Tensor:
-    """Do to images what is done to them before the network sees them, for who calls its parts one by one."""
+    """Apply the step before a network to images, for callers that run the network's parts one by one."""
     if not hasattr(model, _SCALE):
         return images
     scale, shift = (model.get_buffer(name).view(3, 1, 1) for name in (_SCALE, _SHIFT))
@@ -76,7 +76,7 @@ def before(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def behind(model: nn.Module, logits: Tensor) -> Tensor:
-    """Do to logits what is done to them behind the network, for who calls its parts one by one."""
+    """Apply the step after a network to logits, for callers that run the network's parts one by one."""
     return logits.index_select(1, model.get_buffer(_ORDER)) if hasattr(model, _ORDER) else logits
 
 

@@ -1,4 +1,4 @@
-"""From what a user types to a network: zoo, `timm:NAME`, `torchvision:NAME`, `module:callable`, `file.py:callable`."""
+"""Build networks by name: zoo, `timm:NAME`, `torchvision:NAME`, `module:callable`, `file.py:callable`."""
 
 import inspect
 from collections.abc import Callable
@@ -26,22 +26,22 @@ def network(
     pretrained: bool = False,
     say: Say | None = None,
 ) -> nn.Module:
-    """Build a network with freshly initialised weights, which returns logits in float32.
+    """Build a network with freshly initialised weights that returns logits in float32.
 
     Args:
-        name: A network of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`, or a callable of your
-            own as `package.module:callable` or `file.py:callable`, which is given `num_classes` if it takes it.
+        name: A network of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`, or your own callable as
+            `package.module:callable` or `file.py:callable`, which is given `num_classes` if it takes it.
         image_size: Of the data, for networks that are built for one size (vision transformers).
         seed: The weights are a function of it and of the name.
         pretrained: Start from the weights that timm or torchvision offer instead.
-        say: Is told what was changed in the network, a sentence each.
+        say: Called with a sentence for each change to the network.
 
     Raises:
-        ValueError: If there is no such network, the sentence names the nearest ones; or if it cannot be built so.
+        ValueError: If there is no such network (the message names the nearest ones), or if it cannot be built.
     """
     source, _, rest = name.partition(":")
     if pretrained and source not in ("timm", "torchvision"):
-        raise ValueError(f"nobody offers pretrained weights for {name}, only for timm:NAME and torchvision:NAME")
+        raise ValueError(f"there are no pretrained weights for {name}, only for timm:NAME and torchvision:NAME")
     builder: Callable[[], object]
     if not source or not rest:
         builder = partial(zoo, name, num_classes)
@@ -55,7 +55,7 @@ def network(
         model = _built(name, builder, f"{num_classes} classes and images of {image_size} px")
         _materialise(model, image_size)
     if any(p.is_floating_point() and p.dtype != torch.float32 for p in model.parameters()):
-        (say or str)(f"the weights of {name} are not in float32, and it is computed in float32 all the same")
+        (say or str)(f"the weights of {name} are not in float32; they are converted to float32")
         model.float()
     check_state(model)
     return return_logits(model)
@@ -75,7 +75,7 @@ def _built(name: str, builder: Callable[[], object], wanted: str) -> nn.Module:
 
 @torch.no_grad()
 def _materialise(model: nn.Module, image_size: int) -> None:
-    """Give lazy layers their sizes, which they take from the first images they see."""
+    """Give lazy layers their sizes, which they take from the first images."""
     if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
         with in_eval_mode(model):
             model(torch.zeros(2, 3, image_size, image_size))
@@ -91,14 +91,14 @@ def _own(module: str, attribute: str, num_classes: int) -> Callable[[], object]:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether it names a network of the zoo, timm or torchvision: building it runs nobody else's code."""
+    """Tell whether a name is that of a network in the zoo, timm or torchvision, so that no user's code is run."""
     return name.partition(":")[0] in ("timm", "torchvision", name)
 
 
 def network_files(name: str) -> list[Path]:
-    """Return the file of `package.module:callable` or `file.py:callable`, and what it imports of the user's own.
+    """Return the file of `package.module:callable` or `file.py:callable`, and the user's own files that it imports.
 
-    What they hold decides what the network is.
+    Their content defines the network.
     """
     if is_ours(name):
         return []

@@ -1,4 +1,4 @@
-"""ResNet-18 to ResNet-152 for small images: blocks of two or three convolutions behind a 3x3 stem without pooling."""
+"""ResNet-18 to ResNet-152 for small images: blocks of two or three convolutions after a 3x3 stem without pooling."""
 
 from torch import Tensor, nn
 
@@ -66,9 +66,9 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 class DeepResNet(nn.Module):
     """Deep Residual Learning for Image Recognition (He et al., CVPR 2016, arXiv:1512.03385), table 1.
 
-    The layout is that of RepDistiller, SAKD and mdistiller, not torchvision's: no pooling in the stem, `shortcut` and
-    `linear` as names, so their checkpoints load, those for Tiny-ImageNet too, and ImageNet ones do not. In bottlenecks
-    the stride is in the 3x3 convolution, not in the paper's first 1x1.
+    The layout is that of RepDistiller, SAKD and mdistiller, not torchvision's: no pooling in the stem, and the names
+    `shortcut` and `linear`. So their checkpoints load, including those for Tiny-ImageNet, and ImageNet ones do not. In
+    bottlenecks the stride is in the 3x3 convolution, not in the first 1x1 as in the paper.
 
     Args:
         depth: 18 or 34 with blocks of two convolutions, 50, 101 or 152 with blocks of three.

@@ -1,4 +1,4 @@
-"""Images that a trained network expects: their size and normalisation, and who says so."""
+"""Images that a trained network expects: their size and normalisation, and the source of this knowledge."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import cast
 
 from ..data import Data, Folder
 
-FILE, OPTIONS = "its file", "the options"  # who says so
+FILE, OPTIONS = "its file", "the options"  # sources
 Channels = tuple[float, float, float]
 IMAGENET: tuple[Channels, Channels] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-# Normalisations that networks are published with, to be tried on one that does worse than it should.
+# Normalisations of published networks, to be tried on a network that does worse than it should.
 USUAL: dict[str, tuple[Channels, Channels]] = {
     "ImageNet's": IMAGENET,
     "mean 0.5, std 0.5": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
@@ -23,14 +23,14 @@ USUAL: dict[str, tuple[Channels, Channels]] = {
 
 @dataclass(frozen=True)
 class InputSpec:
-    """Size and normalisation of the images that a network was trained on; None for what nobody says.
+    """Size and normalisation of the images that a network was trained on; None where they are unknown.
 
     Args:
         size: Height and width in px.
         mean: Of each channel, on a scale from 0 to 1.
-        std: The same.
-        source: Who says so, for people.
-        is_certain: Whether the network was trained so; if not, that is how networks of its name usually are.
+        std: Of each channel, on the same scale.
+        source: The source of these values, for messages.
+        is_certain: True if the network was trained like this; False if only networks of its name usually are.
     """
 
     size: int | None = None
@@ -40,7 +40,7 @@ class InputSpec:
     is_certain: bool = True
 
     def or_else(self, other: InputSpec) -> InputSpec:
-        """Return this one, with what it does not say taken from another."""
+        """Return a copy with unknown values taken from another."""
         said = (self.size, self.mean, self.std) != (None, None, None)
         mean, std = (self.mean, self.std) if self.mean or self.std else (other.mean, other.std)
         return InputSpec(
@@ -53,13 +53,13 @@ class InputSpec:
 
     @property
     def is_binding(self) -> bool:
-        """True if the network was trained on this size, not only published for it."""
+        """True if the network was trained on images of this size, not just published for it."""
         return self.source in (FILE, OPTIONS)
 
     def size_of(self, data: Data) -> int | None:
-        """Return the size that the data should have for this network; None if theirs will do.
+        """Return the size that the data should have for this network; None if their own will do.
 
-        A size that a network was only published for is not forced upon small images in memory.
+        A size that a network was just published for is not forced on small images in memory.
         """
         return self.size if self.is_binding or isinstance(data.train, Folder) else None
 
@@ -67,10 +67,10 @@ class InputSpec:
     def typed(
         cls, mean: Sequence[float] | None, std: Sequence[float] | None, size: int | None, prefix: str
     ) -> InputSpec:
-        """Return what the options --{prefix}mean, --{prefix}std and size say.
+        """Return the values of the options --{prefix}mean, --{prefix}std and size.
 
         Raises:
-            ValueError: If they are no numbers that a mean or a standard deviation can be.
+            ValueError: If they are not numbers that a mean or a standard deviation can be.
         """
         if (mean is None) != (std is None):
             given, other = ("mean", "std") if std is None else ("std", "mean")
@@ -86,7 +86,7 @@ class InputSpec:
 
     @classmethod
     def of_header(cls, about: Mapping[str, object]) -> InputSpec:
-        """Return what the header of a run's file says; what is no number there is left out."""
+        """Return the values in the header of a run's file, without those that are not numbers."""
         size = about.get("image_size")
         size = size if isinstance(size, int) and not isinstance(size, bool) and 0 < size < 10**5 else None
         mean, std = (_channels(about.get(name)) for name in ("mean", "std"))
@@ -96,11 +96,11 @@ class InputSpec:
 
     @classmethod
     def of_settings(cls, settings: object, is_pretrained: bool) -> InputSpec:
-        """Return what timm's `pretrained_cfg` says.
+        """Return the values in timm's `pretrained_cfg`.
 
         Args:
-            is_pretrained: Whether the weights are those that the settings are of; if not, nothing is known for certain,
-                and the size not at all.
+            is_pretrained: True if the weights are those that the settings describe. Otherwise nothing is certain,
+                and the size is unknown.
         """
         if not isinstance(settings, Mapping):
             return cls()
@@ -113,7 +113,7 @@ class InputSpec:
 
     @classmethod
     def of_torchvision(cls, name: str, is_pretrained: bool) -> InputSpec:
-        """Return what torchvision says of its pretrained weights; arguments as above."""
+        """Return the values for torchvision's pretrained weights; arguments as above."""
         from torchvision import models
 
         try:
@@ -149,6 +149,6 @@ def _three(option: str, values: Sequence[float] | None, low: float) -> Channels 
 
 
 def shown(values: Iterable[float]) -> str:
-    """Write a mean or std for people: 0.5 for three times 0.5."""
+    """Return a mean or std as messages show it: 0.5 for three equal values of 0.5."""
     texts = [f"{value:.4g}" for value in values]
     return texts[0] if len(set(texts)) == 1 else " ".join(texts)

@@ -1,4 +1,4 @@
-"""Networks of timm and torchvision by name, with their pretrained weights; downloads that fail, fail in seconds."""
+"""Networks of timm and torchvision by name, with their pretrained weights; downloads that fail do so within seconds."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..spelling import nearest
 PATIENCE = 5.0  # seconds until a server counts as out of reach
 _REMOTE = ("hf-hub:", "hf_hub:")
 _LOCAL = "local-dir:"
-_TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # torchvision's weights of these are of another normalisation
+_TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their torchvision weights need another normalisation
 
 Builder = Callable[[], object]
 
 
 def of_timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> Builder:
-    """Return what builds timm's network of this name: one of `timm.list_models()`, hf-hub:OWNER/NAME or local-dir:PATH.
+    """Return a builder of timm's network of this name: `timm.list_models()`, hf-hub:OWNER/NAME or local-dir:PATH.
 
     Raises:
-        ValueError: If there is none, or what it needs cannot be downloaded.
+        ValueError: If there is no such network, or the files that it needs cannot be downloaded.
     """
     try:
         import timm
@@ -50,17 +50,17 @@ def of_timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> B
     def build() -> object:
         try:
             return create(img_size=image_size)
-        except TypeError:  # convolutional networks take every size
+        except TypeError:  # convolutional networks take images of every size
             return create()
 
     return build
 
 
 def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: bool) -> Builder:
-    """Return what builds torchvision's network of this name.
+    """Return a builder of torchvision's network of this name.
 
     Raises:
-        ValueError: If there is none, or its weights cannot be downloaded.
+        ValueError: If there is no such network, or its weights cannot be downloaded.
     """
     from torchvision import models
 
@@ -78,7 +78,7 @@ def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: boo
 
     def build() -> object:
         model: nn.Module = builder(weights=None, **options)
-        if pretrained:  # all that fits: not the head of other classes, nor positions in images of another size
+        if pretrained:  # all that fit: not a head for other classes, nor positions in images of another size
             own = model.state_dict()
             offered = builder(weights="DEFAULT").state_dict()
             fits = {key: value for key, value in offered.items() if key in own and value.shape == own[key].shape}
@@ -90,13 +90,13 @@ def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: boo
 
 
 def transform_input(name: str, model: nn.Module) -> None:
-    """Let a network do to its images what torchvision's own weights of it expect."""
+    """Let a network transform its images as torchvision's own weights expect."""
     if name in _TRANSFORMS_INPUT:
         setattr(model, "transform_input", True)  # noqa: B010 (modules have no such attribute for type checkers)
 
 
 def is_published(name: str, file: Path) -> bool:
-    """Tell whether a file is torchvision's own of a network, by its name, which ends in a hash of its content."""
+    """Tell whether a file is torchvision's own for a network, by its name, which ends in a hash of its content."""
     return bool(name) and file.name == _torchvision_file(name).name
 
 
@@ -114,7 +114,7 @@ def _torchvision_file(name: str) -> Path:
 
 
 def _hub_file(name: str) -> tuple[str, str | None]:
-    """Return the repository that holds the weights of a network of timm, and the file if it is not a usual one."""
+    """Return the repository with the weights of a timm network, and the file if it has an unusual name."""
     for prefix in _REMOTE:
         if name.startswith(prefix):
             return name.removeprefix(prefix).partition("@")[0], "config.json"
@@ -155,6 +155,6 @@ def _reach(url: str, network: str) -> None:
     asking.join(PATIENCE + 1)
     if why:
         raise ValueError(
-            f"the download of {network} from {url} failed ({why[0]}); where there is a connection, download that file, "
-            f"and give it here as the weights in place of 'pretrained'"
+            f"the download of {network} from {url} failed ({why[0]}); download that file on a machine with a "
+            f"connection, and pass it as the weights here instead of 'pretrained'"
         )

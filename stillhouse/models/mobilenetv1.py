@@ -1,4 +1,4 @@
-"""MobileNet, the first one, for images of 224 px."""
+"""The first MobileNet, for images of 224 px."""
 
 from torch import Tensor, nn
 
@@ -21,8 +21,8 @@ class MobileNetV1(nn.Module):
     """MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications (Howard et al., 2017,
     arXiv:1704.04861).
 
-    The layout is that of mdistiller and of what is built on it, where this network is called MobileNetV2 at times, so
-    their checkpoints load. The pool takes any image size.
+    The layout is that of mdistiller and of code that builds on it, so their checkpoints load. Some of them call this
+    network MobileNetV2. The pool takes any image size.
     """
 
     def __init__(self, num_classes: int):

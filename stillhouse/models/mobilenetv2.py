@@ -42,7 +42,7 @@ class MobileNetV2(nn.Module):
     themselves.
 
     Args:
-        width: Factor of the paper's numbers of channels, of all but the last convolution.
+        width: Factor of the paper's numbers of channels, except for the last convolution.
     """
 
     def __init__(self, num_classes: int, width: float = 0.5):

@@ -34,7 +34,7 @@ def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential
 
 
 class _PointwiseHead(nn.Linear):
-    """A linear layer that is a 1 x 1 convolution in files: its weight is (C, D) here and (C, D, 1, 1) there."""
+    """A linear layer that is a 1 x 1 convolution in files: its weight is (C, D) here and (C, D, 1, 1) in them."""
 
     def __init__(self, inputs: int, num_classes: int):
         super().__init__(inputs, num_classes)
@@ -57,7 +57,7 @@ class TinyMobileNetV2(nn.Module):
 
     The layout is mdistiller's for Tiny-ImageNet, so its checkpoints load. It differs from the paper: a 1 x 1 stem of
     stride 1, whose padding of 1 px adds a frame, an expanding convolution in the first block as well, convolutions with
-    biases. Stages are linear bottlenecks, but for the last one, which is the last convolution.
+    biases. Stages are linear bottlenecks, except for the last one, which is the last convolution.
     """
 
     def __init__(self, num_classes: int):

@@ -19,11 +19,11 @@ from .adapt import adapted, before, behind
 def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[nn.Module]:
     """Return pieces p with model(x) == p[-1](... p[0](x)) in eval mode; piece i ends where `Tapped` reads at[i].
 
-    Each piece takes what the one before it returned; parameters, buffers and modules are the network's own. The
-    pieces come from tracing the network with torch.fx, or from its anatomy's `chain` where that is given.
+    Each piece takes the output of the one before it; parameters, buffers and modules are the network's own. The pieces
+    come from tracing the network with torch.fx, or from its anatomy's `chain` if that is given.
 
     Args:
-        at: Places in the order in which they run; the same place twice has a piece between that does nothing.
+        at: Places in the order in which they run; between two equal places there is a piece that does nothing.
         image_size: Try the pieces on images of this height and width.
 
     Raises:
@@ -31,7 +31,7 @@ def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[n
     """
     paths = [net.anatomy.resolve(place) for place in at]
     for place in at:
-        net.module(place)  # whether there is such a place
+        net.module(place)  # raises if there is no such place
     if not paths:
         return [net.model]
     pieces = _cut_chain(net, paths) if net.anatomy.chain else _cut_graph(net.model, paths)
@@ -47,7 +47,7 @@ def cut(net: Tapped, at: Sequence[str], image_size: int | None = None) -> list[n
 
 @contextmanager
 def frozen(*nets: nn.Module) -> Iterator[None]:
-    """Let networks compute as in evaluation, and gradients pass through them without reaching their parameters."""
+    """Put networks in eval mode within the block, with gradients through them but not for their parameters."""
     trainable = [p for net in nets for p in net.parameters() if p.requires_grad]
     with in_eval_mode(*nets):
         try:
@@ -68,10 +68,10 @@ def _try(net: Tapped, pieces: Sequence[nn.Module], image_size: int) -> None:
         for piece in pieces:
             value = piece(value)
     if value.shape != expected.shape or not torch.allclose(value, expected, rtol=1e-3, atol=1e-3):
-        source = "the chain of its anatomy" if net.anatomy.chain else "what torch.fx made of it"
+        source = "the chain of its anatomy" if net.anatomy.chain else "torch.fx"
         raise ValueError(
-            f"{type(net.model).__name__} must compute the same in pieces, but by {source} it does not; name the "
-            f"modules and methods that, called one after another, are the network: its anatomy's chain"
+            f"{type(net.model).__name__} must compute the same in pieces, but cut by {source} it does not; give, as "
+            f"its anatomy's chain, the modules and methods that make up the network when called in order"
         )
 
 
@@ -87,10 +87,10 @@ def _cut_graph(model: nn.Module, paths: Sequence[str]) -> list[nn.Module]:
             nodes = list(tracer.trace(model, concrete_args=defaults or None).nodes)
         unseen = [path for path in paths if path not in tracer.nodes]
         assert not unseen, f"{', '.join(unseen)} neither takes nor returns a single tensor"
-    except Exception as error:  # tracing runs foreign code on values that are no tensors: it can fail in any way
+    except Exception as error:  # tracing runs foreign code on values that are not tensors: it can fail in any way
         raise ValueError(
-            f"torch.fx cannot take {type(model).__name__} apart at {', '.join(paths)} ({_first_line(error)}); name the "
-            f"modules and methods that, called one after another, are the network: its anatomy's chain"
+            f"torch.fx cannot take {type(model).__name__} apart at {', '.join(paths)} ({_first_line(error)}); give, as "
+            f"its anatomy's chain, the modules and methods that make up the network when called in order"
         ) from error
     images = next(node for node in nodes if node.op == "placeholder")
     [result] = nodes[-1].all_input_nodes
@@ -99,12 +99,12 @@ def _cut_graph(model: nn.Module, paths: Sequence[str]) -> list[nn.Module]:
 
 
 class _Tracer(fx.Tracer):
-    """Looks inside a module only where a cut lies inside it, so the rest need not be traceable."""
+    """A tracer that enters a module only if a cut is inside it, so the rest need not be traceable."""
 
     def __init__(self, paths: Sequence[str]):
         super().__init__()
         self.modules = [path.removesuffix(":in") for path in paths]
-        self.nodes: dict[str, fx.Node] = {}  # by path, `:in` for what goes in
+        self.nodes: dict[str, fx.Node] = {}  # by path, with `:in` for inputs
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not any(path.startswith(f"{module_qualified_name}.") for path in self.modules)
@@ -121,15 +121,15 @@ class _Tracer(fx.Tracer):
 
 
 def _piece(model: nn.Module, nodes: Sequence[fx.Node], start: fx.Node, end: fx.Node) -> fx.GraphModule:
-    """Return the part of a graph that leads from one node to another, and to nothing else."""
+    """Return the part of a graph that leads from one node to another."""
     needed = {end}
     for node in reversed(nodes):
         if node in needed and node is not start:
             needed.update(node.all_input_nodes)
     if any(node.op == "placeholder" for node in needed - {start}):
         raise ValueError(
-            f"{type(model).__name__} cannot be cut at {start.target!s}: what comes behind reads what lies before, past "
-            f"the cut (a shortcut), or the places are not in the order in which they run; name other places"
+            f"{type(model).__name__} cannot be cut at {start.target!s}: later modules also read values from before the "
+            f"cut (a shortcut), or the places are not in the order in which they run; name other places"
         )
     graph = fx.Graph()
     copies = {start: graph.placeholder("x")}
@@ -169,7 +169,7 @@ class _Links(nn.Module):
 
 
 class _ChannelsLast(nn.Module):
-    """A piece of a network with maps (N, H, W, C), for a world of (N, C, H, W)."""
+    """A piece of a network with maps (N, H, W, C), which takes and returns (N, C, H, W)."""
 
     def __init__(self, piece: nn.Module, first: bool):
         super().__init__()
@@ -182,11 +182,11 @@ class _ChannelsLast(nn.Module):
 
 
 class _Adapted(nn.Module):
-    """Steps before a network, or behind it, as a piece of their own."""
+    """The step before a network, or after it, as a piece of its own."""
 
     def __init__(self, model: nn.Module, step: Callable[[nn.Module, Tensor], Tensor]):
         super().__init__()
-        self.model, self.step = (model,), step  # in a tuple, so that the network does not become a part of this
+        self.model, self.step = (model,), step  # a tuple, so that the network is not registered as a submodule
 
     def forward(self, x: Tensor) -> Tensor:
         return self.step(self.model[0], x)

@@ -43,7 +43,7 @@ class ShuffleV1(nn.Module):
     """ShuffleNet (Zhang et al., CVPR 2018, arXiv:1707.01083), g = 3.
 
     The layout is RepDistiller's, so its checkpoints load. It differs from the paper: a 1x1 stem without pooling, and
-    a ReLU behind the depthwise convolution.
+    a ReLU after the depthwise convolution.
     """
 
     def __init__(self, num_classes: int):

@@ -54,8 +54,8 @@ class _BasicUnit(nn.Module):
         kept, changed = x.chunk(2, dim=1)
         changed = self.relu1(self.bn1(self.conv1(changed)))
         changed = self.bn3(self.conv3(self.bn2(self.conv2(changed))))
-        # The paper's ReLU reads `changed` only. `kept` comes out of the last unit's ReLU, which a second one leaves
-        # as it is, forward and backward; so one ReLU for both keeps the function and has the preact as its input.
+        # The paper's ReLU reads `changed` only. `kept` comes out of the last unit's ReLU, and a second ReLU does not
+        # change it, forward or backward. So one ReLU for both keeps the function and has the preact as its input.
         out: Tensor = self.shuffle(self.relu(torch.cat([kept, changed], dim=1)))
         return out
 

@@ -73,8 +73,8 @@ class PreactShuffleV2(nn.Module):
 
     The layout is that of github.com/PkuDavidGuan/Distillation, so its checkpoints load, as do those that this package
     wrote when ReLUs had no numbers of their own: a 3x3 stem without pooling, convolutions with biases.
-    Apart from one ReLU behind the stem the function is the paper's. Stages are signed, so `preacts` are the stages
-    themselves. There are no `norms`: half of each stage comes from the unit before, behind a ReLU.
+    Apart from one ReLU after the stem the function is the paper's. Stages are signed, so `preacts` are the stages
+    themselves. There are no `norms`: half of each stage comes from the unit before, after a ReLU.
 
     Args:
         widths: channels of the three stages and of the last convolution.
@@ -109,12 +109,12 @@ class PreactShuffleV2(nn.Module):
 
 
 def _former(name: str) -> str:
-    """Return the name that an entry had as long as ReLUs stood outside of `residual`, `shortcut` and `conv5`."""
+    """Return the name that an entry had when ReLUs were outside `residual`, `shortcut` and `conv5`."""
     return re.sub(r"(residual|shortcut|conv5)\.(\d+)", lambda found: f"{found[1]}.{int(found[2]) - 1}", name)
 
 
 def _rename_former(module: PreactShuffleV2, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    if f"{prefix}conv5.0.weight" in state:  # a ReLU by now
+    if f"{prefix}conv5.0.weight" in state:  # now a ReLU
         former = {prefix + old: prefix + new for new, old in module.former_names.items()}
         entries = {former.get(name, name): value for name, value in state.items()}
         state.clear()

@@ -1,4 +1,4 @@
-"""A network as a command names it: its name, the weights it starts from, its anatomy, the images it expects."""
+"""A network as a command names it: its name, initial weights, anatomy, and the images that it expects."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _NOTHING_SAID = InputSpec()
 
 @dataclass(frozen=True)
 class NetworkSource:
-    """A network by name, the weights it starts from, and what the user knows better than it can be found out.
+    """A network by name, its initial weights, and facts about it that the user states.
 
     Args:
         name: As for `network`.
         weights: A file, the folder of a run, or "pretrained" for timm's or torchvision's own.
         anatomy: Landmarks that replace those found.
-        key: Which weights to take where the file holds several.
-        skip_head: Leave the classifier as it is if the file's is one for other classes.
+        key: The weights to take if the file holds several.
+        skip_head: Keep the new classifier if the file's is for other classes.
         input: Size and normalisation of the images that it was trained on.
         classes: Its classes in the order of its outputs.
-        option: What the names of its options begin with, for messages: "teacher_".
+        option: Prefix of its options, for messages: "teacher_".
     """
 
     name: str
@@ -51,8 +51,8 @@ class NetworkSource:
         """Build the network for the data and fill it.
 
         Args:
-            say: Is told what was chosen and left out, a sentence each.
-            num_classes: Of a network that knows other classes than the data's.
+            say: Called with a sentence for each choice and each thing left out.
+            num_classes: Of a network for classes other than the data's.
 
         Raises:
             ValueError: If there is no such network, or the weights do not fit.
@@ -89,18 +89,18 @@ class NetworkSource:
         return Tapped(model, Anatomy.of(model, data.info.image_size, self.anatomy))
 
     def about(self) -> dict[str, object]:
-        """Return what the file of its weights says of it; empty if they are not a run's."""
+        """Return the header of its file of weights, if a run wrote it; else empty."""
         if self.file is None:
             return {}
         run = self.file / "student.safetensors"
         return about_weights(run if run.is_file() else self.file)
 
     def input_spec(self, about: Mapping[str, object], model: nn.Module | None = None) -> InputSpec:
-        """Return the images that it expects: as the user says, or its file, or the library it is from.
+        """Return the images that it expects, as stated by the user, else its file, else its library.
 
         Args:
-            about: What its file says.
-            model: Itself, once it is built; timm's networks carry their settings with them.
+            about: The header of its file.
+            model: The network, once it is built; timm's networks carry their settings.
         """
         known = self.input.or_else(InputSpec.of_header(about))
         if not self.weights and not about:
@@ -118,13 +118,13 @@ class NetworkSource:
 
     @property
     def _is_published(self) -> bool:
-        """True if its weights are torchvision's own, downloaded or given as a file."""
+        """True if its weights are torchvision's own, downloaded or passed as a file."""
         if self.weights == PRETRAINED:
             return True
         return self.file is not None and is_published(self._torchvision, self.file)
 
     def identity(self) -> dict[str, object]:
-        """Return what the network depends on, for the hash of a run."""
+        """Return everything that the network depends on, for the hash of a run."""
         weights = [] if self.file is None else [_weights_file(self.file)]
         return {
             "name": self.name,
@@ -142,7 +142,7 @@ def _weights_file(path: Path) -> Path:
 
 
 def _timm_settings(name: str) -> object:
-    """Return timm's settings of a network before it is built; None for those of a hub, which come with it."""
+    """Return timm's settings of a network before it is built; None if it is on a hub, which supplies them."""
     source, _, rest = name.partition(":")
     if source != "timm" or ":" in rest:
         return None

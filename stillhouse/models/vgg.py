@@ -18,7 +18,7 @@ def _block(inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
 
 
 class _HalveLarge(nn.Module):
-    """Halves maps of 8 rows or more, which behind three other pools means images of 64 rows or more."""
+    """A pool that halves maps of 8 rows or more; after three other pools these are images of 64 rows or more."""
 
     def forward(self, x: Tensor) -> Tensor:
         # Arithmetic instead of `if`, so that torch.fx can trace it; a window of 1 leaves the map as it is.
@@ -30,10 +30,10 @@ class VGG(nn.Module):
     """Very Deep Convolutional Networks (Simonyan and Zisserman, ICLR 2015, arXiv:1409.1556).
 
     The layout is RepDistiller's, so its checkpoints load: one linear layer instead of three, so vgg-n has n - 2
-    layers. Its rule of a fourth pool "if the image height is 64" is taken as "64 or more".
+    layers. Its rule of a fourth pool "if the image height is 64" is read as "64 or more".
 
     Args:
-        convolutions: how many each of the five blocks has.
+        convolutions: Number of them in each of the five blocks.
     """
 
     def __init__(self, convolutions: Sequence[int], num_classes: int):

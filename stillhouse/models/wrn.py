@@ -21,13 +21,13 @@ class _PreactBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         active = self.relu1(self.bn1(x))
         residual = self.conv2(self.relu2(self.bn2(self.conv1(active))))
-        # Where the shape changes the shortcut starts behind the activation as well; elsewhere it is the raw stream.
+        # Where the shape changes the shortcut also starts after the activation; elsewhere it is the raw stream.
         out: Tensor = residual + (x if self.convShortcut is None else self.convShortcut(active))
         return out
 
 
 class _Group(nn.Module):
-    """Exists for the name `layer` in the published checkpoints."""
+    """A wrapper that gives its blocks the name `layer`, as in the published checkpoints."""
 
     def __init__(self, inputs: int, outputs: int, blocks: int, stride: int):
         super().__init__()
@@ -42,13 +42,13 @@ class _Group(nn.Module):
 class WRN(nn.Module):
     """Wide Residual Networks (Zagoruyko and Komodakis, BMVC 2016, arXiv:1605.07146).
 
-    The layout is RepDistiller's, so its checkpoints load. Stages are the raw residual stream, signed; what the paper
-    calls activations begins one BatchNorm later. That BatchNorm sits in the next group, so `preacts` read it there
-    instead of calling it twice (which would update its running statistics twice).
+    The layout is RepDistiller's, so its checkpoints load. Stages are the raw residual stream, signed; the paper's
+    activations come one BatchNorm later. That BatchNorm is in the next group, so `preacts` read it there instead of
+    calling it twice (which would update its running statistics twice).
 
     Args:
         depth: 6n + 4; n blocks in each of the three groups.
-        width: how many times wider than 16, 32, 64 channels the groups are.
+        width: Factor of the 16, 32 and 64 channels of the groups.
     """
 
     def __init__(self, depth: int, width: int, num_classes: int):

@@ -179,7 +179,7 @@ def test_teachers_that_are_none_are_refused(world: World, tmp_path: Path, capsys
         str(world.teacher), "--teacher_weights", "x.pth"
     )
     assert "there is no file x.pth" in outputs("resnet8", "--teacher_weights", "x.pth")
-    assert "nobody offers pretrained weights for resnet8" in outputs("resnet8", "--teacher_weights", "pretrained")
+    assert "there are no pretrained weights for resnet8" in outputs("resnet8", "--teacher_weights", "pretrained")
 
 
 def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_path: Path, capsys: Capture) -> None:

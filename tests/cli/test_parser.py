@@ -69,7 +69,7 @@ SENTENCES = {
     "train --data PICTURES --model timm:resnet81": "timm has no 'resnet81'. Did you mean resnet18",
     "train --data PICTURES --model torchvision:vgg17": "torchvision has no 'vgg17'. Did you mean vgg",
     "train --data PICTURES --model nets.py:small": "there is no file nets.py",
-    "train --data PICTURES --model resnet8 --weights pretrained": "nobody offers pretrained weights for resnet8",
+    "train --data PICTURES --model resnet8 --weights pretrained": "there are no pretrained weights for resnet8",
     "train --data PICTURES --model resnet8 --weights x.pth": "there is no file x.pth",
     "train --data PICTURES --image_size 4": "--image_size must be 8 to 4096 pixels, not 4",
     "train --data PICTURES --validation 1": "--validation must be at least 0 and below 1, not 1",

@@ -239,7 +239,7 @@ def test_low_temperatures_do_not_overflow() -> None:
 
 
 def test_a_single_class_is_refused() -> None:
-    with pytest.raises(ValueError, match="CRD: the training images must have two labels or more"):
+    with pytest.raises(ValueError, match="CRD: the training images must have two or more labels"):
         _distillation(CRD(), torch.zeros(30, dtype=torch.long))
 
 

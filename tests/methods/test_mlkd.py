@@ -113,5 +113,5 @@ def test_a_teacher_that_was_shown_one_view_is_refused() -> None:
     teacher = Tapped(tiny(seed=1)).eval()
     distillation = Distillation(tiny(), teacher, [MLKD()], replace(TINY_DATA, strong_view=True))
     batch = replace(tiny_batch(), strong=tiny_batch(step=1).images)
-    with pytest.raises(ValueError, match=r"teacher must see the strong view as well.*forward_batch"):
+    with pytest.raises(ValueError, match=r"teacher must be run on the strong view as well.*forward_batch"):
         distillation(batch, teacher(batch.images))

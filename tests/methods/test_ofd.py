@@ -166,7 +166,7 @@ def test_a_place_without_a_norm_is_refused_and_one_margin_helps() -> None:
     at = [("preact1", "layer1.0.conv1")]
     with pytest.raises(
         ValueError,
-        match=r"OFD: a BatchNorm must come last before .*layer1.0.conv1, .* OFD",
+        match=r"OFD: a BatchNorm must come just before .*layer1.0.conv1, .* OFD",
     ):
         Distillation(zoo("resnet8", 10), zoo("resnet20", 10), [OFD(at=at)], DATA)
     method = OFD(at=at, margin=-1)

@@ -158,7 +158,7 @@ def test_has_as_many_parameters_as_the_code() -> None:
 def test_batches_of_other_sizes() -> None:
     stages = _outputs([u((8, 2, 4, 4), 1)])
     method = _built(SemCKD(), stages, stages, batch_size=6)
-    with pytest.raises(ValueError, match="a batch must have at most 6 images, as many as SemCKD was built for, not 8"):
+    with pytest.raises(ValueError, match="a batch must have at most the 6 images that SemCKD was built for, not 8"):
         method(stages, stages, _batch())
     with pytest.raises(ValueError, match=r"--batch_size must be 4 or more for SemCKD, .* not 3"):
         _built(SemCKD(), stages, stages, batch_size=3)

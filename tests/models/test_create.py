@@ -172,7 +172,7 @@ def test_sizes_that_a_builder_refuses_are_a_sentence() -> None:
 
 def test_only_others_offer_pretrained_weights(tiny: str) -> None:
     for name in ("resnet8", f"{tiny}:Tiny"):
-        with pytest.raises(ValueError, match=r"nobody offers pretrained weights for .*, only for timm:NAME"):
+        with pytest.raises(ValueError, match=r"there are no pretrained weights for .*, only for timm:NAME"):
             network(name, 7, 32, pretrained=True)
 
 

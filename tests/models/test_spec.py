@@ -59,7 +59,7 @@ def test_a_network_that_is_not_in_float32_is_computed_in_it_and_that_is_said(tmp
     model = NetworkSource(f"{tmp_path}/half.py:net").build(quick_data(), 0, notes.append)
     assert all(p.dtype == torch.float32 for p in model.parameters())
     assert notes == [
-        f"the weights of {tmp_path}/half.py:net are not in float32, and it is computed in float32 all the same"
+        f"the weights of {tmp_path}/half.py:net are not in float32; they are converted to float32"
     ]
 
 

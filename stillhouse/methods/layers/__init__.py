@@ -1,1 +1,1 @@
-"""Layers that two methods or more share; what only one needs stays in its file."""
+"""Layers that two or more methods share; those that only one method needs stay in its file."""

@@ -1,4 +1,4 @@
-"""Adapters: they carry features of one network into another, whatever the two look like."""
+"""Adapters: layers that turn features of one network into features for another network of any kind."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from .connectors import Regressor
 
 
 def adapter(source: Sequence[int], target: Sequence[int]) -> nn.Module:
-    """Return a trainable module from features of one shape, the batch in front, to features of another.
+    """Return a trainable module from features of one shape to features of another; shapes include the batch.
 
-    Between maps: a 1 x 1 convolution, one of stride 2 to a map half as large or a transposed one to a map twice as
-    large, then BatchNorm and ReLU; to any other size, the map is averaged or repeated beforehand. Between vectors: a
-    linear layer. Where tokens are involved, or a map meets a vector: linear layers over channels and positions.
+    Between maps: a 1 x 1 convolution, BatchNorm and ReLU. The convolution has stride 2 for a map half as large, and is
+    transposed for one twice as large; for any other size, the map is averaged or repeated first. Between vectors: a
+    linear layer. With tokens, or between a map and a vector: linear layers over channels and positions.
     """
     if len(source) == len(target) == 2:
         return nn.Linear(source[1], target[1])

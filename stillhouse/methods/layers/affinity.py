@@ -11,7 +11,7 @@ from .channel_products import channel_products
 def gram(features: Tensor) -> Tensor:
     """(N, ...) -> (N, N), the inner products of all pairs of samples."""
     flat = _flat(features)[None]
-    return channel_products(flat, flat)[0]  # whose gradient is one product instead of two
+    return channel_products(flat, flat)[0]  # its gradient takes one product instead of two
 
 
 def cosines(features: Tensor, epsilon: float) -> Tensor:
@@ -41,7 +41,7 @@ class _Cosines(torch.autograd.Function):
 
 
 def _flat(features: Tensor) -> Tensor:
-    """(N, ...) -> (N, D), in whatever order spares a copy: inside a sample it does not matter"""
+    """(N, ...) -> (N, D), in an order that avoids a copy: within a sample the order does not matter"""
     if features.ndim == 4 and features.is_contiguous(memory_format=torch.channels_last):
         features = features.permute(0, 2, 3, 1)
     return features.flatten(1)
@@ -56,16 +56,16 @@ def squared_distances(products: Tensor) -> Tensor:
 def probabilities(similarities: Tensor, active: Tensor | None = None) -> Tensor:
     """(N, N) similarities, none below 0, (N,) -> (N, N), the probability that i picks j as a neighbour; rows sum to 1.
 
-    Only samples that are on are picked; entries of the others have no meaning.
+    Only active samples are picked; entries of the others have no meaning.
     """
     if active is None:
         return similarities / similarities.sum(1, keepdim=True)
     total = similarities @ active.to(similarities)
-    return similarities / total.clamp(min=1e-3)[:, None]  # a sample that is on itself has a total of about 1/2 or more
+    return similarities / total.clamp(min=1e-3)[:, None]  # an active sample has a total of about 1/2 or more
 
 
 def mean_over(values: Tensor, active: Tensor | None = None) -> Tensor:
-    """(N, ..., N), (N,) -> (), the mean of all entries between samples that are on; 0 if none is."""
+    """(N, ..., N), (N,) -> (), the mean of all entries between active samples; 0 if there are none."""
     if active is None:
         return values.mean()
     weights = active.to(values) / active.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Exits of a network: small heads that turn the features of a stage into logits."""
+"""Exits of a network: small heads that compute logits from the features of a stage."""
 
 from itertools import pairwise
 from math import gcd, isqrt
@@ -15,7 +15,7 @@ def exit_from(features: Tensor, later: int, width: int, classes: int) -> nn.Modu
 
     Args:
         features: (N, C, H, W) or (N, L, D), as an example.
-        later: How many stages the network has behind this one.
+        later: Number of stages that follow this one.
         width: Of the layer before the last one, for maps.
     """
     if features.ndim == 4:
@@ -42,10 +42,10 @@ def _separable(channels: int, width: int) -> nn.Sequential:
 
 
 class _TokenExit(nn.Module):
-    """Neighbouring patches merged down to 7 x 7 or what is left above it, transformer blocks, a linear layer.
+    """Neighbouring patches merged as long as 7 x 7 or more remain, then transformer blocks and a linear layer.
 
-    Tokens in excess of a square of patches stand in front of them; the first of these, the class token, is read, else
-    the average of all.
+    Extra tokens, beyond a square of patches, come first. The first of them, the class token, is read; without any, the
+    average of all tokens is.
     """
 
     def __init__(self, length: int, width: int, later: int, classes: int):

@@ -1,4 +1,4 @@
-"""The part of a network that makes its last stage, for methods that first train that part by itself."""
+"""The part of a network up to its last stage, for methods that first train that part by itself."""
 
 from torch import nn
 
@@ -7,10 +7,10 @@ from ...taps import Tapped
 
 
 def feature_modules(net: Tapped, image_size: int) -> list[nn.Module]:
-    """Return the modules that have run when the last stage is done, outermost only, in the order of their calls.
+    """Return the modules that have run by the end of the last stage, outermost only, in the order of their calls.
 
-    What comes behind the last stage is not among them (the last BatchNorm of a WRN, the last convolution of a
-    MobileNetV2), nor are parameters that a module around both keeps for itself (the class token of a transformer).
+    Modules after the last stage are left out (the last BatchNorm of a WRN, the last convolution of a MobileNetV2), as
+    are parameters that an enclosing module holds directly (the class token of a transformer).
     """
     end, _, is_input = net.anatomy.resolve("last_stage").partition(":")
     paths: list[str] = []

@@ -9,7 +9,7 @@ from torch import Tensor
 def channel_products(one: Tensor, other: Tensor) -> Tensor:
     """(N, C, ...), (N, D, ...) -> (N, C, D), the inner products, over positions, of all pairs of channels.
 
-    Gradients are laid out as the maps are, so that they need not be rearranged, and cost half as much for a map with
+    Gradients have the memory layout of the maps, so they need not be rearranged. They cost half as much for a map with
     itself.
     """
     products: Tensor = _Products.apply(one.flatten(2), None if other is one else other.flatten(2))
@@ -17,7 +17,7 @@ def channel_products(one: Tensor, other: Tensor) -> Tensor:
 
 
 class _Products(torch.autograd.Function):
-    """(N, C, P), (N, D, P) -> (N, C, D); None stands for the first map once more"""
+    """(N, C, P), (N, D, P) -> (N, C, D); None for the second means the first again"""
 
     @staticmethod
     def forward(ctx: Any, one: Tensor, other: Tensor | None) -> Tensor:
@@ -35,7 +35,7 @@ class _Products(torch.autograd.Function):
 
 
 def _combine(weights: Tensor, channels: Tensor, like: Tensor) -> Tensor:
-    """(N, C, D), (N, D, P), (N, C, P) -> (N, C, P), the sums of channels, laid out as the last argument is"""
+    """(N, C, D), (N, D, P), (N, C, P) -> (N, C, P), weighted sums of channels, in the last argument's memory layout"""
     if like.stride(1) == 1 != like.stride(2):
         return (channels.mT @ weights.mT).mT
     return weights @ channels

@@ -1,4 +1,4 @@
-"""Connectors: they bring the student's features to the teacher's shape."""
+"""Connectors: layers that bring the student's features to the teacher's shape."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class Regressor(nn.Module):
-    """The convolutional regressor of FitNets: one convolution chosen by the two sizes, BatchNorm, ReLU.
+    """The convolutional regressor of FitNets: one convolution that depends on the two sizes, BatchNorm, ReLU.
 
     Args:
         student: Shape (N, C, H, W) of its input.
         teacher: Shape of the features it predicts. The output has this shape, except where the student's map is smaller
             in one dimension and not exactly half as large in both: then the student's size is kept.
-        active: A ReLU follows; not for targets before an activation.
+        active: End with a ReLU; not for targets before an activation.
     """
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int], active: bool = True):

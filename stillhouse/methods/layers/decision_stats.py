@@ -1,4 +1,4 @@
-"""Counts of what was decided per sample and place, kept on the device without waiting for it."""
+"""Counts of decisions per sample and place, kept on the device without waiting for it."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ _NEVER = 255
 class Decisions(nn.Module):
     """On or off at each of P places, for every training sample; saved and resumed with the network.
 
-    From `latest` and the labels one can draw afterwards which samples are on where, and which patterns there are. The
-    other counts start again with every epoch.
+    `latest` and the labels show afterwards which samples are on at which places, and which patterns occur. The other
+    counts restart with every epoch.
     """
 
-    latest: Tensor  # (samples, P) uint8, 255 for a sample that was not yet seen
+    latest: Tensor  # (samples, P) uint8, 255 for a sample not seen yet
     seen: Tensor  # (classes,)
     on: Tensor  # (classes, P)
-    changed: Tensor  # (P,) decisions unlike the same sample's one before
+    changed: Tensor  # (P,) decisions that differ from the same sample's previous one
     probability: Tensor  # (P,) sums
 
     def __init__(self, places: Sequence[str], data: DataInfo):
@@ -38,7 +38,7 @@ class Decisions(nn.Module):
 
     @torch.no_grad()
     def record(self, on: Tensor, probability: Tensor, batch: Batch) -> None:
-        """Add the decisions of one step: (N, P) zeros and ones, (N, P) the probability of a one."""
+        """Add the decisions of one step: (N, P) zeros and ones, and (N, P) the probabilities of a one."""
         new, old = on.to(torch.uint8), self.latest[batch.indices]
         self.changed += ((new != old) & (old != _NEVER)).sum(0)
         self.latest[batch.indices] = new
@@ -47,7 +47,7 @@ class Decisions(nn.Module):
         self.probability += probability.sum(0)
 
     def read(self) -> dict[str, Tensor]:
-        """Return by place the shares of samples that are on, that are expected to be, and that changed."""
+        """Return, by place, the shares of samples that are on, that were expected to be on, and that changed."""
         total = self.seen.sum().clamp(min=1)
         shares = {"on": self.on.sum(0) / total, "likely": self.probability / total, "changed": self.changed / total}
         return {f"{what}/{place}": share[i] for what, share in shares.items() for i, place in enumerate(self.places)}

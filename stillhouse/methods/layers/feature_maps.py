@@ -1,4 +1,4 @@
-"""Maps and vectors alike, and maps in any memory format."""
+"""Operations on maps in any memory format, and vectors seen as maps."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def as_map(features: Tensor) -> Tensor:
 
 
 def channel_mean(features: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, H, W), with a gradient that is laid out as the map is, so that it need not be rearranged."""
+    """(N, C, H, W) -> (N, H, W), with a gradient in the map's memory layout, so that it need not be rearranged."""
     if features.is_contiguous(memory_format=torch.channels_last):
         return features.movedim(1, 3).mean(3)
     return features.mean(1)

@@ -1,4 +1,4 @@
-"""Decisions that stand beforehand, so that no policy is asked there."""
+"""Decisions fixed in advance, which no policy makes."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ class GivenDecisions(nn.Module):
 
     Args:
         places: P.
-        decisions: On or off by the number of the place; elsewhere the decisions that are made count.
-        reverse: Where nothing stands beforehand, be active where a decision is off.
+        decisions: On or off by the number of the place; elsewhere a policy's decisions count.
+        reverse: At places that are not fixed, be active where the decision is off.
     """
 
-    free: Tensor  # (P,) True where nothing stands beforehand
-    answer: Tensor  # (P,) ones and zeros, what stands elsewhere
+    free: Tensor  # (P,) True where nothing is fixed
+    answer: Tensor  # (P,) ones and zeros, the fixed decisions elsewhere
 
     def __init__(self, places: int, decisions: Mapping[int, bool], reverse: bool = False):
         super().__init__()
@@ -28,7 +28,7 @@ class GivenDecisions(nn.Module):
         self.register_buffer("answer", torch.tensor(answers), persistent=False)
 
     def forward(self, made: Tensor) -> Tensor:
-        """(N, P) decisions or how likely they are -> the same with those that stand beforehand"""
+        """(N, P) decisions or their probabilities -> the same with the fixed ones in place"""
         return torch.where(self.free, made, self.answer)
 
     def active(self, decided: Tensor) -> Tensor:
@@ -37,13 +37,13 @@ class GivenDecisions(nn.Module):
 
 
 def by_place(fixed: Mapping[str, bool], place: Mapping[Spot, int], elsewhere: bool | None = None) -> dict[int, bool]:
-    """Return by the number of the place what is fixed by the student's name of a spot.
+    """Turn fixed decisions, keyed by the student's name of a spot, into decisions by the number of the place.
 
     Args:
-        elsewhere: What stands at all other places, if anything does.
+        elsewhere: The fixed decision at all other places, if any.
 
     Raises:
-        ValueError: If a name is that of no spot.
+        ValueError: If a name is not that of a spot.
     """
     known = ", ".join(dict.fromkeys(spot.student for spot in place))
     unknown = [name for name in fixed if name not in {spot.student for spot in place}]

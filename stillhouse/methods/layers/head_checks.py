@@ -10,10 +10,10 @@ from ...taps import Outputs, probe
 
 @torch.no_grad()
 def needs_pooled_linear_head(who: str, outputs: Outputs, image_size: int) -> None:
-    """Refuse a network whose logits are not one linear layer of its map's average, whatever its weights may become.
+    """Refuse a network unless its logits are one linear layer of its map's average, for any weights.
 
     Raises:
-        ValueError: If it does anything else behind its map, such as to normalise.
+        ValueError: If it does anything else after its map, such as normalising.
     """
     net, name = outputs.net, type(outputs.net.model).__name__
     if not isinstance(net.head, nn.Linear):
@@ -23,17 +23,17 @@ def needs_pooled_linear_head(who: str, outputs: Outputs, image_size: int) -> Non
         )
     twin = copy.deepcopy(net)
     if next(twin.parameters()).dtype in (torch.float16, torch.bfloat16):
-        twin.float()  # else rounding looks like something else
+        twin.float()  # so that rounding is not taken for another operation
     twin.tap(["map", "embedding"])
     for vector in [*twin.parameters(), *twin.buffers()]:
         if vector.is_floating_point() and vector.ndim == 1:
-            vector.mul_(1.1).add_(0.1)  # a fresh normalisation behind the pool does nothing, which would go unnoticed
+            vector.mul_(1.1).add_(0.1)  # a fresh normalisation after the pool does nothing and would go unnoticed
     probed = probe(twin, image_size)
     averaged = probed["map"].ndim == 4 and _agree(probed["map"].mean((2, 3)), probed["embedding"])
     if not averaged or not _agree(twin.head(probed["embedding"]), probed.logits):
         raise ValueError(
             f"the logits of the {who} {name} must be one linear layer of the average of its map, {net.anatomy.map}, "
-            f"so that those of regions add up to the image's, but it does more in between; choose another network"
+            f"so that logits of regions average to the image's, but it does more in between; choose another network"
         )
 
 

@@ -11,7 +11,7 @@ def divergence(student: Tensor, teacher: Tensor, scale: float = 1.0) -> Tensor:
 
 
 def without(logits: Tensor, labels: Tensor) -> Tensor:
-    """(N, C), (N,) -> (N, C - 1), the logits of all classes but the one named by the label"""
+    """(N, C), (N,) -> (N, C - 1), the logits of all classes except the label's"""
     classes = torch.arange(logits.shape[1] - 1, device=logits.device)
     return logits.gather(1, classes + (classes >= labels[:, None]))
 
@@ -22,7 +22,7 @@ def binary(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def z_score(logits: Tensor, unbiased: bool = False, eps: float = 1e-7) -> Tensor:
-    """(N, C) -> (N, C), each row to mean 0 and standard deviation 1
+    """(N, C) -> (N, C), each row shifted and scaled to mean 0 and standard deviation 1
 
     Args:
         unbiased: Divide the sum of squares by C - 1 instead of C.

@@ -1,4 +1,4 @@
-"""A memory of every training image, for methods that compare a batch with images outside of it."""
+"""A memory of every training image, for methods that compare a batch with images outside it."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ class Memory(nn.Module):
     Args:
         images: The size of the training set.
         dim: Length of an embedding.
-        momentum: Share of what is known in an update.
+        momentum: Share of the old vector in an update.
     """
 
     bank: Tensor  # (images, dim)
@@ -23,7 +23,7 @@ class Memory(nn.Module):
 
     @torch.no_grad()
     def update(self, indices: Tensor, embeddings: Tensor, active: Tensor) -> None:
-        """Move the vectors of some images; of an image that is there twice the last one counts, on every device.
+        """Update the vectors of some images; for an image that occurs twice the last one counts, on every device.
 
         (N,), (N, dim), (N,) True for those that count
         """
@@ -45,14 +45,14 @@ class Classmates(nn.Module):
 
     by_class: Tensor  # (images,) positions in the training set, class after class
     count: Tensor  # (classes,) images of a class
-    start: Tensor  # (classes,) where they begin in `by_class`
+    start: Tensor  # (classes,) position of the first one in `by_class`
 
     def __init__(self, labels: Tensor, num_classes: int):
         super().__init__()
         count = torch.bincount(labels, minlength=num_classes)
         if (count > 0).sum() < 2:
             raise ValueError(
-                "the training images must have two labels or more, but all have the same; choose another method"
+                "the training images must have two or more labels, but all have the same; choose another method"
             )
         self.register_buffer("by_class", labels.argsort(stable=True), persistent=False)
         self.register_buffer("count", count, persistent=False)

@@ -1,4 +1,4 @@
-"""Policies: they decide, sample by sample, between teacher and student at each of several places."""
+"""Policies: for each sample, they choose between teacher and student at each of several places."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from ...taps import Outputs
 
 
 class Policy(Preparing):
-    """A policy that reads both embeddings of a sample; it is trained.
+    """A trained policy that reads both embeddings of a sample.
 
     Args:
         places: Their number P.
-        temperature: Of the softmax that gradients come from.
-        prior: Added to the scores for the teacher to begin with.
+        temperature: Of the softmax that gives the gradients.
+        prior: Initial value added to the scores for the teacher.
     """
 
     def __init__(self, student: Outputs, teacher: Outputs, places: int, temperature: float, prior: float):
@@ -28,7 +28,7 @@ class Policy(Preparing):
         self.temperature = temperature
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-> (N, P) ones and zeros, with the gradient of their softened probability; (N, P) the probability of ones"""
+        """-> (N, P) ones and zeros, with the gradient of their softened probability; (N, P) probabilities of ones"""
         seen = torch.cat([teacher["embedding"], student["embedding"]], dim=1).detach()
         scores = self.linear(seen).unflatten(1, (-1, 2))  # (N, P, 2), for the teacher and for the student
         noisy = scores + self.noise(scores, batch)
@@ -50,11 +50,11 @@ class Policy(Preparing):
 
 
 class AtRandom(Preparing):
-    """A policy that does not look, and learns nothing.
+    """A random policy, which reads nothing and learns nothing.
 
     Args:
         places: Their number P.
-        rate: Of ones.
+        rate: Probability of a one.
     """
 
     def __init__(self, places: int, rate: float):
@@ -62,7 +62,7 @@ class AtRandom(Preparing):
         self.places, self.rate = places, rate
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-> (N, P) ones and zeros; (N, P) the probability of ones"""
+        """-> (N, P) ones and zeros; (N, P) the probabilities of ones"""
         probability = student.logits.new_full((len(batch.labels), self.places), self.rate)
         return self.prepared(batch)["gates"].to(probability), probability
 
@@ -72,9 +72,9 @@ class AtRandom(Preparing):
 
 
 class AgentLoss(NamedTuple):
-    """The loss that policies and adapters learn from: the routes' cross-entropy R, with C that of the student alone.
+    """The loss of policies and adapters, with R the routes' cross-entropy and C that of the student alone.
 
-    gamma^sign(R - C) R + max(0, balance N - number of ones at the last place), or gamma R if the teacher learns along.
+    gamma^sign(R - C) R + max(0, balance N - number of ones at the last place), or gamma R if a teacher is trained too.
     """
 
     gamma: float

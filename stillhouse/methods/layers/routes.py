@@ -1,4 +1,4 @@
-"""Routes: the way of each sample through blocks of two networks, with a choice between them at every junction."""
+"""Routes: each sample's path through blocks of two networks, with a choice between them at every junction."""
 
 import copy
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ LOGITS = Spot("logits", "logits")
 
 
 class Routes(nn.Module):
-    """The way of each sample through the blocks of both networks, which learn nothing from it.
+    """Each sample's path through the blocks of both networks, which learn nothing from it.
 
     Args:
-        places: Where a route may change between the networks; the last are the logits.
-        fresh: Run the teacher's first block again, instead of taking its outputs from before.
+        places: Places where a route may switch between the networks; the last are the logits.
+        fresh: Run the teacher's first block again instead of reusing its outputs.
     """
 
     def __init__(self, student: Outputs, teacher: Outputs, places: Sequence[Spot], image_size: int, fresh: bool):
@@ -33,13 +33,13 @@ class Routes(nn.Module):
             if dtype not in (torch.float32, torch.float64):
                 raise ValueError(
                     f"routes must run through networks with float32 weights, but the {who}'s are {dtype}; call "
-                    f".float() on it and let it compute in bfloat16 by --precision or --teacher_precision"
+                    f".float() on it, and use --precision or --teacher_precision to compute in bfloat16"
                 )
         *junctions, _ = places
         self.first = None if fresh else places[0]
         features = [(student[spot.student], teacher[spot.teacher]) for spot in junctions]
         self.junctions = nn.ModuleList(Junction(s.shape, t.shape) for s, t in features)
-        self.pieces = (  # in a tuple, so that the networks do not become a part of this
+        self.pieces = (  # a tuple, so that the networks are not registered as submodules
             cut(student.net, [spot.student for spot in junctions], image_size),
             cut(teacher.net, [spot.teacher for spot in junctions], image_size),
         )
@@ -51,7 +51,7 @@ class Routes(nn.Module):
         """-> (N, C), the logits at the end of the routes"""
         s_pieces, t_pieces = self.pieces
         with frozen(*s_pieces, *t_pieces), precision_of(student):
-            with torch.no_grad():  # nothing that learns comes before the first junction
+            with torch.no_grad():  # nothing is trained before the first junction
                 s = s_pieces[0](batch.images)
                 t = teacher[self.first.teacher] if self.first else t_pieces[0](batch.images)
             *inner, last = gates.T
@@ -62,7 +62,7 @@ class Routes(nn.Module):
 
 
 class Junction(nn.Module):
-    """A place where a route may change: either network goes on with its own features or with the other's, adapted."""
+    """A place where a route may switch: each network continues with its own features or the other's, adapted."""
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int]):
         super().__init__()
@@ -81,7 +81,7 @@ def _blend(off: Tensor, on: Tensor, gate: Tensor) -> Tensor:
 def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[list[Spot], dict[Spot, int]]:
     """Return each place once, in the order in which both networks run them, logits last, and the place of each spot.
 
-    A spot that is compared with logits belongs to the place of the logits, wherever it comes from.
+    A spot that is compared with logits belongs to the place of the logits, wherever it is read.
     """
     s_order, t_order = _order(student), _order(teacher)
     end = (s_order["logits"], t_order["logits"])
@@ -99,14 +99,14 @@ def line_up(spots: Sequence[Spot], student: Outputs, teacher: Outputs) -> tuple[
 
 
 def with_a_net_that_learns(outputs: Outputs) -> Outputs:
-    """Return the same outputs with a copy of their network, which is trained from there on."""
+    """Return the same outputs with a copy of their network, which is trained from now on."""
     net = copy.deepcopy(outputs.net).requires_grad_()
     net.precision = None
     return replace(outputs, net=net)
 
 
 def place_names(places: Sequence[Spot]) -> list[str]:
-    """Return the student's names of places, with the teacher's where one of them is there twice."""
+    """Return the student's names of places, followed by the teacher's where a student's name occurs twice."""
     students = [place.student for place in places]
     return [s if students.count(s) == 1 else f"{s}_{t}" for s, t in places]
 
@@ -118,7 +118,7 @@ def scores(routed: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 
 def _order(outputs: Outputs) -> dict[str, int]:
-    """Return the rank of each place in the order of running; two names of one place have the same."""
+    """Return each place's rank in the order of running; two names of one place have the same rank."""
     paths = {name: outputs.net.anatomy.resolve(name) for name in [*outputs.tapped, "logits"]}
     return {name: list(paths.values()).index(path) for name, path in paths.items()}
 

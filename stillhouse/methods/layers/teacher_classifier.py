@@ -1,4 +1,4 @@
-"""The teacher's classifier, for methods that let it read the student's features."""
+"""The teacher's classifier, for methods that apply it to the student's features."""
 
 import copy
 from itertools import chain
@@ -11,21 +11,21 @@ from .feature_maps import as_map
 
 
 def frozen_classifier(teacher: Outputs, place: str) -> nn.Linear:
-    """Return a frozen copy of the layer that turns the mean of the teacher's features at a place into its logits.
+    """Return a frozen copy of the layer that computes the logits from the mean of the teacher's features at a place.
 
     Raises:
-        ValueError: If no linear layer does.
+        ValueError: If this is not done by one linear layer.
     """
     head, features = teacher.net.head, as_map(teacher[place]).mean((2, 3))
     if not isinstance(head, nn.Linear) or not _explains(head, features, teacher.logits):
         raise ValueError(
             f"the teacher's classifier must be one linear layer on the mean of its {place!r}, so that it can read the "
             f"student's features, but its logits are not those of such a layer (its head is a {type(head).__name__}); "
-            f"choose another place, such as 'embedding', or a method that does without the classifier"
+            f"choose another place, such as 'embedding', or a method that does not need the classifier"
         )
     copied = nn.Linear(head.in_features, head.out_features, head.bias is not None).to(head.weight).requires_grad_(False)
     for parameter, theirs in zip(copied.parameters(), head.parameters(), strict=True):
-        parameter.copy_(theirs.detach())  # parameters, not a state dict, whose shapes may be those of a convolution
+        parameter.copy_(theirs.detach())  # not by state dict, whose shapes may be those of a convolution
     return copied
 
 
@@ -36,10 +36,10 @@ def _explains(head: nn.Linear, features: Tensor, logits: Tensor) -> bool:
 
 
 class ReusedClassifier(nn.Module):
-    """A student up to one place, and from there a projector, the mean over positions, and a teacher's classifier.
+    """A student up to one place, then a projector, the mean over positions, and a teacher's classifier.
 
-    The student's weights are shared, not copied: what trains it trains this. Its own classifier is left out. Weights
-    of this network load without a teacher:
+    The student's weights are shared, not copied: training the student trains this network. Its own classifier is left
+    out. Weights of this network load without a teacher:
 
         network = ReusedClassifier(zoo("resnet8x4", 100), Projector(256, 256, (8, 8)), nn.Linear(256, 100))
         load_weights(network, Path("student.safetensors"))
@@ -48,8 +48,8 @@ class ReusedClassifier(nn.Module):
         student: The bare network.
         projector: (N, Cs, H, W) -> (N, Ct, H, W)
         classifier: (N, Ct) -> (N, C)
-        place: Where the student is left, a role or path.
-        anatomy: The student's; found when left out.
+        place: Last place of the student that is used, a role or path.
+        anatomy: The student's; found by a dry run if omitted.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ReusedClassifier(nn.Module):
     ):
         super().__init__()
         tensors = chain(student.parameters(), student.buffers())
-        body = copy.deepcopy(student, {id(tensor): tensor for tensor in tensors})  # modules anew, tensors as they are
+        body = copy.deepcopy(student, {id(tensor): tensor for tensor in tensors})  # new modules, the same tensors
         self.student = Tapped(body, anatomy)
         self.projector, self.classifier = projector, classifier
         self.place = place

@@ -14,7 +14,7 @@ from .delegating import Delegating
 
 
 class Bundle(Delegating):
-    """A method made of several others, its terms, which answer everything but the loss.
+    """A method made of several others, its terms, to which it leaves everything but the loss.
 
     Args:
         terms: The methods inside.
@@ -38,7 +38,7 @@ class Bundle(Delegating):
         """Return the weighted mean loss of each term, ().
 
         Args:
-            active: The samples that count at each spot, (N,) zeros and ones; True for all of them, False for none.
+            active: The samples that count at each spot, (N,) zeros and ones; True for all samples, False for none.
         """
         losses = {}
         for name, term in self.named_terms():
@@ -54,5 +54,5 @@ class Bundle(Delegating):
 
     def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
         for name, term in self.named_terms():
-            with seeded(data.seed, f"init {name}"):  # as it begins without this wrapper
+            with seeded(data.seed, f"init {name}"):  # the same start as without this wrapper
                 term.build(student, teacher, data)

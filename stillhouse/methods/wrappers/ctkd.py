@@ -1,4 +1,4 @@
-"""Curriculum temperature: the temperature is learned against the student, more and more so."""
+"""Curriculum temperature: the temperature is learned against the student, with growing strength."""
 
 from collections.abc import Mapping
 from math import cos, pi
@@ -18,20 +18,20 @@ from .wrapper import Wrapper
 class CTKD(Wrapper, LogitMethod):
     """Curriculum Temperature for Knowledge Distillation (Li et al., AAAI 2023, arXiv:2211.16231).
 
-    temperature = start + span sigmoid(x) takes the place of the base method's. The student descends the loss, x ascends
-    it, by a gradient that is reversed and scaled with (1 - cos(pi min(e / epochs, 1))) / 2 in the e-th epoch.
+    temperature = start + span sigmoid(x) replaces the base method's. The student descends the loss; x ascends it, by a
+    gradient that is reversed and scaled by (1 - cos(pi min(e / epochs, 1))) / 2 in the e-th epoch.
 
-    "global" has one x for all samples, "instance" that of two linear layers on both networks' probabilities. The
-    authors' code holds the first only, so the width of the second is ours; both begin with x = 1. Standardisation goes
-    around it, `Standardized(CTKD(KD()))`.
+    "global" has one x for all samples; in "instance" two linear layers compute each sample's x from both networks'
+    probabilities. The authors' code has the first only, so the width of the second is not from them; both begin with
+    x = 1. Put standardisation around it: `Standardized(CTKD(KD()))`.
 
     Args:
         base: The method whose temperature is learned.
-        scope: One temperature for all samples, or one for each.
+        scope: "global": one temperature for all samples; "instance": one for each.
         start: The lowest temperature.
-        span: How far the highest one lies above.
-        epochs: When the gradient is reversed in full.
-        width: Of the layer between probabilities and x, if the scope is "instance".
+        span: Difference between the highest and the lowest temperature.
+        epochs: Epoch from which the reversed gradient has its full strength.
+        width: Of the hidden layer between probabilities and x, if the scope is "instance".
     """
 
     observations_caption = "Mean temperature of the last step."
@@ -50,7 +50,7 @@ class CTKD(Wrapper, LogitMethod):
     ):
         if not isinstance(base, TemperedMethod):
             raise ValueError(
-                f"the method in CTKD must have a temperature, as KD and DKD do, but {type(base).__name__} has none; "
+                f"the method in CTKD must have a temperature, like KD and DKD, but {type(base).__name__} has none; "
                 f"put wrappers around CTKD, as in Standardized(CTKD(KD()))"
             )
         super().__init__(base)
@@ -78,7 +78,7 @@ class CTKD(Wrapper, LogitMethod):
         return self.base.loss(student / temperature, teacher / temperature, labels) * temperature.square().flatten()
 
     def temperature(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, C), (N, C) -> (1,) or (N, 1), and its gradient is reversed"""
+        """(N, C), (N, C) -> (1,) or (N, 1), with a reversed gradient"""
         if self.x is not None:
             x: Tensor = self.x
         else:

@@ -1,4 +1,4 @@
-"""A base class for wrappers: every hook but the loss is answered by the methods inside."""
+"""A base class for wrappers: every hook but the loss is passed to the methods inside."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ class Delegating(Method):
     """A method made of other methods.
 
     Args:
-        methods: Those that `inside` will return.
+        methods: The methods that `inside` will return.
     """
 
     def __init__(self, weight: float, methods: Sequence[Method]):
@@ -27,10 +27,10 @@ class Delegating(Method):
 
     @abstractmethod
     def inside(self) -> Sequence[tuple[str, Method]]:
-        """Return the methods, each with a prefix for the names of what it observes; "" for none."""
+        """Return the methods, each with a prefix for the names of its observations, "" for no prefix."""
 
     def own_groups(self) -> Sequence[Group]:
-        """Return the wrapper's own parameters; those of the methods inside are in groups of theirs."""
+        """Return the wrapper's own parameters; the methods inside have groups of their own."""
         theirs = {id(p) for _, method in self.inside() for p in method.parameters()}
         own = [p for p in self.parameters() if p.requires_grad and id(p) not in theirs]
         return [Group(own)] if own else []

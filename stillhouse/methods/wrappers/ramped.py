@@ -12,11 +12,11 @@ from .wrapper import Wrapper
 class Ramped(Wrapper):
     """The warm-up of DKD (Zhao et al., CVPR 2022, arXiv:2203.08679), of ReviewKD and of others, around any method.
 
-    The loss times min(e / epochs, 1) in the e-th epoch, counted from 1 and constant inside an epoch, as in mdistiller.
+    The loss times min(e / epochs, 1) in the e-th epoch, counted from 1 and constant within an epoch, as in mdistiller.
 
     Args:
-        base: The method to let in slowly.
-        epochs: When its full weight is reached.
+        base: The method whose weight rises.
+        epochs: Epoch in which the full weight is reached.
     """
 
     def __init__(self, base: Method, epochs: Count = 20):

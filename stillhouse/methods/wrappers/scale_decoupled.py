@@ -21,14 +21,14 @@ from .wrapper import Wrapper
 class ScaleDecoupled(Wrapper, SpotMethod):
     """Scale Decoupled Distillation (Wei et al., CVPR 2024, arXiv:2403.13512).
 
-    At scale k the map in front of global pooling is averaged over k x k regions, and the network's own classifier
-    turns each average into logits: at scale 1 into those of the whole image. With the base method's loss D,
+    At scale k the map before global pooling is averaged over k x k regions, and the network's own classifier turns
+    each average into logits; at scale 1 these are the logits of the whole image. With the base method's loss D,
 
         sum over regions r of  weight_r D(student_r, teacher_r)        weight_r = 2 if r is complementary, else 1
 
-    A region is complementary if the teacher sees something else there than in the whole image, else consistent.
-    The defaults are `paper()`; the published numbers were made with `reference()`. The paper lets the loss grow over
-    30 epochs, the code over 20, KD's not at all.
+    A region is complementary if the teacher's prediction for it differs from that for the whole image, else consistent.
+    The defaults are `paper()`; the published numbers were made with `reference()`. The loss's weight rises over 30
+    epochs in the paper and over 20 in the code, but not with KD.
 
     Args:
         base: The method that compares logits.
@@ -36,19 +36,19 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         complementary: Weight of complementary regions.
         compare: "classes": the teacher predicts another class (paper). "correctness": it is right in one of the two
             and wrong in the other (code).
-        pooling: "direct": each scale is pooled from the map. "nested": from the map's averages over 4 x 4 regions, or
-            as many as the finest scale has (code), which differs where they do not divide the map, 7 x 7 for example.
-        reduction: "sum" over regions (paper), their "mean" (code) or "means": of each scale, added up (the paper's
-            equation 6).
+        pooling: "direct": each scale is pooled from the map. "nested" (code): from the map's averages over 4 x 4
+            regions, or as many as the finest scale has; this differs where they do not divide the map, as with 7 x 7.
+        reduction: "sum" over regions (paper), their "mean" (code), or "means": the sum of each scale's mean (the
+            paper's equation 6).
 
     Raises:
-        ValueError: When built for a network that does more between map and logits than average and one linear layer.
+        ValueError: In `build`, if a network has more than an average and one linear layer between map and logits.
     """
 
-    observations_caption = "Shares of the regions, the whole image counted as one."
+    observations_caption = "Shares of the regions, with the whole image counted as one region."
     per_image_caption = "Share of an image's regions for which the teacher predicts another class than for the whole."
     base: LogitMethod
-    regions: Tensor  # (R, 1), how many share a mean with each of the R regions
+    regions: Tensor  # (R, 1), number of regions in the same mean as each of the R regions
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
     ):
         super().__init__(base)
         if list(scales[:1]) != [1]:
-            raise ValueError(f"scales must begin with 1, the image that regions are compared with, not {list(scales)}")
+            raise ValueError(f"scales must begin with 1, the whole image, to compare regions with, not {list(scales)}")
         self.scales = scales
         self.complementary = complementary
         self.compare = compare
@@ -73,7 +73,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
 
     @property
     def needs_teacher(self) -> bool:
-        return True  # its regions count, even where the base method goes by labels
+        return True  # regions depend on it, even if the base method uses labels only
 
     @classmethod
     def paper(cls, base: LogitMethod, scales: Sequence[int] = (1, 2, 4)) -> Self:
@@ -93,7 +93,7 @@ class ScaleDecoupled(Wrapper, SpotMethod):
         super().build(student, teacher, data)
 
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
-        """Maps in front of global pooling -> (N,)"""
+        """Maps before global pooling -> (N,)"""
         s = self.regional_logits(student)
         with torch.no_grad():
             t = self.regional_logits(teacher)

@@ -1,4 +1,4 @@
-"""Spot-adaptive distillation: a policy decides, sample by sample, at which spots to distil."""
+"""Spot-adaptive distillation: for each sample, a policy decides at which spots to distil."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -23,28 +23,28 @@ from .bundle import Bundle
 class SpotAdaptive(Bundle):
     """Spot-adaptive Knowledge Distillation (Song et al., TIP 2022, arXiv:2205.02399).
 
-    Every sample also takes a route through both networks: at each spot a policy, which reads both embeddings, sends
-    it on through the teacher's next block or through the student's, by way of adapters. A sample is distilled at
-    those spots where its route takes the teacher's block. With R the cross-entropy of the routes and C the student's
-    own, policy and adapters learn from
+    Every sample also takes a route through both networks: at each spot a policy, which reads both embeddings, chooses
+    the teacher's or the student's next block, with adapters where the route switches. A sample is distilled at those
+    spots where its route takes the teacher's block. With R the cross-entropy of the routes and C that of the student,
+    policy and adapters learn from
 
         gamma^sign(R - C) R + max(0, balance N - number of samples whose route ends in the teacher's logits)
 
-    All of it is as in the authors' code, where the terms are KD, with weight 1, and one other method, beside CE.
+    All of this follows the authors' code, where the terms are KD, with weight 1, and one other method, used with CE.
 
     Args:
-        terms: The methods. Their spots, and the logits, are where a route may change between the networks.
+        terms: The methods. At their spots, and at the logits, a route may switch between the networks.
         mode: "anti" distils where a route takes the student's block instead. "random", "always" and "never" decide
-            without a policy and route nothing. "joint" is adaptive, with a copy of the teacher that learns along, from
-            gamma times its cross-entropy and from the terms; R is then weighed by gamma alone, and nothing balanced.
-        gamma: The code has 1, but 2 for AT, VID and RKD, and on Tiny-ImageNet. Its scripts for random decisions and
-            joint training weigh CE by it too.
+            without a policy and without routes. "joint" is adaptive, and also trains a copy of the teacher, on gamma
+            times its cross-entropy and on the terms; R is then multiplied by gamma alone, and there is no balance.
+        gamma: 1 in the code, but 2 for AT, VID and RKD, and on Tiny-ImageNet. Its scripts for random decisions and
+            joint training multiply CE by it too.
         balance: The least share of samples to distil at the logits.
         temperature: Of the policy's straight-through Gumbel softmax; it scales gradients, not probabilities.
-        prior: What the policy adds to its scores for the teacher's blocks to begin with. If left out 10, as in the
-            code, between networks of one class with features of one shape at every spot, else 0; 0 with "joint".
+        prior: Initial value that the policy adds to its scores for the teacher's blocks. If omitted, 10 as in the code
+            for networks of the same class with features of equal shape at every spot, else 0; always 0 with "joint".
         rate: The share of samples that "random" distils at each spot.
-        fixed: Decisions that are given, by the student's name of the spot, e.g. {"stage1": False, "logits": True}.
+        fixed: Decisions fixed in advance, by the student's name of the spot: {"stage1": False, "logits": True}.
         agent_lr: Learning rate of policy and adapters, relative to the run's.
         agent_weight_decay: Of policy and adapters.
     """
@@ -71,7 +71,7 @@ class SpotAdaptive(Bundle):
     ):
         super().__init__(terms, weight)
         if not terms:
-            raise ValueError("terms must hold one method or more; name some, such as [KD(1.0), AT()]")
+            raise ValueError("terms must hold at least one method; name some, such as [KD(1.0), AT()]")
         self.mode, self.rate, self.fixed = mode, rate, dict(fixed or {})
         self.temperature, self.prior, self.agent_loss = temperature, prior, AgentLoss(gamma, balance, mode == "joint")
         self.agent_lr, self.agent_weight_decay = agent_lr, agent_weight_decay
@@ -125,7 +125,7 @@ class SpotAdaptive(Bundle):
         return torch.stack(list(losses.values())).sum()
 
     def taught_by(self, student: Outputs, teacher: Outputs, batch: Batch) -> Outputs:
-        """Return the outputs of the teacher that learns along, or else the teacher's."""
+        """Return the outputs of the teacher's trained copy if there is one, else the teacher's."""
         if self.teacher is None:
             return teacher
         with precision_of(student):

@@ -11,10 +11,11 @@ from .wrapper import Wrapper
 class Standardized(Wrapper, LogitMethod):
     """Logit Standardization in Knowledge Distillation (Sun et al., CVPR 2024, arXiv:2403.01427).
 
-    Each sample's logits, of both networks, to mean 0 and standard deviation 1 before the base method compares them.
-    Gradients flow through mean and deviation: the scale of the student's logits is left to CE, which stays outside.
+    Each sample's logits, of both networks, are brought to mean 0 and standard deviation 1 before the base method
+    compares them. Gradients flow through mean and deviation: the scale of the student's logits is left to CE, which is
+    not wrapped.
 
-    The paper raises weights ninefold and halves temperatures: `CE(0.1), Standardized(KD(weight=9, temperature=2))`.
+    The paper multiplies weights by 9 and halves temperatures: `CE(0.1), Standardized(KD(weight=9, temperature=2))`.
 
     Args:
         base: The method that compares logits.

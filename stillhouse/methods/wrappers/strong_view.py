@@ -1,4 +1,4 @@
-"""The second view: any method, on images that are augmented strongly."""
+"""The second view: any method, on strongly augmented images."""
 
 from dataclasses import replace
 

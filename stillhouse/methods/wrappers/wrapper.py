@@ -7,7 +7,7 @@ from .delegating import Delegating
 
 
 class Wrapper(Delegating):
-    """A method around another one, which answers everything but the loss.
+    """A method around another one, to which it leaves everything but the loss.
 
     Args:
         base: The method inside. Its weight is the wrapper's.

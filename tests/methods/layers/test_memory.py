@@ -85,7 +85,7 @@ def test_rows_are_drawn_independently() -> None:
 
 
 def test_one_class_has_no_others() -> None:
-    with pytest.raises(ValueError, match="the training images must have two labels or more, but all have the same"):
+    with pytest.raises(ValueError, match="the training images must have two or more labels, but all have the same"):
         Classmates(torch.ones(5, dtype=torch.long), 3)
 
 

@@ -19,5 +19,7 @@ def test_both_networks_are_read() -> None:
 
 @pytest.mark.parametrize(("student", "teacher", "who"), [(False, True, "student"), (True, False, "teacher")])
 def test_a_network_that_saw_only_one_view_is_named(student: bool, teacher: bool, who: str) -> None:
-    with pytest.raises(ValueError, match=rf"the {who} must see the strong view as well; .*forward_batch\(batch\)"):
+    with pytest.raises(
+        ValueError, match=rf"the {who} must be run on the strong view as well; .*forward_batch\(batch\)"
+    ):
         strong_outputs(_said(student), _said(teacher))

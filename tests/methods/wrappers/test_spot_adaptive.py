@@ -585,7 +585,7 @@ def test_fixed_spots_are_not_decided() -> None:
 
 
 def test_refuses_numbers_without_meaning() -> None:
-    with pytest.raises(ValueError, match="terms must hold one method or more; name some"):
+    with pytest.raises(ValueError, match="terms must hold at least one method; name some"):
         SpotAdaptive([])
     with pytest.raises(ValueError, match="SpotAdaptive: gamma must be positive, not 0"):
         SpotAdaptive([KD()], gamma=0.0)
