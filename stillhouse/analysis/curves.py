@@ -50,9 +50,9 @@ def training(rows: Sequence[Row], terms: Sequence[str], teacher: float, title: s
 
 
 def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title: str, caption: str) -> Figure:
-    """Draw columns by group, a panel for each group; groups whose names differ only in a number share a scale.
+    """Draw columns by group, one panel per group; groups whose names differ only in a number share a scale.
 
-    Epochs of warm-up phases are left out: methods observe nothing yet in them.
+    Epochs of warm-up phases are left out, because methods do not observe anything in them.
     """
     rows = [row for row in rows if row["phase"] == rows[-1]["phase"]]
     across = 2 if len(groups) == 4 else min(3, len(groups))
@@ -74,7 +74,7 @@ def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title
                 for column, name in [(column, _last(column)) for column in columns]
             ]
         panels.append((axes, ends))
-    for axes, ends in panels:  # once all scales are known
+    for axes, ends in panels:  # after all scales are known
         _finish(axes, rows, ends, 0.11)
     return figure
 
@@ -102,7 +102,7 @@ def _phases(rows: Sequence[Row]) -> list[str]:
 
 
 def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float) -> None:
-    """Finish the axis of epochs, shade warm-up phases, and write names at the ends of curves, `gap` apart or more."""
+    """Finish the axis of epochs, shade warm-up phases, and write names at the ends of curves, at least `gap` apart."""
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     first, last = rows[0]["epoch"], rows[-1]["epoch"]
@@ -125,7 +125,7 @@ def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float) -
 
 
 def _keep_shares(axes: Axes) -> None:
-    """Limit the axis of numbers between 0 and 1 to that range."""
+    """Limit the axis to [0, 1] if all numbers are in that range."""
     low, high = axes.dataLim.intervaly
     if low >= 0 and high <= 1:
         bottom, top = axes.get_ylim()

@@ -1,4 +1,4 @@
-"""The figures of a finished distillation. Methods contribute through their contract alone."""
+"""The figures of a finished distillation. Methods contribute only through their contract."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .measure import Embedded, Findings, Judged
 from .metrics import accuracy_by_class, logit_difference, mean_by_class
 from .plots import Numbers
 
-_STRIPS = 12  # rows of a contact sheet, at most
+_STRIPS = 12  # at most, rows of a contact sheet
 
 
 def save(figures: Iterable[tuple[str, Figure]], folder: Path, families: Sequence[str] = ("DejaVu Sans",)) -> list[str]:
-    """Draw and write NAME.svg and NAME.png of each figure, in these fonts, and return the names."""
+    """Draw each figure in these fonts, write NAME.svg and NAME.png, and return the names."""
     names = []
     with plots.style(families):
         for name, figure in figures:
@@ -41,7 +41,7 @@ def figures(
     """
     s, t = findings.student, findings.teacher
     terms = list(dict.fromkeys(term for row in rows for term in loss_terms(row)))
-    caption = f"{named}. The terms are drawn as they are added up, with their weights."
+    caption = f"{named}. The terms of the loss include their weights."
     yield "training", curves.training(rows, terms, t.top1, "Training", caption)
     for name, method in methods.items():
         groups = observed(rows, name)
@@ -68,7 +68,7 @@ def figures(
 
 
 def observed(rows: Sequence[Row], method: str) -> dict[str, list[str]]:
-    """Group a method's columns METHOD.GROUP/NAME, the largest groups first; a column without a slash is alone."""
+    """Group a method's columns METHOD.GROUP/NAME, largest groups first; a column without a slash is its own group."""
     groups: dict[str, list[str]] = {}
     for column in dict.fromkeys(column for row in rows for column in row):
         if column.startswith(f"{method}."):
@@ -96,9 +96,7 @@ def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
     some = (
         f"{len(embedded.classes)} of the {len(classes)} classes" if len(embedded.classes) < len(classes) else "by class"
     )
-    caption = (
-        f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: neighbours are alike, distances say little."
-    )
+    caption = f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: distances say little."
     names = {i: classes[i] for i in embedded.classes}
     return plots.embeddings(points, embedded.labels.numpy(), names, "Embeddings", caption)
 

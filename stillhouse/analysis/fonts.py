@@ -1,4 +1,4 @@
-"""Names of classes in any script, as far as the fonts of this machine can draw them."""
+"""Names of classes in any script that the fonts of this machine can draw."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from functools import cache
 
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
-_FIRST = "DejaVu Sans"  # comes with matplotlib, so pictures look alike everywhere
+_FIRST = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
 _PLACEHOLDERS = ("Last Resort",)  # fonts that draw a box for every character
-_LONGEST = 40  # characters of a name in a picture
+_LONGEST = 40  # characters of a name in a figure
 
 
 @dataclass(frozen=True)
 class Lettering:
-    """The fonts that together draw some texts, and the characters that none of them has.
+    """The fonts that together can draw some texts, and the characters that none of them has.
 
     Args:
-        families: Names of fonts; a character is drawn in the first that has it.
+        families: Names of fonts; each character is drawn in the first that has it.
         missing: Characters that cannot be drawn.
     """
 
@@ -29,7 +29,7 @@ class Lettering:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Lettering:
-        """Choose as few fonts as it takes, matplotlib's own first."""
+        """Choose as few fonts as possible, matplotlib's own first."""
         families, missing = [_FIRST], set("".join(texts)) - _characters(_FIRST)
         for family in sorted({font.name for font in fontManager.ttflist} if missing else ()):
             if missing and not family.startswith(_PLACEHOLDERS) and missing & _characters(family):
@@ -42,14 +42,14 @@ class Lettering:
         return "".join("?" if character in self.missing else character for character in text)
 
     def names(self, names: Sequence[str]) -> list[str]:
-        """Return the names as they are shown: shortened, and with its number where a name cannot be drawn."""
+        """Return the names for display: shortened, and followed by the class's number where a name cannot be drawn."""
         shown = [self.text(name) + f" #{i}" * bool(self.missing & set(name)) for i, name in enumerate(names)]
         return [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 8]}...{name[-5:]}" for name in shown]
 
 
 @contextmanager
 def without_font_messages() -> Iterator[None]:
-    """Silence matplotlib's log where a font has no bold variant: it takes the plain one, which is right."""
+    """Silence matplotlib's log about fonts without a bold variant: the plain one, which it uses, is fine."""
     log = logging.getLogger("matplotlib.font_manager")
     before = log.level
     log.setLevel(logging.ERROR)
@@ -62,10 +62,10 @@ def without_font_messages() -> Iterator[None]:
 @cache
 @without_font_messages()
 def _characters(family: str) -> frozenset[str]:
-    """Return the characters that a family has, upright and bold; none if it cannot be read."""
+    """Return the characters of a family, regular and bold; none if it cannot be read."""
     try:
         paths = [findfont(FontProperties(family=family, weight=weight)) for weight in ("normal", "bold")]
         maps = [frozenset(map(chr, get_font(path).get_charmap())) for path in paths]
-    except (RuntimeError, OSError, ValueError):  # emoji in colours, and whatever else FreeType refuses
+    except (RuntimeError, OSError, ValueError):  # colour emoji, and anything else that FreeType refuses
         return frozenset()
     return frozenset.intersection(*maps)

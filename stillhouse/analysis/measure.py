@@ -19,8 +19,8 @@ from ..training.evaluation import Scores
 from .metrics import alignment
 
 _BATCH = 128
-_SHOWN = 8  # images at each end
-_SIDE = 96  # px, images are shown no larger
+_SHOWN = 8  # images with the lowest values, and with the highest
+_SIDE = 96  # px, largest size at which images are shown
 _CLASSES = 10  # at most, for the plot of embeddings
 
 
@@ -30,7 +30,7 @@ class Judged:
 
     values: Tensor  # (N,)
     ends: Tensor  # (M,) the lowest and the highest, ascending
-    images: Tensor  # (M, H, W, 3) uint8, theirs
+    images: Tensor  # (M, H, W, 3) uint8, the images with these values
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Findings:
-    """All measurements, on the CPU."""
+    """All measurements, with tensors on the CPU."""
 
     student: Scores
     teacher: Scores
@@ -70,7 +70,7 @@ def look(
     """Run networks and methods on every test image, and once more on a random sample to compare features.
 
     Args:
-        deployed: The network that is shipped; methods may have added to the student.
+        deployed: The network that is shipped: the student and any layers that its methods add to it.
         images: Size of the random sample.
     """
     student, count = distillation.student, len(data.classes)
@@ -131,7 +131,7 @@ def _judged(before: Judged | None, values: Tensor, pixels: Tensor) -> Judged:
 
 
 def _pixels(images: Tensor, data: Data) -> Tensor:
-    """Undo the normalisation of images, at most `_SIDE` px large: (N, 3, H, W) -> (N, H, W, 3) uint8, on the CPU."""
+    """Undo normalisation, shrink to at most `_SIDE` px: (N, 3, H, W) -> (N, H, W, 3) uint8, on the CPU."""
     mean, std = (torch.tensor(channels, device=images.device)[:, None, None] for channels in (data.mean, data.std))
     if images.shape[2] > _SIDE:
         images = F.interpolate(images, _SIDE, mode="bilinear", antialias=True)

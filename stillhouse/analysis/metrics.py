@@ -1,4 +1,4 @@
-"""Similarity of two networks in features and outputs, and the calibration of each."""
+"""Similarity of two networks' features and outputs, and calibration."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +16,7 @@ def alignment(batches: Iterable[Sequence[Tensor]]) -> Tensor:
 
     K features (N, ...) of the same images, batch after batch -> (K, K): 1 where two are equal up to rotation and scale,
     about 0 where they have nothing in common. HSIC is estimated without bias on each batch and averaged, as in Nguyen
-    et al. (ICLR 2021, arXiv:2010.15327), because wide features of few images would all look alike otherwise.
+    et al. (ICLR 2021, arXiv:2010.15327): with the biased estimate, all wide features of few images would look similar.
     """
     total = torch.zeros(())
     for features in batches:

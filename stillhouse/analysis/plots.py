@@ -1,4 +1,4 @@
-"""Plots: numbers in, a matplotlib figure out. pyplot and its global state are left out."""
+"""Plots: numbers in, a matplotlib figure out. pyplot and its global state are not used."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from .fonts import without_font_messages
 Numbers = NDArray[np.float64]
 
 STUDENT, TEACHER, THIRD = "#0072b2", "#3b3b3b", "#d55e00"
-# Of Okabe and Ito, and Tol: colour-blind people can tell them apart, and they can be read on white.
+# Colours of Okabe and Ito, and of Tol: colour-blind people can tell them apart, and they are legible on white.
 CATEGORIES = (
     *("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b8860b", "#332288", "#56a0d3", "#882255", "#7a7a7a", "#5d7a1f"),
 )
 INK, FAINT, PALE = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 _BLUES = LinearSegmentedColormap.from_list("blues", ["#f7fafc", "#9cc4e0", "#2f79b5", "#08306b"])
 _REDS = LinearSegmentedColormap.from_list("reds", ["#fcfaf7", "#f6c38a", "#dc6a1f", "#7a2000"])
-_MOST_CLASSES = 40  # in one picture
+_MOST_CLASSES = 40  # in one figure
 
 
 @contextmanager
 def style(families: Sequence[str] = ("DejaVu Sans",)) -> Iterator[None]:
-    """Set the look of figures, as long as they are drawn and saved.
+    """Set the style of figures that are drawn and saved within the block.
 
     Args:
-        families: Fonts; a character is drawn in the first that has it.
+        families: Fonts; each character is drawn in the first that has it.
     """
     look = matplotlib.rc_context(
         {
@@ -72,7 +72,7 @@ def style(families: Sequence[str] = ("DejaVu Sans",)) -> Iterator[None]:
 def save(figure: Figure, path: Path) -> None:
     """Write PATH.svg and PATH.png."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # once is enough, for it takes longer than all else
+    figure.set_layout_engine("none")  # once is enough, since layout takes longer than everything else
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
         content = io.BytesIO()
         figure.savefig(content, format=kind, dpi=150, metadata=metadata)
@@ -80,7 +80,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def canvas(width: float, height: float, title: str, caption: str) -> Figure:
-    """Return an empty figure of a size in inches, with its title above and its caption below."""
+    """Return an empty figure of a size in inches, with a title above and a caption below."""
     lines = textwrap.wrap(caption, int(14.5 * width))
     figure = Figure(figsize=(width, height + 0.15 * len(lines)), layout="constrained", facecolor="white")
     figure.suptitle(title, x=0.1 / width, ha="left")
@@ -89,7 +89,7 @@ def canvas(width: float, height: float, title: str, caption: str) -> Figure:
 
 
 def plain(name: str, between: str) -> str:
-    """Return METHOD.GROUP/NAME with something else between its parts, as people write it."""
+    """Return METHOD.GROUP/NAME with another separator between its parts, for display."""
     return name.replace(".", between).replace("/", between).replace("_", " ")
 
 
@@ -105,7 +105,7 @@ def accuracies(student: Numbers, teacher: Numbers, names: Sequence[str], title: 
     axes.scatter(student[order], rows, s=20, color=STUDENT, zorder=3, label="student")
     axes.set_yticks(rows, [names[i] for i in order])
     axes.invert_yaxis()
-    axes.set_xlabel("images of the class that are recognised, %")
+    axes.set_xlabel("accuracy on the images of the class, %")
     axes.grid(axis="x", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
@@ -123,7 +123,7 @@ def _ends(values: Numbers) -> tuple[NDArray[np.intp], bool]:
 
 
 def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], title: str, caption: str) -> Figure:
-    """Draw (C, K), a mean for each class in each of K columns, the classes with the lowest first."""
+    """Draw (C, K), the mean of each class in each of K columns, classes with the lowest means first."""
     order, left_out = _ends(values.mean(1))
     caption += f" The {len(order)} at either end of {len(classes)} classes." if left_out else ""
     return matrix(values[order], [classes[i] for i in order], names, title, caption, ("class", ""))
@@ -132,7 +132,7 @@ def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], titl
 def matrix(
     values: Numbers, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, labels: tuple[str, str]
 ) -> Figure:
-    """Draw (R, C) numbers in colours: blue if they lie between 0 and 1, red otherwise."""
+    """Draw (R, C) numbers as colours: blue if they are between 0 and 1, red otherwise."""
     top = float(np.nanmax(values)) or 1.0
     colours, top = (_BLUES, 1.0) if top <= 1.0001 and np.nanmin(values) > -0.5 else (_REDS, top)
     is_readable, is_named = len(columns) <= 20, len(rows) <= _MOST_CLASSES
@@ -190,7 +190,7 @@ def _strip(axes: Axes, values: Numbers, images: NDArray[np.uint8]) -> None:
 def embeddings(
     points: Mapping[str, Numbers], labels: NDArray[np.int64], names: Mapping[int, str], title: str, caption: str
 ) -> Figure:
-    """Draw (N, 2) points of each network, with the names of classes where their points lie."""
+    """Draw (N, 2) points of each network, with the name of each class among its points."""
     figure = canvas(5.0 * len(points), 5.4, title, caption)
     for axes, (who, places) in zip(figure.subplots(1, len(points), squeeze=False)[0], points.items(), strict=True):
         axes.set_title(who)

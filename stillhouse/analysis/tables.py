@@ -1,4 +1,4 @@
-"""Tables of what came out."""
+"""Tables of results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Line:
-    """A network in a table of results; accuracies in percent, None where there is none."""
+    """A network in a table of results; accuracies are in percent, None if not measured."""
 
     name: str
     parameters: int
@@ -51,7 +51,7 @@ def percent(value: float | None) -> str:
 
 
 def magnitude(count: float) -> str:
-    """12.5 M"""
+    """Return a number with its unit: 12.5 M."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if count >= size:
             return f"{count / size:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""The law about CUDA graphs: a training step asks the host nothing, which is seen on a CPU."""
+"""The law about CUDA graphs: a training step never needs the host, which can be tested on a CPU."""
 
 import torch
 
@@ -29,5 +29,5 @@ def can_be_captured(subject: Subject) -> str:
             f"it changes {name}; write into a buffer instead" for name in after if after[name] != before.get(name)
         ]
         if found:
-            return f"no, for {found[0]}; it trains all the same, without a graph"
+            return f"no, because {found[0]}; it trains without a graph instead"
     return ""

@@ -1,4 +1,4 @@
-"""`stillhouse check`: try methods on the contract in seconds, on small networks."""
+"""`stillhouse check`: test methods against the contract in seconds, on small networks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Finding:
 
 
 def check(methods: str, display: Display) -> None:
-    """Try every law of the contract on methods and print the outcomes, one error once.
+    """Test methods against every law of the contract and print the outcomes; a repeated error is printed once.
 
     Args:
         methods: As for `stillhouse distill`: 'my_method.py:MyMethod', 'SpotAdaptive([KD, AT])'.
@@ -64,7 +64,7 @@ def check(methods: str, display: Display) -> None:
 
 
 def outcome(law: Law, subject: Subject) -> Finding:
-    """Try a law on a method, whatever the method's code does."""
+    """Test a method against a law, and report any error of its code as an outcome."""
     try:
         with warnings.catch_warnings(action="ignore"):
             remark = law.try_on(subject)
@@ -72,7 +72,7 @@ def outcome(law: Law, subject: Subject) -> Finding:
         return Finding(law, "not applicable", str(reason))
     except Broken as broken:
         return Finding(law, "wrong", str(broken))
-    except Exception as error:  # somebody else's code can fail in any way
+    except Exception as error:  # a user's code can fail in any way
         return Finding(law, "wrong", _in_a_line(error, subject.spec))
     return Finding(law, "note" if remark else "ok", remark)
 
@@ -83,7 +83,7 @@ def _summary(verdicts: Counter[Verdict]) -> str:
 
 
 def _in_a_line(error: Exception, spec: MethodSpec) -> str:
-    """Return an error with the last line of the method's own file that it came through."""
+    """Return an error as one line, with the last line of the method's own file in its traceback."""
     own = inspect.getfile(spec.cls)
     frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
     place = [frame for frame in frames if frame.filename == own][-1:] or frames[-1:]

@@ -17,8 +17,8 @@ _CITATION = re.compile(r"([^().]+) \(([^()]+?), ((?:[^,()]+ )?((?:19|20)\d\d))(?
 class Law(NamedTuple):
     """A sentence that must be true of a method.
 
-    `try_on` returns a note worth reading, or "". It raises `Broken` if the law is broken and `NotApplicable` if there
-    was nothing to look at.
+    `try_on` returns a note for the reader, or "". It raises `Broken` if the law is broken and `NotApplicable` if there
+    was nothing to test.
     """
 
     says: str

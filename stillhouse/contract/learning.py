@@ -20,7 +20,7 @@ def gradients_reach_only_the_student(subject: Subject) -> str:
     gradients = trial.gradients(trial.losses(subject.batch()))
     for name, parameter in trial.teacher.model.named_parameters():
         if parameter.grad is not None:
-            raise Broken(f"the teacher's {name} gets a gradient; compute what is the teacher's under torch.no_grad()")
+            raise Broken(f"the teacher's {name} gets a gradient; compute on the teacher under torch.no_grad()")
     reached = {name for name, gradient in gradients.items() if gradient.any()}
     if not reached:
         raise Broken("nothing learns from it: neither the student nor the method gets a gradient")

@@ -13,7 +13,7 @@ from .outputs import ROUNDING, close, laid_out, parts, squared_norm, with_parts
 from .specimens import BATCH, Pair
 from .trial import Broken, NotApplicable, Subject, Trial, total
 
-_MOVE = 1e-6  # how far finite differences go in float64, relative to where they start
+_MOVE = 1e-6  # size of finite differences in float64, relative to the starting point
 
 
 def has_the_right_shape(subject: Subject) -> str:
@@ -61,8 +61,8 @@ def is_zero_for_identical_networks(subject: Subject) -> str:
 
 
 def agrees_with_its_gradient(subject: Subject) -> str:
-    """In float64, by finite differences along the gradient with respect to all outputs of the student."""
-    trial, batch = subject.trained(), subject.batch()  # some set themselves up in their first steps
+    """Compare in float64 with finite differences along the gradient, with respect to all outputs of the student."""
+    trial, batch = subject.trained(), subject.batch()  # some methods set themselves up in their first steps
     trial.teacher.double()
     trial.distillation.double()
     strong = None if batch.strong is None else batch.strong.double()
@@ -86,7 +86,7 @@ def agrees_with_its_gradient(subject: Subject) -> str:
     found = (up - down) / (2 * move)
     if (found - slope).abs() <= 1e-3 * slope:
         return ""
-    return f"along the gradient the loss rises by {(found / slope).item():.3g} times what the gradient says"
+    return f"along the gradient the loss rises by {(found / slope).item():.3g} times as much as the gradient says"
 
 
 def ignores_order(subject: Subject) -> str:
@@ -115,7 +115,7 @@ def ignores_memory_format(subject: Subject) -> str:
     for loss, other in zip(*losses, strict=True):
         if not close(loss, other):
             pair = f"{loss.mean().item():.6g} for contiguous and {other.mean().item():.6g} for channels_last features"
-            raise Broken(f"the loss is {pair}; use reshape or flatten where a memory layout is taken for granted")
+            raise Broken(f"the loss is {pair}; use reshape or flatten instead of assuming a memory layout")
     return ""
 
 
@@ -131,7 +131,7 @@ def draws_from_the_batch(subject: Subject) -> str:
             for whose, state in _random_states().items():
                 if state != before[whose]:
                     raise Broken(
-                        f"it uses {whose} generator (dropout does, too), so that all other users of it change the "
+                        f"it uses {whose} generator (as does dropout), so other users of that generator change the "
                         f"loss; draw with generator=batch.generator('purpose')"
                     )
     if not all(torch.equal(loss, other) for loss, other in zip(*losses, strict=True)):

@@ -1,4 +1,4 @@
-"""Laws about masked samples: those that `Batch.active` leaves out of a loss, as `SpotAdaptive` does."""
+"""Laws about masked samples: those that `Batch.active` leaves out of a loss, for example in `SpotAdaptive`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +19,12 @@ _ACTIVE = torch.zeros(BATCH).index_fill(0, _KEEP, 1.0)
 
 
 class _Masked:
-    """A trial's outputs and batch with some samples masked; the same with others in their place, and without them."""
+    """A trial's outputs and batch with some samples masked; the same with these replaced, and without them."""
 
     def __init__(self, subject: Subject):
         self.trial = subject.trial()
         if not isinstance(self.trial.method, SpotMethod):
-            raise NotApplicable("it is no SpotMethod, so it is never given a mask")
+            raise NotApplicable("it is not a SpotMethod, so it is never given a mask")
         one, other = subject.batch(0), subject.batch(1)
         (student, teacher), (student2, teacher2) = self.trial.outputs(one), self.trial.outputs(other)
         self.masked = student, teacher, replace(one, active=_ACTIVE)
@@ -35,7 +35,7 @@ class _Masked:
         yield from self.trial.method.spots
 
     def ask(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss at a spot, (N,) or (), and the method's buffers afterwards, starting anew each time."""
+        """Return the loss at a spot, (N,) or (), and the method's buffers afterwards, with a fresh start each time."""
         method = self.trial.twin().method.train()
         assert isinstance(method, SpotMethod)
         for module in method.modules():
@@ -45,7 +45,7 @@ class _Masked:
         return loss, dict(method.named_buffers())
 
     def draws(self, spot: Spot) -> bool:
-        """Return whether random numbers play a part: then a batch without the masked samples draws others."""
+        """Tell whether the loss uses random numbers: a batch without the masked samples would draw others."""
         student, teacher, batch = self.masked
         (loss, _), (later, _) = (
             self.ask(spot, student, teacher, replace(batch, step=batch.step + step)) for step in (0, 1)
@@ -91,7 +91,7 @@ def are_not_remembered(subject: Subject) -> str:
 
 
 def _counted(loss: Tensor) -> Tensor:
-    """Return what counts of a loss: (N,) -> (active,), as the caller masks it; () -> ()."""
+    """Return the part of a loss that counts: (N,) -> (active,), as the caller masks it; () -> ()."""
     return loss[_KEEP] if loss.ndim else loss
 
 

@@ -1,4 +1,4 @@
-"""Outputs taken apart into tensors, changed, put together again, and compared."""
+"""Helpers that take outputs apart into tensors, change them, put them together again, and compare them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ ROUNDING = 5e-4  # of float32, relative to the largest number compared
 
 
 def parts(outputs: Outputs) -> list[Tensor]:
-    """Return all that a network computed for both views: logits, then features."""
+    """Return everything that a network computed for both views: logits, then features."""
     return [outputs.logits, *outputs.tapped.values(), *(parts(outputs.strong) if outputs.strong else [])]
 
 

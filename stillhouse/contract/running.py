@@ -1,4 +1,4 @@
-"""Laws about where a method runs: networks, batches, number formats, devices."""
+"""Laws about the networks, batches, number formats and devices that a method runs on."""
 
 import traceback
 import warnings
@@ -19,7 +19,7 @@ def runs_between(pair: Pair, subject: Subject) -> str:
     except ValueError as error:
         cause = error.__cause__ or error
         line = traceback.extract_tb(cause.__traceback__)[-1].line or ""
-        if not line.startswith("raise "):  # nobody wrote that sentence for this case
+        if not line.startswith("raise "):  # not a message written for this case
             raise RuntimeError(str(cause)) from cause
         return f"refused: {cause}"
     trial.gradients(trial.losses(subject.batch()))

@@ -1,4 +1,4 @@
-"""Small networks of several kinds, in pairs, and batches for them: what `stillhouse check` tries methods on."""
+"""Pairs of small networks of several kinds, and batches for them, on which `stillhouse check` tests methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _wide = partial(ResNet, 14, CLASSES, (10, 10, 16, 24))
 
 @dataclass(frozen=True)
 class Pair:
-    """A student and a teacher of some kind, untrained."""
+    """An untrained student and an untrained teacher."""
 
     name: str
     student_kind: Callable[[], nn.Module]
@@ -40,9 +40,9 @@ class Pair:
 
 
 class PlainNet(nn.Module):
-    """(N, 3, 16, 16) -> (N, classes) in four stages without shortcuts; another convolution stands before the pool.
+    """(N, 3, 16, 16) -> (N, classes) in four stages without shortcuts, then another convolution before the pool.
 
-    It declares no anatomy, so that it has to be detected, and its activations work in place.
+    It declares no anatomy, so its landmarks must be found, and its activations work in place.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ def _specimen(kind: Callable[[], nn.Module], seed: int) -> Tapped:
 @cache
 @torch.no_grad()
 def _grown(kind: Callable[[], nn.Module], seed: int) -> tuple[dict[str, Tensor], Anatomy]:
-    """Return weights as if the network were trained: BatchNorm statistics and scales, a head with large weights."""
+    """Return weights like those of a trained network: BatchNorm statistics and scales, a head with large weights."""
     with seeded(seed, "specimen"):
         net = kind()
         anatomy = Anatomy.of(net, SIZE)

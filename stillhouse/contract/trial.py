@@ -1,4 +1,4 @@
-"""A method tried out between two small networks."""
+"""A method in training between two small networks."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ RECIPE = TrainConfig(epochs=1, batch_size=BATCH, lr=0.01, clip_norm=1.0)
 _LEFT_OUT = {"phase": "left out", **dict.fromkeys(("lr", "loss", "top1", "top5", "test_loss", "seconds"), 0.0)}
 
 
-class Broken(Exception):  # noqa: N818 (whether it is an error is for the caller to say)
-    """A law is broken; the sentence says how."""
+class Broken(Exception):  # noqa: N818 (the caller decides if it is an error)
+    """A law is broken; the message says how."""
 
 
-class NotApplicable(Exception):  # noqa: N818 (it is no error)
-    """A law has nothing to look at in a method; the sentence says why."""
+class NotApplicable(Exception):  # noqa: N818 (it is not an error)
+    """A law has nothing to test in a method; the message says why."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A method to be tried."""
+    """A method to be tested."""
 
     spec: MethodSpec
 
@@ -75,7 +75,7 @@ class Subject:
 
 
 class Trial:
-    """A new method between a new student and a teacher, the same each time; cross-entropy joins in when it trains.
+    """A new method between a new student and a teacher, the same each time; training adds cross-entropy.
 
     Args:
         student: Seed of the student's weights.
@@ -102,7 +102,7 @@ class Trial:
         return [*(loss(student, teacher, batch) for loss in self.warmups), self.method(student, teacher, batch)]
 
     def twin(self) -> Trial:
-        """Return the same networks with a copy of the method, so that this one does not remember the twin's batches."""
+        """Return the same networks with a copy of the method, so that this one does not remember the batches."""
         twin = copy.copy(self)
         twin.method, twin.warmups = copy.deepcopy((self.method, self.warmups))
         return twin
@@ -150,8 +150,8 @@ class Trial:
         """Train a few steps of each phase with the loop's own parts.
 
         Args:
-            folder: The run's folder, for the state that is handed over.
-            successor: If given, a copy of this new trial takes over in the middle of each phase.
+            folder: The run's folder, for the state that is passed on.
+            successor: A new trial; if given, a copy of it takes over in the middle of each phase.
         """
         run = Run(folder or Path(), "trial", {}, {})
         trial, trainer = self, StudentTrainer(self.distillation, RECIPE, run)

@@ -1,4 +1,4 @@
-"""Faster steps that compute the same."""
+"""Faster steps with the same results."""
 
 import ctypes
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _LARGE = 1 << 30  # bytes
 
 
 def keep_large_blocks() -> None:
-    """Let glibc keep the memory of large activations between steps, instead of mapping it anew each time."""
+    """Let glibc keep the memory of large activations between steps, instead of mapping it again each time."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
@@ -26,16 +26,16 @@ def compile_classroom(
 ) -> str | None:
     """Compile the teacher, with its BatchNorms folded into its convolutions, and on a GPU each student.
 
-    What they compute stays the same up to rounding; the first step takes half a minute longer. On a CPU compiled
-    students came out no faster, and some slower. Losses stay as they are: many depend on the epoch or draw numbers,
-    which a graph would be compiled anew for.
+    The results stay the same up to rounding; the first step takes half a minute longer. On a CPU compiled students were
+    no faster, and some slower. Losses are not compiled: many depend on the epoch or draw random numbers, for which a
+    graph would be compiled again.
 
     Args:
-        device: Where the classroom will be.
-        graphs: On a GPU, capture what is compiled as CUDA graphs, each launched in one piece.
+        device: The device that the classroom will be on.
+        graphs: On a GPU, capture the compiled networks as CUDA graphs, each launched in one piece.
 
     Returns:
-        Why it was not done, where it cannot be; the classroom is as it was then.
+        The reason if it cannot be done, in which case the classroom is unchanged; else None.
     """
     why_not = _cannot_compile(backend)
     if why_not:
@@ -52,7 +52,7 @@ def compile_classroom(
 
 
 def _frozen(call: Callable[..., Outputs]) -> Callable[..., Outputs]:
-    """Let weights become constants of what a call compiles; as an option of torch.compile this has no effect."""
+    """Make weights constants in the code that a call compiles; as an option of torch.compile this has no effect."""
     from torch._inductor import config  # takes a second
 
     def frozen(*args: object, **options: object) -> Outputs:
@@ -63,12 +63,12 @@ def _frozen(call: Callable[..., Outputs]) -> Callable[..., Outputs]:
 
 
 def _cannot_compile(backend: str) -> str | None:
-    """Try it on one addition, and return what is in the way: a compiler for the processor may be missing."""
+    """Try to compile one addition, and return the obstacle if there is one, such as a missing C++ compiler."""
     if distributed.world_size() > 1:
         return "several processes train together"
     try:
         torch.compile(lambda x: x + 1, backend=backend)(torch.zeros(2))
-    except Exception as error:  # whatever it is, the eager way still works
+    except Exception as error:  # for any error: eager mode still works
         return (str(error).splitlines() or [type(error).__name__])[0][:200]
     finally:
         torch.compiler.reset()

@@ -1,4 +1,4 @@
-"""Everything about a training that is neither a network, nor a method, nor data."""
+"""All settings of a training except its networks, methods and data."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class TrainConfig:
         batch_size: Images a step.
         lr: Learning rate of SGD.
         momentum: Momentum of SGD.
-        weight_decay: On every parameter, BatchNorm and biases included, as the protocol has it.
+        weight_decay: On every parameter, including BatchNorm and biases, as in the protocol.
         nesterov: Use Nesterov's momentum.
         schedule: "steps" multiplies the learning rate by `lr_decay` at each milestone, "cosine" lets it fall to 0.
         milestones: Epochs after which the learning rate drops; below 1 they are fractions of `epochs`.
@@ -26,7 +26,7 @@ class TrainConfig:
         lr_warmup: Epochs over which the learning rate rises linearly to `lr`.
         clip_norm: Largest joint norm of the gradients of all parameters; 0 for no limit.
         precision: Number format of the networks; losses are always computed in float32.
-        optimizer: "sgd", or "dot" for its variant with a momentum each for labels and teacher (see `DOT`).
+        optimizer: "sgd", or "dot" for its variant with separate momenta for labels and teacher (see `DOT`).
         dot_delta: Distance of DOT's two momenta from `momentum`.
 
     Raises:

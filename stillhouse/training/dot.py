@@ -12,25 +12,25 @@ from .. import distributed
 class DOT(torch.optim.Optimizer):
     """DOT: A Distillation-Oriented Trainer (Zhao et al., ICCV 2023, arXiv:2307.08436).
 
-    SGD with two velocities for each parameter: one for the gradient of the task's loss, weight decay included, with
-    momentum - delta, one for that of the distillation losses, with momentum + delta; both are subtracted. Parameters
-    that only one of the two reaches have one velocity, with the plain momentum, and are decayed with it.
+    SGD with two velocities for each parameter: one with momentum - delta, for the gradient of the task's loss including
+    weight decay, and one with momentum + delta, for the gradient of the distillation losses. Both are subtracted.
+    Parameters that get only one of these gradients have one velocity, with the plain momentum and weight decay.
 
-    It computes gradients itself, in two backward passes over one graph. The authors' code spares parameters that only
-    distillation reaches the weight decay of their first step.
+    It computes gradients itself, in two backward passes over one graph. The authors' code does not apply weight decay
+    in the first step to parameters that only distillation reaches.
 
     Args:
         groups: As for `torch.optim.SGD`, each with its "weight_decay".
         lr: Learning rate.
         momentum: The mean of the two momenta.
-        delta: Their distance from it; the paper has 0.075, for ImageNet 0.09.
+        delta: Distance of each momentum from their mean; 0.075 in the paper, and 0.09 for ImageNet.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float = 0.9, delta: float = 0.075):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "delta": delta, "weight_decay": 0.0})
 
     def follow(self, task: Sequence[Tensor], distillation: Sequence[Tensor]) -> None:
-        """Update once from the terms of either kind, each ()."""
+        """Update once from the terms of both kinds, each ()."""
         for_task, for_distillation = self._gradients(task, retain=True), self._gradients(distillation)
         for group in self.param_groups:
             self._move(group, "task", for_task, for_distillation)

@@ -10,7 +10,7 @@ from .. import distributed
 from ..data import Split
 from ..modes import in_eval_mode
 
-MANY = 256  # images at once, where memory is no matter
+MANY = 256  # images at once, if memory is no concern
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def evaluate(model: nn.Module, split: Split, device: torch.device | str) -> Scor
     with in_eval_mode(model):
         batches = split.batches(device, batch_size(split.batch_size))
         outputs = [(batch.indices, model(batch.images).float(), batch.labels) for batch in batches]
-    if distributed.world_size() > 1:  # each has asked about some of the batches
+    if distributed.world_size() > 1:  # each rank has done some of the batches
         parts = distributed.collect([(at.cpu(), logits.cpu(), labels.cpu()) for at, logits, labels in outputs])
         outputs = sorted((batch for part in parts for batch in part), key=lambda batch: batch[0][0].item())
     _, logits, labels = (torch.cat(values).to(device) for values in zip(*outputs, strict=True))
@@ -61,7 +61,7 @@ def evaluate(model: nn.Module, split: Split, device: torch.device | str) -> Scor
 
 @torch.no_grad()
 def size_of(model: nn.Module, image_size: int) -> tuple[int, int]:
-    """The number of parameters, and of multiply-accumulates for one image."""
+    """Return the number of parameters, and of multiply-accumulates for one image."""
     parameter = next(model.parameters())
     image = torch.zeros(1, 3, image_size, image_size, dtype=parameter.dtype, device=parameter.device)
     with FlopCounterMode(display=False) as counter, in_eval_mode(model):

@@ -13,18 +13,18 @@ from pathlib import Path
 
 
 def is_possible() -> bool:
-    """Return whether TensorBoard is installed."""
+    """Tell whether TensorBoard is installed."""
     return importlib.util.find_spec("tensorboard") is not None
 
 
 class EventFile:
-    """A new file of scalars, each of them on disk when `add` returns.
+    """A new file of scalars, each on disk by the time `add` returns.
 
-    TensorBoard's own writers write in a thread: on a full disk its traceback appears beside our sentence.
+    TensorBoard's own writers use a thread, whose traceback would appear beside the error message on a full disk.
 
     Args:
-        folder: Where TensorBoard looks for it.
-        first: The first step of this file; what older files hold from there on is hidden.
+        folder: Folder in which TensorBoard looks for it.
+        first: The first step of this file; entries of older files from this step on are hidden.
     """
 
     def __init__(self, folder: Path, first: int):

@@ -23,7 +23,7 @@ class LossMeter:
 
     @torch.no_grad()
     def add(self, terms: Mapping[str, Tensor]) -> None:
-        """Add one step's terms, each (); until `clear` the names are the same. Nothing but tensors changes."""
+        """Add one step's terms, each (); the names must stay the same until `clear`. Only tensors change."""
         values = torch.stack([term.detach() for term in terms.values()])
         if tuple(terms) != self._names:
             self._names = tuple(terms)
@@ -36,7 +36,7 @@ class LossMeter:
 
     @torch.no_grad()
     def clear(self) -> None:
-        """Begin anew, in the same tensors."""
+        """Start again from zero, in the same tensors."""
         self._sums.zero_()
         self._steps.zero_()
         self._bad_since.fill_(math.inf)
@@ -47,7 +47,7 @@ class LossMeter:
         return {name: total / steps for name, total in zip(self._names, self._sums.tolist(), strict=True) if steps}
 
     def first_not_finite(self) -> tuple[str, int] | None:
-        """Return the term that was first NaN or infinite, and in which step; waits for the device."""
+        """Return the term that was NaN or infinite first, and the step; waits for the device."""
         steps = dict(zip(self._names, self._bad_since.tolist(), strict=True))
         name = min(steps, key=lambda term: steps[term], default="")
         return (name, int(steps[name])) if name and math.isfinite(steps[name]) else None
@@ -61,7 +61,7 @@ class LossMeter:
         """Continue from `state`.
 
         Raises:
-            ValueError: If it is no such state, or one with NaN or infinity.
+            ValueError: If it is not such a state, or contains NaN or infinity.
         """
         names, sums, steps = (state.get(name) for name in ("names", "sums", "steps"))
         if not (

@@ -14,10 +14,10 @@ from .dot import DOT
 
 
 class Optimizer:
-    """SGD or DOT over a phase's parameter groups, with everything around its step: decay, clipping, learning rate.
+    """SGD or DOT over a phase's parameter groups, with weight decay, clipping and the learning rate.
 
     Args:
-        phase: Names the parameters and their settings relative to the config's.
+        phase: Holds the parameters and their settings relative to the config's.
         config: The settings.
     """
 
@@ -59,10 +59,10 @@ class Optimizer:
                 group["lr"].fill_(self._lrs[i])
 
     def lr_as_tensors(self) -> None:
-        """Keep learning rates on the device from now on, where a graph reads them.
+        """Keep learning rates on the device from now on, so that a graph can read them.
 
         Raises:
-            NotCapturable: If the optimiser takes numbers only.
+            NotCapturable: If the optimiser takes only numbers.
         """
         if isinstance(self._update, DOT):
             raise NotCapturable("DOT takes its learning rate as a number")
@@ -96,7 +96,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         state = self._update.state_dict()
         for group, lr in zip(state["param_groups"], self._lrs, strict=True):
-            group["lr"] = lr  # a number, wherever it is kept
+            group["lr"] = lr  # a number, even if it was a tensor
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -69,4 +69,4 @@ def read_predictions(folder: Path) -> Predictions | None:
 
 
 def _damaged(path: Path, why: str) -> ValueError:
-    return ValueError(f"{path} is damaged ({why}); restore it, or move {path.parent} away to train it anew")
+    return ValueError(f"{path} is damaged ({why}); restore it, or move {path.parent} away to train again")

@@ -1,4 +1,4 @@
-"""Progress as a person sees it: a live display on a terminal, plain lines elsewhere."""
+"""Display of progress: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from .student import StudentTrainer
 
 _PLAIN_WIDTH = 160  # of tables in files and pipes
-_PLAIN_EVERY = 300.0  # seconds between two lines of a long epoch where there is no terminal
+_PLAIN_EVERY = 300.0  # seconds between two lines of a long epoch without a terminal
 
 
 class _Console(Console):
-    """A console on which no name can do more than be read."""
+    """A console that escapes names, so that they cannot control the terminal."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(printable(text), **options)
 
 
 class Display(AbstractContextManager["Display"]):
-    """Shows how far the students of a room have come.
+    """Shows the progress of the students in a classroom.
 
     Args:
         quiet: Show nothing.
@@ -65,7 +65,7 @@ class Display(AbstractContextManager["Display"]):
         self.console.print(text)
 
     def note(self, text: str | None) -> None:
-        """Print what the user should know beyond what was asked for, if there is anything; each note once."""
+        """Print a note that the user should see, if there is one; each note once."""
         if text is not None and text not in self._noted:
             self._noted.add(text)
             self.say(f"note: {text}")
@@ -77,13 +77,13 @@ class Display(AbstractContextManager["Display"]):
         )
 
     def epoch(self, room: Classroom, epoch: int, steps: int, start: int = 0) -> None:
-        """An epoch of so many steps begins, or goes on after `start` of them."""
+        """Show that an epoch of `steps` steps begins, or continues after `start` of them."""
         self._pace.begin(epoch, steps, start)
         self._name_width = max(len(trainer.name) for trainer in room.trainers)
         self._last_line = time.perf_counter()
 
     def step(self, room: Classroom, done: int) -> None:
-        """Show that so many steps of this epoch are done."""
+        """Show that `done` steps of this epoch are done."""
         long_ago = time.perf_counter() - self._last_line > _PLAIN_EVERY
         if self._live is None and not long_ago:
             return
@@ -103,7 +103,7 @@ class Display(AbstractContextManager["Display"]):
         self._live.update(Group(head, students), refresh=True)
 
     def row(self, trainer: StudentTrainer, row: Row) -> None:
-        """A student has finished an epoch."""
+        """Show that a student has finished an epoch."""
         measured = [f"top-1 {row['top1']:.2f} %"]
         measured += [f"agrees {row['agreement']:.2f} %"] if "agreement" in row else []
         phase = [] if row["phase"] == "distillation" else [f"({row['phase']})"]
@@ -115,12 +115,12 @@ class Display(AbstractContextManager["Display"]):
 
 
 class _Pace:
-    """The speed so far, and the time that is left at that."""
+    """The speed so far, and the time left at that speed."""
 
     def __init__(self) -> None:
         self.epoch, self.steps = 0, 1
-        self._first: float | None = None  # the epoch, with its fraction, at which this process began
-        self._start = 0  # the step at which it took up the present epoch
+        self._first: float | None = None  # fractional epoch at which this process began
+        self._start = 0  # step at which it began the current epoch
         self._began = self._epoch_began = 0.0
 
     def begin(self, epoch: int, steps: int, start: int) -> None:
@@ -146,7 +146,7 @@ def _terms(losses: dict[str, float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1:02:03 or 2:03"""
+    """Return a duration as 1:02:03 or 2:03."""
     minutes, rest = divmod(round(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""The files of a run, read strictly: what is damaged is refused with a sentence, never half read."""
+"""The files of a run, read strictly: a damaged file is refused with a message, never partly read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
 _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
 _ALWAYS = frozenset(_MEASURES) - {"agreement"}  # in every row
 _NUMBERS = ("top1", "top5", "test_loss", "best_top1")  # in every result
-_MOST = 1 << 28  # bytes of a text file; a run writes a thousandth of it
+_MOST = 1 << 28  # bytes of a text file; a run's are a thousand times smaller
 _CHECKSUMS = "checksums"  # in result.json, by file; results of version 0.1.0 have none
 _CHECKED = (
     "student.safetensors",
@@ -27,7 +27,7 @@ _CHECKED = (
 
 
 def loss_terms(row: Mapping[str, object]) -> list[str]:
-    """Return the columns that were added up to the loss; METHOD.NAME is an observation of a method."""
+    """Return the columns that add up to the loss; those named METHOD.NAME are observations of a method."""
     return [name for name in row if name not in _MEASURES and "." not in name]
 
 
@@ -37,10 +37,10 @@ def dump_rows(rows: Iterable[Row]) -> str:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """Return what a run measured, epoch by epoch; empty if it measured nothing yet.
+    """Return a run's measurements, one row per epoch; empty if there are none yet.
 
     Raises:
-        ValueError: If they are not the rows of epochs 1, 2, ... with a number in each column.
+        ValueError: If they are not rows of epochs 1, 2, ... with a number in each column.
     """
     path = folder / "metrics.jsonl"
     if not path.exists():
@@ -49,11 +49,13 @@ def read_rows(folder: Path) -> list[Row]:
     for number, line in enumerate(_read_text(path).splitlines(), 1):
         row = _parse(path, line)
         if row.get("epoch") != number:
-            raise _damaged(path, f"line {number} is about epoch {str(row.get('epoch'))[:20]}")
+            raise _damaged(path, f"line {number} is for epoch {str(row.get('epoch'))[:20]}")
         for name, value in row.items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (isinstance(value, str) if name == "phase" else is_number):
-                raise _damaged(path, f"{name[:80]!r} of epoch {number} is no {'name' if name == 'phase' else 'number'}")
+                raise _damaged(
+                    path, f"{name[:80]!r} in epoch {number} is not a {'name' if name == 'phase' else 'number'}"
+                )
         if absent := _ALWAYS - row.keys():
             raise _damaged(path, f"epoch {number} has no {min(absent)}")
         rows.append(row)
@@ -71,7 +73,7 @@ def read_result(folder: Path) -> dict[str, object]:
     """Return the outcome of a finished run.
 
     Raises:
-        ValueError: If the folder holds no finished run, or one of its files is not what was written.
+        ValueError: If the folder holds no finished run, or one of its files has changed.
     """
     path = folder / "result.json"
     if not path.is_file():
@@ -87,14 +89,14 @@ def read_result(folder: Path) -> dict[str, object]:
         if not isinstance(result.get(name), int | float):
             raise _damaged(path, f"it has no {name}")
     student = folder / "student.safetensors"
-    if not (student.is_file() and is_complete(student)):  # to open a pipe would wait for ever
-        raise ValueError(f"{student} is missing or cut off; restore it, or move {folder} away to train it anew")
+    if not (student.is_file() and is_complete(student)):  # opening a pipe would wait forever
+        raise ValueError(f"{student} is missing or cut off; restore it, or move {folder} away to train again")
     _verify(folder, result)
     return result
 
 
 def _verify(folder: Path, result: dict[str, Any]) -> None:
-    """Compare the files of a run with the checksums in its outcome, and take these out of it."""
+    """Compare the files of a run with the checksums in its outcome, and remove these from it."""
     holders = [name for name, value in result.items() if isinstance(value, dict) and "result.json" in value]
     if not holders and _CHECKSUMS not in result:
         return
@@ -103,13 +105,13 @@ def _verify(folder: Path, result: dict[str, Any]) -> None:
     if not is_whole or checksums.keys() - set(_CHECKED):
         raise _damaged(folder / "result.json", "it is not what the run wrote")
     for name, expected in checksums.items():
-        size = _size(folder / name)  # first, for it may be more than memory holds
+        size = _size(folder / name)  # first, because the file may be larger than memory
         if size is not None and (not expected.startswith(f"{size} ") or _checksum_in(folder / name) != expected):
             raise _damaged(folder / name, "it is not what the run wrote")
 
 
 def checksum(content: bytes) -> str:
-    """Return the number of bytes and a hash of them."""
+    """Return the number of bytes and their hash."""
     return f"{len(content)} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
 
 
@@ -118,7 +120,7 @@ def _checksum_in(path: Path) -> str:
 
 
 def _size(path: Path) -> int | None:
-    """Return None for weights that were removed, which is no damage."""
+    """Return the size of a file; None for weights that were removed, which is not damage."""
     return path.stat().st_size if path.is_file() else None
 
 
@@ -163,4 +165,4 @@ def _finite(text: str) -> float:
 
 
 def _damaged(path: Path, why: str) -> ValueError:
-    return ValueError(f"{path} is damaged ({why}); restore it, or move {path.parent} away to train it anew")
+    return ValueError(f"{path} is damaged ({why}); restore it, or move {path.parent} away to train again")

@@ -1,4 +1,4 @@
-"""A run is a folder, and a folder is resumable: what is in it, written so that no crash can damage it."""
+"""A run's folder: it can be resumed, and its files are written so that no crash can damage them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from .event_file import EventFile
 from .predictions import FILE, Predictions
 from .run_files import Row, dump_result, dump_rows, read_result, read_rows
 
-MAX_SLUG = 160  # characters; file systems take 255
+MAX_SLUG = 160  # characters; file systems allow 255
 _FILES = (
     *("config.yaml", "metrics.jsonl", "state.pt", "result.json"),
     *("student.safetensors", "methods.safetensors", "best.safetensors", "predictions.safetensors"),
 )
-# As `write_atomically` calls its temporary files, and no editor its own.
+# Names that `write_atomically` gives its temporary files, and no editor its own.
 _LEFTOVER = re.compile(rf"\.({'|'.join(map(re.escape, _FILES))})\.[a-z0-9_]{{8}}")
 
 _locks: set[int] = set()  # file descriptors of this process
 
 
 def _close_locks() -> None:
-    """Close them in a child, such as one that reads images: it may outlive a parent that was killed."""
+    """Close the locks in a child process, such as one that reads images, which may outlive a killed parent."""
     for lock in _locks:
         os.close(lock)
     _locks.clear()
@@ -44,21 +44,21 @@ os.register_at_fork(after_in_child=_close_locks)
 
 
 class Run:
-    """One training's folder. Of several ranks the first one writes, the others read.
+    """The folder of one training. Of several ranks the first one writes; the others read.
 
         config.yaml           the complete configuration; `--config` repeats it
-        metrics.jsonl         a line an epoch, a column a loss term
-        state.pt              all that is needed to go on; gone when the run is done
-        student.safetensors   the network after the last epoch
+        metrics.jsonl         one line per epoch, one column per loss term
+        state.pt              everything needed to resume; gone when the run is done
+        student.safetensors   the trained network (teachers and baselines too) after the last epoch
         methods.safetensors   the parameters and buffers of its methods, if they have any
-        best.safetensors      the network after the epoch that was best on the test images
+        best.safetensors      the network after its best epoch on the held-out images (validation, if there is one)
         predictions.safetensors  the first guess of the network for each test image
         result.json           the outcome; its presence means that the run is done
-        events.*              TensorBoard's, when it is installed
+        events.*              TensorBoard's files, if it is installed
 
     Args:
-        root: Where runs are kept.
-        slug: What the folder's name begins with.
+        root: The folder of all runs.
+        slug: The beginning of the folder's name.
         identity: Everything that the outcome depends on; its hash ends the folder's name.
         config: The content of `config.yaml`.
         origin: What `result.json` is to say of where the run comes from, such as its teacher.
@@ -78,13 +78,13 @@ class Run:
         self._lock: int | None = None
         self._events: EventFile | None = None
         self._is_verified = False
-        self._is_new = False  # made by this process, which has written nothing into it yet
+        self._is_new = False  # made by this process, and still empty
 
     def __enter__(self) -> Run:
-        """Take the folder for this process, for as long as the run lasts.
+        """Reserve the folder for this process while the run lasts.
 
         Raises:
-            ValueError: If another process has it, or something that is no file is in a file's place.
+            ValueError: If another process uses it, or something other than a file is in a file's place.
         """
         if not distributed.is_first():
             return self
@@ -106,8 +106,8 @@ class Run:
             os.close(self._lock)
             self._lock = None
             raise ValueError(
-                f"{self.folder} is in use by another process; wait for it, choose another --folder, or, where it "
-                "is only the baseline of both, --baseline false"
+                f"{self.folder} is in use by another process; wait for it, choose another --folder, or, if both "
+                "only share a baseline, --baseline false"
             )
         _locks.add(self._lock)
         return self
@@ -126,18 +126,17 @@ class Run:
         self._lock = None
 
     def begin(self) -> None:
-        """Write the configuration; what a process left that was killed while writing is removed.
+        """Write the configuration, and remove temporary files that a killed process left.
 
         Raises:
-            ValueError: If the run was finished and its outcome is gone: training it anew would replace its student.
+            ValueError: If the run was finished but its outcome is gone: training again would replace its student.
         """
         if not distributed.is_first() or self.is_done:
             return
         student = self.folder / "student.safetensors"
         if student.exists() and not (self.folder / "state.pt").exists():
             raise ValueError(
-                f"{student} is there, but result.json is missing; restore it, or move {self.folder} away to train it "
-                "anew"
+                f"{student} is there, but result.json is missing; restore it, or move {self.folder} away to train again"
             )
         self._is_new = False
         for path in self.folder.iterdir():
@@ -150,7 +149,7 @@ class Run:
         """Tell whether there is an outcome.
 
         Raises:
-            ValueError: If there is one, and it is damaged.
+            ValueError: If there is one but it is damaged.
         """
         if not (self.folder / "result.json").exists():
             return False
@@ -164,16 +163,16 @@ class Run:
         return read_result(self.folder)
 
     def describe(self) -> str:
-        """Return in a clause what there is to go on from."""
+        """Return a clause about the state from which the run can be resumed."""
         kept = (self.folder / "state.pt").is_file()
         return f"{self.folder} keeps the last good state" if kept else f"nothing is kept in {self.folder} yet"
 
     def rows(self) -> list[Row]:
-        """Return what metrics.jsonl holds so far."""
+        """Return the rows of metrics.jsonl so far."""
         return read_rows(self.folder)
 
     def save(self, state: Mapping[str, object], rows: Sequence[Row]) -> None:
-        """Write a point from which the run can go on."""
+        """Write a point from which the run can be resumed."""
         if not distributed.is_first():
             return
         write_atomically(self.folder / "metrics.jsonl", dump_rows(rows).encode())

@@ -1,4 +1,4 @@
-"""The content of state.pt: all that a student's training needs to go on, checked when it is read."""
+"""The content of state.pt: everything needed to resume a student's training, checked when it is read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class SavedState:
     """A point between two steps of a run.
 
     Args:
-        position: The epoch, and in it the step, that comes next.
-        seconds: Spent on training so far.
-        best: The best top-1 in percent, and after which epoch.
-        losses: The sums of this epoch, of `LossMeter`.
+        position: The next epoch, and the next step in it.
+        seconds: Time spent on training so far.
+        best: The best top-1 in percent, and its epoch.
+        losses: The sums of this epoch, from `LossMeter`.
         distillation: The state dict of student and methods.
-        optimizer: The state dict of the present phase's optimiser.
+        optimizer: The state dict of the current phase's optimiser.
         run: The name of the run's folder; empty in states of version 0.1.0.
         rows: A checksum of the rows of metrics.jsonl before `position`; empty in states of version 0.1.0.
     """
@@ -43,7 +43,7 @@ class SavedState:
             "position": self.position,
             "seconds": self.seconds,
             "best": self.best,
-            "tally": self.losses,  # as version 0.1.0 called them, so that its runs can be finished
+            "tally": self.losses,  # the name in version 0.1.0, so that its runs can be finished
             "distillation": self.distillation,
             "optimizer": self.optimizer,
             "run": self.run,
@@ -52,10 +52,10 @@ class SavedState:
 
     @classmethod
     def from_dict(cls, loaded: Mapping[str, object]) -> SavedState:
-        """Return what `to_dict` was made from.
+        """Return the state that `to_dict` turned into this dictionary.
 
         Raises:
-            ValueError: If it was made from something else; the message is a clause.
+            ValueError: If it is not such a dictionary; the message is a clause.
         """
         for name in ("position", "seconds", "best", "tally", "distillation", "optimizer"):
             if name not in loaded:
@@ -85,10 +85,10 @@ def rows_checksum(rows: Sequence[Row]) -> str:
 
 
 def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
-    """Return where a run goes on, and its rows of metrics up to there; None for a new run.
+    """Return the state to resume a run from, and its rows of metrics up to there; None for a new run.
 
     Raises:
-        ValueError: If its files are damaged, or those of another run.
+        ValueError: If its files are damaged, or belong to another run.
     """
     loaded = run.load()
     if loaded is None:
@@ -101,9 +101,9 @@ def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
         raise cannot_resume(run, f"it belongs to {state.run}")
     epoch, _ = state.position
     rows, metrics = run.rows()[:epoch], run.folder / "metrics.jsonl"
-    way_out = f"restore it, or move {run.folder} away to begin anew"
+    way_out = f"restore it, or move {run.folder} away to start again"
     if len(rows) < epoch:
-        raise ValueError(f"{metrics} has {len(rows)} of the {epoch} epochs that state.pt goes on after; {way_out}")
+        raise ValueError(f"{metrics} has {len(rows)} of the {epoch} epochs that state.pt continues; {way_out}")
     if state.rows not in ("", rows_checksum(rows)):
         raise ValueError(f"{metrics} is not what the run wrote; {way_out}")
     return state, rows
@@ -122,5 +122,5 @@ def cannot_resume(run: Run, why: str) -> ValueError:
     """Return the error about a state.pt; `why` is a clause."""
     return ValueError(
         f"{run.folder / 'state.pt'} is damaged or of another version of the code ({' '.join(why.split())[:300]}); move "
-        f"{run.folder} away to begin anew"
+        f"{run.folder} away to start again"
     )

@@ -1,4 +1,4 @@
-"""One student's training: step by step, with what it needs to go on later."""
+"""One student's training: step by step, and how to resume it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Learn = Callable[[Batch, Outputs | None], None]
 
 
 class StudentTrainer:
-    """One student's training: its distillation, optimiser, run folder, and how far it has come.
+    """One student's training: its distillation, optimiser, run folder and position.
 
     Args:
         distillation: The student and its methods.
-        config: How to optimise.
-        run: Where it is kept.
-        about: What the files with its weights say of it: network, classes, normalisation.
-        name: What messages call it.
+        config: Settings of the optimisation.
+        run: The folder that it is saved in.
+        about: Facts for the headers of its files of weights: network, classes, normalisation.
+        name: Its name in messages.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class StudentTrainer:
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.epoch, self.step = 0, 0  # the next one
         self.seconds = 0.0
-        self.best = (-math.inf, -1)  # top-1 in percent on held-out images, after which epoch
+        self.best = (-math.inf, -1)  # top-1 in percent on held-out images, and its epoch
         self.rows: list[Row] = []
         self.meter = LossMeter()  # of this epoch
         self._optimizer: Optimizer | None = None
@@ -76,19 +76,19 @@ class StudentTrainer:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The present phase's optimiser; each phase begins with fresh momentum."""
+        """The current phase's optimiser; each phase begins with fresh momentum."""
         phase, _ = self.phase_at(self.epoch)
         if self._optimizer is None or self._optimizer.phase is not phase:
             self._optimizer = Optimizer(phase, self.config)
         return self._optimizer
 
     def move_to(self, epoch: int, step: int = 0) -> None:
-        """Continue at this point of the run without training up to it; the losses are summed anew from there."""
+        """Continue at this point of the run without training up to it; sums of losses start from zero there."""
         self.epoch, self.step = epoch, step
         self.meter.clear()
 
     def begin_epoch(self) -> None:
-        """Put what this phase trains into train mode, all else into eval mode."""
+        """Put the modules that this phase trains in train mode, and everything else in eval mode."""
         self.distillation.eval()
         for module in self.phase_at(self.epoch)[0].trains:
             module.train()
@@ -97,24 +97,24 @@ class StudentTrainer:
         """Train for one step on a batch, given the teacher's outputs for it.
 
         Args:
-            learn: What to call instead of `learn`: a replay of it, for example.
+            learn: A function to call instead of `learn`, such as a replay of it.
         """
-        # Dropout draws alike whoever else is trained, for each rank on its own, and leaves the caller's numbers alone.
+        # Dropout draws the same in any classroom, separately for each rank, and not from the caller's generators.
         with reseeded(stream_seed(batch.seed, "student", batch.step) + distributed.rank()):
             (learn or self.learn)(self._prepared(batch), outputs)
         self.step += 1
 
     def _prepared(self, batch: Batch) -> Batch:
-        """Do what has to be done before the step, and return the batch with all that `learn` reads."""
+        """Prepare the step, and return the batch with everything that `learn` reads."""
         _, start = self.phase_at(self.epoch)
         batch = replace(batch, epoch=batch.epoch - start)
-        if self.step == 0:  # a run that is resumed in mid-epoch goes on with its buffers
+        if self.step == 0:  # a run resumed in mid-epoch continues with its buffers
             self.distillation.begin_epoch(self.epoch - start)
         self.optimizer.set_lr(batch.epoch)
         return self.distillation.before_step(batch)
 
     def learn(self, batch: Batch, outputs: Outputs | None) -> None:
-        """Compute the losses and follow their gradient; all that this changes is tensors, in place."""
+        """Compute the losses and follow their gradient; this only changes tensors, in place."""
         bfloat16 = self.config.precision == "bfloat16"
         with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=bfloat16):
             terms = self.phase_at(self.epoch)[0].terms(batch, outputs)
@@ -123,17 +123,17 @@ class StudentTrainer:
         self.meter.add(terms)
 
     def twin(self) -> StudentTrainer:
-        """Return a copy at the same place, to try steps on; it has the same run folder and must not be saved."""
+        """Return a copy at the same position for trial steps; it has the same run folder and must not be saved."""
         twin = StudentTrainer(copy.deepcopy(self.distillation), self.config, self.run, self.about, self.name)
         twin.move_to(self.epoch, self.step)
         twin.begin_epoch()
         return twin
 
     def trial_step(self, batch: Batch, outputs: Outputs | None) -> None:
-        """Train for one step and undo it, all but its gradients and momentum; call before training starts.
+        """Train for one step and undo it, except for gradients and momentum; call before training starts.
 
-        It shows how much memory a student takes: what a step needs is freed after it, these two stay until
-        `free_step_memory`.
+        It shows how much memory a student takes: activations are freed after the step, gradients and momentum stay
+        until `free_step_memory`.
         """
         with unchanged(self.distillation):
             try:
@@ -161,8 +161,8 @@ class StudentTrainer:
         largest = max(means := self.meter.means(), key=means.__getitem__, default="none")
         what = f"the loss term {term}" if term else f"a weight (the largest loss term is {largest})"
         way_out = f"lower --lr or {term or largest}'s weight, or limit the gradient with --clip_norm"
-        if term and step == 1 and self.epoch == 0:  # no step has changed anything yet
-            way_out = f"look at the arguments of {term} and at the weights that were given"
+        if term and step == 1 and self.epoch == 0:  # before any step has changed anything
+            way_out = f"check the arguments of {term} and the initial weights"
         raise ArithmeticError(
             f"{self.name}: {what} became NaN or inf at epoch {self.epoch + 1}, step {step}; {self.run.describe()}: "
             f"{way_out}"
@@ -198,7 +198,7 @@ class StudentTrainer:
         return row
 
     def save(self) -> None:
-        """Write everything needed to go on from here; refused when a loss or a weight is NaN or infinite."""
+        """Write everything needed to resume from here; refused if a loss or a weight is NaN or infinite."""
         self.check_finite()
         state = SavedState(
             position=(self.epoch, self.step),
@@ -213,10 +213,10 @@ class StudentTrainer:
         self.run.save(state.to_dict(), self.rows)
 
     def resume(self) -> bool:
-        """Go on where the run folder was left; return False if there is nothing to go on from.
+        """Resume from the run folder; return False if there is nothing to resume from.
 
         Raises:
-            ValueError: If what is there is damaged, or belongs to another run.
+            ValueError: If its files are damaged, or belong to another run.
         """
         if self.run.is_done:
             self._load_finished()
@@ -244,6 +244,6 @@ class StudentTrainer:
             raise ValueError("its weights contain NaN or infinity")
 
     def _load_finished(self) -> None:
-        """Take the weights and measurements of the finished run, so that nothing is trained again."""
+        """Load the weights and measurements of a finished run, so that nothing is trained again."""
         self.best, self.rows = load_finished(self.run, self.model, self.distillation.methods)
         self.move_to(self.epochs)

@@ -57,7 +57,7 @@ def test_tied_weights_are_saved(tmp_path: Path) -> None:
 
 def test_a_state_that_would_run_code_is_not_executed(tmp_path: Path) -> None:
     torch.save({"position": (1, 0), "extra": Malicious(tmp_path / "trap")}, tmp_path / "state.pt")
-    with pytest.raises(ValueError, match=r"state.pt is damaged .*; move .* away to begin anew"):
+    with pytest.raises(ValueError, match=r"state.pt is damaged .*; move .* away to start again"):
         load_state(tmp_path / "state.pt")
     assert not (tmp_path / "trap").exists()
 
@@ -73,7 +73,7 @@ def test_a_damaged_state_is_named(tmp_path: Path, content: str) -> None:
         path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     if content == "list":
         torch.save([1, 2], path)
-    with pytest.raises(ValueError, match=r"state.pt (is damaged|holds a list).*; move .* away to begin anew"):
+    with pytest.raises(ValueError, match=r"state.pt (is damaged|holds a list).*; move .* away to start again"):
         load_state(path)
 
 

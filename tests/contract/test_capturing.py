@@ -46,10 +46,10 @@ def test_methods_that_ask_the_host_nothing_pass_in_all_their_phases() -> None:
 
 
 def test_others_are_told_why_they_run_without_a_graph() -> None:
-    end = "; it trains all the same, without a graph"
-    assert law(subject(Waiting)) == f"no, for it reads a number back (test_capturing.py, line 19){end}"
-    late = f"no, for it reads batch.step, which would be a constant of the graph (test_capturing.py, line 24){end}"
+    end = "; it trains without a graph instead"
+    assert law(subject(Waiting)) == f"no, because it reads a number back (test_capturing.py, line 19){end}"
+    late = f"no, because it reads batch.step, which would be a constant of the graph (test_capturing.py, line 24){end}"
     assert law(subject(Late)) == late
-    assert law(subject(KDSVD)).startswith("no, for linalg_svd waits for the device (kdsvd.py, line ")
-    assert law(subject(Counting)) == f"no, for it changes methods.Counting.calls; write into a buffer instead{end}"
-    assert law(subject(Moving)) == f"no, for it changes methods.Moving.mean; write into a buffer instead{end}"
+    assert law(subject(KDSVD)).startswith("no, because linalg_svd waits for the device (kdsvd.py, line ")
+    assert law(subject(Counting)) == f"no, because it changes methods.Counting.calls; write into a buffer instead{end}"
+    assert law(subject(Moving)) == f"no, because it changes methods.Moving.mean; write into a buffer instead{end}"

@@ -104,7 +104,7 @@ def test_a_gradient_of_something_else_gets_a_note() -> None:
     assert losses.agrees_with_its_gradient(subject(CRD)) == ""  # its gradient is written by hand
     for cls, times in ((Detached, 2), (Reversed, -1)):
         note = losses.agrees_with_its_gradient(subject(cls))
-        assert note == f"along the gradient the loss rises by {times} times what the gradient says"
+        assert note == f"along the gradient the loss rises by {times} times as much as the gradient says"
     assert losses.agrees_with_its_gradient(subject(Constant)) == "the student gets no gradient"
 
 

@@ -59,4 +59,4 @@ def test_the_laws_say_when_they_did_not_look() -> None:
             super().__init__([KD(), AT()])
 
     for law in (masks.do_not_affect_the_loss, masks.are_not_remembered):
-        assert reason(law, Both) == "it is no SpotMethod, so it is never given a mask"
+        assert reason(law, Both) == "it is not a SpotMethod, so it is never given a mask"

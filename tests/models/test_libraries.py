@@ -37,7 +37,7 @@ def test_a_download_that_fails_is_named_with_the_way_out(
 ) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", MagicMock(side_effect=OFFLINE))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(ValueError, match=rf"the download of {what} \(no route\); download that file .* instead of 'pretr"):
+    with pytest.raises(ValueError, match=rf"the download of {what} \(no route\); download .* instead of 'pretr"):
         network(name, 10, 32, pretrained=True)
 
 

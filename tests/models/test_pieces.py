@@ -111,7 +111,9 @@ CHAIN = Anatomy(stages=("first", "second"), head="head", chain=("first", "second
 
 def test_pieces_by_hand_where_tracing_cannot() -> None:
     model = _Untraceable()
-    with pytest.raises(ValueError, match=r"torch.fx cannot take _Untraceable apart at first .*: its anatomy's chain"):
+    with pytest.raises(
+        ValueError, match=r"torch.fx cannot take _Untraceable apart at first .*; give, as its anatomy's chain"
+    ):
         cut(Tapped(model, Anatomy(stages=("first", "second"), head="head")), ["stage1"])
     model.add_module("other", nn.Identity())
     net = Tapped(model, CHAIN)

@@ -58,9 +58,7 @@ def test_a_network_that_is_not_in_float32_is_computed_in_it_and_that_is_said(tmp
     notes: list[str] = []
     model = NetworkSource(f"{tmp_path}/half.py:net").build(quick_data(), 0, notes.append)
     assert all(p.dtype == torch.float32 for p in model.parameters())
-    assert notes == [
-        f"the weights of {tmp_path}/half.py:net are not in float32; they are converted to float32"
-    ]
+    assert notes == [f"the weights of {tmp_path}/half.py:net are not in float32; they are converted to float32"]
 
 
 def test_lazy_layers_have_sizes_before_weights_are_looked_at(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from stillhouse.training.run_folder import Run
 from tests.helpers.networks import QuickNet
 from tests.training.test_run_folder import OUTCOME, row
 
-WAY_OUT = r"; restore it, or move .* away to train it anew$"
+WAY_OUT = r"; restore it, or move .* away to train again$"
 
 
 def finished(root: Path) -> Path:
@@ -41,16 +41,16 @@ LINE = json.dumps(row(1))
     ("content", "why"),
     [
         (LINE + "\n{", "Expecting property name"),
-        (LINE + "\n" + LINE, "line 2 is about epoch 1"),
-        (json.dumps(row(2)), "line 1 is about epoch 2"),
+        (LINE + "\n" + LINE, "line 2 is for epoch 1"),
+        (json.dumps(row(2)), "line 1 is for epoch 2"),
         (LINE + "\n\n", "Expecting value"),
         (LINE.replace("0.5", "NaN", 1), "NaN is not a finite number"),
         (LINE.replace("0.5", "-Infinity", 1), "-Infinity is not a finite number"),
         (LINE.replace("0.5", "1e999", 1), "1e999 is not a finite number"),
-        (LINE.replace("0.5", '"0.5"', 1), "'lr' of epoch 1 is no number"),
-        (LINE.replace("0.5", "null", 1), "'lr' of epoch 1 is no number"),
-        (LINE.replace("0.5", "true", 1), "'lr' of epoch 1 is no number"),
-        (LINE.replace('"distillation"', "3"), "'phase' of epoch 1 is no name"),
+        (LINE.replace("0.5", '"0.5"', 1), "'lr' in epoch 1 is not a number"),
+        (LINE.replace("0.5", "null", 1), "'lr' in epoch 1 is not a number"),
+        (LINE.replace("0.5", "true", 1), "'lr' in epoch 1 is not a number"),
+        (LINE.replace('"distillation"', "3"), "'phase' in epoch 1 is not a name"),
         (LINE.replace('"top1"', '"top5"'), "a name occurs twice"),
         (LINE.replace('"top1"', '"top2"'), "epoch 1 has no top1"),
         ("[1]", "it holds a list"),

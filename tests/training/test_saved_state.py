@@ -112,7 +112,7 @@ def test_a_state_that_cannot_be_one_is_refused_and_nothing_is_changed(tmp_path: 
     change(state)
     save_state(run.folder / "state.pt", state)
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match=rf"({why}).*; (restore it, or )?move .* away to begin anew$"):
+    with pytest.raises(ValueError, match=rf"({why}).*; (restore it, or )?move .* away to start again$"):
         resumed(tmp_path)
     assert contents(tmp_path) == before
 
@@ -127,9 +127,9 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (lambda path: path.unlink(), "metrics.jsonl has 0 of the 1 epochs that state.pt goes on after; restore it"),
-        (lambda path: path.write_text(""), "metrics.jsonl has 0 of the 1 epochs that state.pt goes on after"),
-        (lambda path: path.write_text(path.read_text() * 2), "line 2 is about epoch 1"),
+        (lambda path: path.unlink(), "metrics.jsonl has 0 of the 1 epochs that state.pt continues; restore it"),
+        (lambda path: path.write_text(""), "metrics.jsonl has 0 of the 1 epochs that state.pt continues"),
+        (lambda path: path.write_text(path.read_text() * 2), "line 2 is for epoch 1"),
         (lambda path: path.write_text(path.read_text().replace("0.05", "NaN")), "NaN is not a finite number"),
         (lambda path: path.write_text(path.read_text().replace("0.05", "0.06")), "metrics.jsonl is not what the run"),
     ],
@@ -140,7 +140,7 @@ def test_measurements_that_are_lost_or_invented_stop_it(
     run = killed_in_the_second_epoch(tmp_path).run
     damage(run.folder / "metrics.jsonl")
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match=rf"{why}.*move .* away to (begin|train it) anew$"):
+    with pytest.raises(ValueError, match=rf"{why}.*move .* away to (start|train) again$"):
         resumed(tmp_path)
     assert contents(tmp_path) == before
 

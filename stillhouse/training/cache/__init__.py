@@ -1,1 +1,1 @@
-"""The teacher cache: the outputs of a teacher, written down and read by later students."""
+"""The teacher cache: a teacher's outputs, saved for later students."""

@@ -1,4 +1,4 @@
-"""The folder of all teacher caches: which one belongs to a teacher and its data, and how much they may take."""
+"""The folder of all teacher caches: find the one for a teacher and its data, and limit the size of all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ...spelling import counted
 from ...taps import Tapped
 from .teacher_cache import TeacherCache
 
-FORMAT = 1  # of the files; to be raised when views or rows come to mean something else
+FORMAT = 1  # of the files; raise it when views or rows change their meaning
 BUDGET = 4e9  # bytes, by default
 SHARE_OF_FREE = 0.1  # of the disk, by default
-WORTHWHILE = 0.1  # of the outputs are needed a second time; below that, auto begins no cache
+WORTHWHILE = 0.1  # share of outputs needed a second time; below it, auto starts no cache
 
 
-class CacheUnavailable(Exception):  # noqa: N818 (it is no error)
-    """A teacher's outputs cannot be kept; the message says why, in a clause."""
+class CacheUnavailable(Exception):  # noqa: N818 (it is not an error)
+    """A teacher's outputs cannot be cached; the message says why, in a clause."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class CacheStore:
     """A folder for teacher caches, and how much of the disk they may take.
 
     Args:
-        use: "auto" keeps the teacher's outputs where that can be done and pays, "on" insists.
-        budget: GB (10^9 bytes) for all caches in this folder; 4, or a tenth of the free disk if that is less, when left
-            out.
+        use: "auto" caches the teacher's outputs if that is possible and pays, "on" insists.
+        budget: GB (10^9 bytes) for all caches in this folder; if omitted, 4 or a tenth of the free disk space, if that
+            is less.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class CacheStore:
     budget: float | None = None
 
     def check(self, folder: Path, size: int) -> None:
-        """Raise CacheUnavailable if a cache of so many bytes in this folder is too large."""
+        """Raise CacheUnavailable if a cache of `size` bytes in this folder is too large."""
         taken = {path: path.stat().st_blocks * 512 for path in self.folder.rglob("*.rows")}
         here = sum(blocks for path, blocks in taken.items() if path.parent == folder)
         others = sum(taken.values()) - here
@@ -55,12 +55,12 @@ class CacheStore:
         beside = f" beside the {others / 1e9:.2g} GB of others in {self.folder}" if others > 1e7 else ""
         if size + others > budget:
             raise CacheUnavailable(
-                f"its outputs may take {size / 1e9:.3g} GB{beside}, and {budget / 1e9:.3g} GB are allowed "
+                f"its outputs may take {size / 1e9:.3g} GB{beside}, but only {budget / 1e9:.3g} GB are allowed "
                 f"(--cache_budget)"
             )
         if size - here > free:
             raise CacheUnavailable(
-                f"its outputs may take {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of the disk are free"
+                f"its outputs may take {size / 1e9:.3g} GB, but only {free / 1e9:.3g} GB of the disk are free"
             )
 
 
@@ -70,12 +70,12 @@ def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
 
     Args:
         teacher: On its device, in eval mode.
-        readers: The name of a method that reads it, by tap.
-        epochs: For how many of them the outputs will be needed.
+        readers: For each tap, the name of a method that reads it.
+        epochs: Number of epochs in which the outputs will be needed.
 
     Raises:
-        CacheUnavailable: If there can be none, or it would not pay.
-        ValueError: If there is one that is not this teacher's.
+        CacheUnavailable: If there cannot be one, or it would not pay.
+        ValueError: If there is one for something else.
     """
     split, size = data.train, data.train.batch_size
     if not isinstance(split, InMemory) or split.num_views is None:
@@ -101,7 +101,7 @@ def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
 
 
 def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
-    """Return all that an output depends on."""
+    """Return everything that an output depends on."""
     device = next(teacher.parameters()).device
     is_cpu, around = device.type == "cpu", adapted(teacher.model)
     return {
@@ -126,14 +126,14 @@ def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
 
 
 def _claim(folder: Path, key: Mapping[str, object]) -> None:
-    """Write into a folder's header what is kept there, or find that it is there already."""
+    """Write a folder's header, which says what the folder caches, or check the one that is there."""
     header = folder / "header.json"
     expected = json.dumps(key, indent=2).encode()
     if not header.exists():
         write_atomically(header, expected)
     found: dict[str, object] = {}
     if header.is_file() and header.stat().st_size < 2 * len(expected):
-        with suppress(ValueError, TypeError, RecursionError):  # the last where lists are nested thousands deep
+        with suppress(ValueError, TypeError, RecursionError):  # RecursionError: lists nested thousands deep
             found = dict(json.loads(header.read_text(encoding="utf-8")))
     if found != key:
         differ = ", ".join(name for name in key if found.get(name) != key[name]) or "format"
@@ -143,7 +143,7 @@ def _claim(folder: Path, key: Mapping[str, object]) -> None:
 
 
 def _widths(teacher: Tapped, readers: Mapping[str, str], split: InMemory) -> dict[str, int]:
-    """Return the widths of the vectors to keep, by tap, if the teacher takes each image for itself."""
+    """Return the widths of the vectors to cache, by tap, if the teacher's output for an image depends on it alone."""
     split.to(next(teacher.parameters()).device)
 
     def run(indices: Tensor, views: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""A file of vectors, of which any may be missing: one tap of a teacher cache."""
+"""A file of vectors, any of which may be missing: one tap of a teacher cache."""
 
 import errno
 import os
@@ -14,9 +14,9 @@ Words = NDArray[np.uint32]
 
 
 class Table:
-    """(count, width) float32 in a file, with a checksum behind each row.
+    """(count, width) float32 in a file, with a checksum after each row.
 
-    The file has holes where no row was written, so it takes no more of the disk than there are rows.
+    The file has holes where no row was written, so it takes disk space only for the rows that exist.
     """
 
     def __init__(self, path: Path, count: int, width: int):
@@ -27,16 +27,16 @@ class Table:
         size = os.fstat(self._file).st_size
         if size not in (0, count * self._row_bytes):
             raise ValueError(
-                f"{path} has {size:,} bytes and not the {count * self._row_bytes:,} of this teacher's outputs; remove "
+                f"{path} has {size:,} bytes, not the {count * self._row_bytes:,} of this teacher's outputs; remove "
                 f"{path.parent}"
             )
         os.ftruncate(self._file, count * self._row_bytes)
         self._factors = np.random.PCG64(0).random_raw(width + 1)  # no two alike
 
     def read(self, rows: Numbers) -> tuple[Words, NDArray[np.bool_]]:
-        """(M,) -> (M, width) bits of float32, and (M,) bool: which rows are there."""
+        """(M,) -> (M, width) bits of float32, and (M,) bool, True for rows that exist."""
         pieces = [
-            # A file that was cut off since is read as zeros, which are no row.
+            # A file that was cut off meanwhile reads as zeros, which are not a valid row.
             os.pread(self._file, size, offset).ljust(size, b"\0")
             for offset, size in self._pieces(rows)
         ]
@@ -59,13 +59,13 @@ class Table:
             done += size
 
     def _pieces(self, rows: Numbers) -> Iterator[tuple[int, int]]:
-        """Yield where in the file (M,) rows are, and how many bytes; rows that follow each other are one piece."""
+        """Yield the position and length in bytes of (M,) rows in the file; consecutive rows are one piece."""
         starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
         counts = np.diff(starts, append=len(rows))
         return zip((rows[starts] * self._row_bytes).tolist(), (counts * self._row_bytes).tolist(), strict=True)
 
     def _checksums(self, rows: Numbers, values: Words) -> Words:
-        """Return (M,) checksums of the numbers of rows and their values; odd, so that a hole is no row."""
+        """Return (M,) checksums of row numbers and values; they are odd, so that a hole is not a valid row."""
         sums = values.astype(np.uint64) @ self._factors[1:] + (rows.astype(np.uint64) + 1) * self._factors[0]
         checksums: Words = (sums >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
         return checksums

@@ -1,20 +1,20 @@
-"""The teacher cache: the teacher's outputs for each view of each image, written to disk and read from then on.
+"""The teacher cache: the teacher's outputs for each view of each image, written to disk once and read from then on.
 
-Exact, or not used. A classifier in eval mode has the same outputs for an image whatever the batch around it holds, to
-the bit, as long as batches have one size: so it is run on full batches only, rows are kept in float32, and a student
-cannot tell a row that was read from one that was just computed. That networks keep to this is checked, not believed:
-before the first row is written, with the same images in other places and beside others; and once an epoch, when the
-teacher is run on a batch whose rows are there already, and compared with them. Results therefore do not depend on
-whether, when or by whom the cache was filled. An epoch's last, smaller batch is never read from it.
+The cache is exact, or it is not used. In eval mode a classifier's outputs for an image do not depend on the rest of the
+batch, to the bit, as long as all batches have the same size. So the teacher is run on full batches only, rows are
+stored in float32, and a student cannot tell a cached row from a computed one. This property is checked, not assumed:
+before the first row is written, with the same images in other positions and beside others; and once an epoch, by
+running the teacher on a batch whose rows are cached and comparing. So results do not depend on whether, when or by
+which run the cache was filled. An epoch's last, smaller batch is never read from it.
 
-A cache belongs to one teacher's weights, one training set and its views, one way of computing and one batch size; all
-that is in its header, and a hash of it in the name of its folder. Each row ends with its checksum and is there only
-when that is right. So a process may die while it writes, power may fail, and several processes may write at once:
-whatever is not whole is computed again.
+A cache belongs to one teacher's weights, one training set and its views, one way of computing and one batch size. All
+of these are in its header, and their hash is in the name of its folder. Each row ends with its checksum and counts only
+if that is right. So a process may die while it writes, power may fail, and several processes may write at once: rows
+that are incomplete are computed again.
 
-Left out on purpose: fewer bits (half precision would change results), maps and tokens (they fill any disk), mapping
-files into memory (on a full disk or a file cut off since, that kills the process), and deleting what is no longer
-needed (remove the folder).
+Left out on purpose: fewer bits (half precision would change results), maps and tokens (they would fill any disk),
+mapping files into memory (this kills the process on a full disk, or if a file is cut off meanwhile), and deleting
+caches that are no longer needed (remove the folder).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ AHEAD = 16  # batches that are looked up together, so that the rows to compute f
 
 
 class TeacherCache:
-    """Stands in for the teacher: `forward_batch` returns what the teacher would, to the bit.
+    """Replaces the teacher: `forward_batch` returns the teacher's outputs, to the bit.
 
     Args:
-        folder: Of this teacher on these data; see `store.py`.
-        teacher: Computes what is not there.
-        split: The images, and how they are viewed.
-        widths: Of the vectors to keep, by the name of the tap, the logits among them.
+        folder: The cache of this teacher on these data; see `store.py`.
+        teacher: Computes rows that are missing.
+        split: The images and their views.
+        widths: Widths of the cached vectors, by the name of the tap, including the logits.
     """
 
     def __init__(self, folder: Path, teacher: Tapped, split: InMemory, widths: Mapping[str, int]):
@@ -53,17 +53,17 @@ class TeacherCache:
         self.count = len(split) * self.views
         self.tables = {tap: Table(folder / _file(teacher, tap), self.count, width) for tap, width in widths.items()}
         self.requested = self.hits = 0  # rows, since this process began
-        self.refusal: OSError | None = None  # why nothing is written any more
-        self._is_compared = False  # with the teacher, in this epoch
+        self.refusal: OSError | None = None  # reason for which writing is disabled
+        self._is_compared = False  # with the teacher's outputs in this epoch
         self._page = _Page(self, [])
 
     @property
     def hit_rate(self) -> float:
-        """The share of the outputs that were read, since this process began."""
+        """The share of outputs read from the cache since this process began."""
         return self.hits / max(self.requested, 1)
 
     def describe(self) -> str:
-        """Return a line for people about what it did so far."""
+        """Return a line about its use so far."""
         full = f"; writing is disabled ({self.refusal.strerror})" if self.refusal else ""
         return f"teacher cache: {100 * self.hit_rate:.1f} % of {self.requested:,} outputs were read{full}"
 
@@ -98,19 +98,19 @@ class TeacherCache:
         return Outputs(outputs.pop("logits"), outputs, self.teacher)
 
     def compute(self, rows: Numbers) -> Outputs:
-        """Run the teacher on at most a batch of rows, repeated so that they fill one."""
+        """Run the teacher on at most a batch of rows, repeated to fill one."""
         numbers = torch.from_numpy(np.resize(rows, self.batch_size)).to(self.split.images.device)
         images = self.split.view(numbers // self.views, numbers % self.views)
         outputs: Outputs = self.teacher(images)
         return outputs
 
     def read(self, rows: Numbers) -> tuple[dict[str, Words], NDArray[np.bool_]]:
-        """(M,) -> the rows of each table, (M, width), and (M,) bool: which are there in all of them."""
+        """(M,) -> the rows of each table, (M, width), and (M,) bool, True for rows that all tables have."""
         found = {tap: table.read(rows) for tap, table in self.tables.items()}
         return {tap: words for tap, (words, _) in found.items()}, np.all([there for _, there in found.values()], axis=0)
 
     def write(self, rows: Numbers, values: Mapping[str, Tensor]) -> None:
-        """Write (M,) rows of (M, width) by tap; once the disk is full nothing is written any more."""
+        """Write (M,) rows of (M, width) by tap; once the disk is full, writing is disabled."""
         if self.refusal or not len(rows):
             return
         try:
@@ -122,7 +122,7 @@ class TeacherCache:
 
     @torch.no_grad()
     def fill(self) -> Iterator[int]:
-        """Compute every view of every image that is not there yet; yield how many of `count` are there.
+        """Compute every view of every image that is missing; yield the number of rows of `count` that exist.
 
         Raises:
             OSError: If the disk is full.
@@ -142,20 +142,20 @@ class TeacherCache:
             yield int(rows[-1]) + 1 - len(missing)
 
     def _compare(self, page: _Page, place: slice, outputs: Outputs) -> None:
-        """Compare rows that were read with the teacher's outputs for the same batch."""
+        """Compare rows from the cache with the teacher's outputs for the same batch."""
         known = torch.from_numpy(page.stored[place])
         for tap, values in page.values.items():
             read, live = values[place].cpu()[known], outputs[tap].cpu()[known]
             if not torch.equal(read, live):
                 raise ValueError(
                     f"{self.folder} does not hold this teacher's outputs (its {tap} differ by up to "
-                    f"{(read - live).abs().max():.1e}); remove that folder, or go on with --teacher_cache off"
+                    f"{(read - live).abs().max():.1e}); remove that folder, or continue with --teacher_cache off"
                 )
         self._is_compared = True
 
 
 class _Page:
-    """A few batches that are looked up together. A place is a batch's part of the rows."""
+    """A few batches that are looked up together. A place is the slice of rows that belong to one batch."""
 
     def __init__(self, cache: TeacherCache, batches: Sequence[Batch]):
         self.cache, size = cache, cache.batch_size
@@ -163,13 +163,13 @@ class _Page:
         self.places = {batch.step: slice(size * i, size * (i + 1)) for i, batch in enumerate(full)}
         numbers = [_numbers(batch, cache.views) for batch in full]
         self.rows: Numbers = torch.cat(numbers).cpu().numpy() if numbers else np.arange(0)
-        found, self.stored = cache.read(self.rows)  # (M,) bool, in the cache to begin with
+        found, self.stored = cache.read(self.rows)  # (M,) bool, in the cache from the start
         device = cache.split.images.device
         self.values = {tap: torch.tensor(words.view(np.float32), device=device) for tap, words in found.items()}
         self.known = self.stored.copy()  # (M,) bool, in the cache or computed
 
     def missing(self, place: slice) -> Numbers:
-        """Return the rows to compute next, a batch of them at most; none if this place is complete."""
+        """Return the rows to compute next, at most a batch; empty if this place is complete."""
         if self.known[place].all():
             return np.arange(0)
         return np.flatnonzero(~self.known)[: self.cache.batch_size]
@@ -181,7 +181,7 @@ class _Page:
         self.known[which] = True
 
     def write(self) -> None:
-        """Write what was not there."""
+        """Write the rows that were missing."""
         new = np.flatnonzero(self.known & ~self.stored)
         where = torch.from_numpy(new)
         self.cache.write(self.rows[new], {tap: values[where.to(values.device)] for tap, values in self.values.items()})
@@ -193,6 +193,6 @@ def _file(teacher: Tapped, tap: str) -> str:
 
 
 def _numbers(batch: Batch, views: int) -> Tensor:
-    """Return (N,) the rows of a batch in the tables."""
+    """Return the rows of a batch in the tables, (N,)."""
     assert batch.views is not None
     return batch.indices * views + batch.views

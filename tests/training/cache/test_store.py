@@ -140,7 +140,7 @@ def test_it_stays_within_its_budget_and_the_disk(tmp_path: Path, monkeypatch: py
     assert opened(tmp_path, budget=size / 1e9)
     assert (tmp_path / opened(tmp_path).folder / "logits.rows").stat().st_size == size
     with pytest.raises(
-        CacheUnavailable, match=r"^its outputs may take 6.48e-05 GB, and 6e-05 GB are allowed \(--cache_budget\)$"
+        CacheUnavailable, match=r"^its outputs may take 6.48e-05 GB, but only 6e-05 GB are allowed \(--cache_budget\)$"
     ):
         opened(tmp_path, budget=6e-5)
     usage = shutil.disk_usage(tmp_path)
@@ -150,7 +150,7 @@ def test_it_stays_within_its_budget_and_the_disk(tmp_path: Path, monkeypatch: py
     assert opened(tmp_path, budget=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size - 4096))
     with pytest.raises(
-        CacheUnavailable, match=r"^its outputs may take 6.48e-05 GB, and 6.07e-05 GB of the disk are free$"
+        CacheUnavailable, match=r"^its outputs may take 6.48e-05 GB, but only 6.07e-05 GB of the disk are free$"
     ):
         opened(tmp_path, budget=1)
     assert not (tmp_path / "nested").exists()  # what is refused leaves nothing behind
@@ -171,7 +171,7 @@ def test_caches_beside_it_count_with_what_they_really_take(tmp_path: Path) -> No
         file.truncate(10**12)  # a hole takes nothing
     assert opened(tmp_path, budget=0.03)
     beside.write_bytes(bytes(2 * 10**7))
-    with pytest.raises(CacheUnavailable, match=r"beside the 0.02 GB of others in .*, and 0.02 GB are allowed"):
+    with pytest.raises(CacheUnavailable, match=r"beside the 0.02 GB of others in .*, but only 0.02 GB are allowed"):
         opened(tmp_path, budget=0.02)
 
 

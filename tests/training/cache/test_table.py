@@ -27,7 +27,7 @@ def test_a_row_with_any_byte_missing_or_changed_is_not_there(tmp_path: Path) -> 
     (tmp_path / "b.rows").write_bytes(whole[24:] + whole[:24])  # everything one row off
     assert not Table(tmp_path / "b.rows", 9, 5).read(np.arange(9))[1].any()
     (tmp_path / "b.rows").write_bytes(whole[:-1])
-    with pytest.raises(ValueError, match=r"b\.rows has 215 bytes and not the 216 of this teacher's outputs; remove"):
+    with pytest.raises(ValueError, match=r"b\.rows has 215 bytes, not the 216 of this teacher's outputs; remove"):
         Table(tmp_path / "b.rows", 9, 5)
 
 

@@ -290,7 +290,7 @@ def test_rows_that_the_teacher_does_not_say_are_refused(tmp_path: Path) -> None:
     cache.tables["logits"].write(rows, values["logits"])
     with pytest.raises(ValueError, match=r"quick-\w+ does not hold this teacher's outputs \(its logits differ by"):
         learned(tmp_path / "runs", CacheStore(tmp_path, "on"))
-    with pytest.raises(ValueError, match="remove that folder, or go on with --teacher_cache off"):
+    with pytest.raises(ValueError, match="remove that folder, or continue with --teacher_cache off"):
         learned(tmp_path / "runs", CacheStore(tmp_path))  # auto
 
 
