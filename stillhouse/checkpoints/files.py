@@ -101,10 +101,10 @@ def load_state(path: Path) -> dict[str, object]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         raise ValueError(
-            f"{path} is damaged ({type(error).__name__}: {first_line(error)}); move {path.parent} away to begin anew"
+            f"{path} is damaged ({type(error).__name__}: {first_line(error)}); move {path.parent} away to start again"
         ) from error
     if not isinstance(state, dict):
-        raise ValueError(f"{path} holds a {type(state).__name__}; move {path.parent} away to begin anew")
+        raise ValueError(f"{path} holds a {type(state).__name__}; move {path.parent} away to start again")
     return state
 
 

@@ -204,7 +204,7 @@ class Run:
         methods: nn.Module | None = None,
         predictions: Predictions | None = None,
     ) -> None:
-        """Write the network, the state of its methods, its guesses, and the outcome, with which the run is done."""
+        """Write the network, the state of its methods, its guesses, and last the outcome, which marks it as done."""
         if not distributed.is_first():
             return
         save_weights(model, self.folder / "student.safetensors", about)
