@@ -14,7 +14,7 @@ COMMANDS = {
     "probe": "measure how well a trained network's features do on another data set",
     "cache": "cache a teacher's outputs, so that distillations need not run it",
     "inspect": "draw and list what a finished distillation learned",
-    "report": "compare finished runs: tables with statistics over seeds",
+    "report": "compare finished runs: tables, statistics, one page with all charts",
     "check": "test a method of your own against the contract, in seconds",
     "list": "list methods, models, data sets and recipes",
 }

@@ -68,7 +68,12 @@ def divergence(student: Scores, teacher: Scores) -> float:
 def calibration_error(scores: Scores) -> float:
     """Return the expected calibration error (Guo et al., ICML 2017) in percent."""
     confidence, guess = F.softmax(scores.logits.double(), dim=1).max(1)
-    gap = confidence - (guess == scores.labels).double()
+    return error_of_confidence(confidence, guess == scores.labels)
+
+
+def error_of_confidence(confidence: Tensor, correct: Tensor) -> float:
+    """Return the same of (N,) probabilities of first guesses, and (N,) bool that says which are right."""
+    gap = confidence.double() - correct.double()
     bins = (confidence * _BINS).ceil().long().clamp(1, _BINS) - 1
     sums = gap.new_zeros(_BINS).index_add_(0, bins, gap)
     return 100 * sums.abs().sum().item() / len(gap)

@@ -1,4 +1,4 @@
-"""`stillhouse report`: finished runs compared, on the terminal, or as data."""
+"""`stillhouse report`: finished runs compared, on the terminal, as a page, or as data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..report.tables import FOOT, grid_of, latex, markdown, printed
 from ..spelling import counted
 from ..training.progress import Display
 
-Format = Literal["md", "csv", "parquet", "latex", "json"]
+Format = Literal["html", "md", "csv", "parquet", "latex", "json"]
 _BY_ENDING: dict[str, Format] = {
-    **{".md": "md", ".csv": "csv", ".parquet": "parquet"},
+    **{".html": "html", ".htm": "html", ".md": "md", ".csv": "csv", ".parquet": "parquet"},
     **{".tex": "latex", ".json": "json"},
 }
-_FILES_ONLY = ("parquet",)
+_FILES_ONLY = ("html", "parquet")
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class ReportOptions:
 
     Args:
         runs: Folders of runs, and folders that hold some.
-        output: File to write (-o report.csv); its ending says the format. Only a table on the terminal when left out.
-        format: Format of the output: csv and parquet have a line
+        output: File to write (-o report.html); its ending says the format. Only a table on the terminal when left out.
+        format: Format of the output: html is a page with all tables and charts in one file; csv and parquet have a line
             a run; md and latex are tables. Without --output it is printed.
         baseline: Method that the others are compared with, such as KD or CE,KD; when left out the student by itself.
     """
@@ -51,7 +51,7 @@ class ReportOptions:
                 raise ValueError(f"--format {self.format} is written to a file; add -o report.{self.format}")
             return self.format
         if self.output.is_dir():
-            raise ValueError(f"--output {self.output} is a folder; give a file, such as {self.output / 'report.md'}")
+            raise ValueError(f"--output {self.output} is a folder; give a file, such as {self.output / 'report.html'}")
         if not self.output.absolute().parent.is_dir():
             raise ValueError(f"--output: there is no folder {self.output.absolute().parent}; make it first")
         found = self.format or _BY_ENDING.get(self.output.suffix.lower())
@@ -93,6 +93,10 @@ def report(command: Report, display: Display) -> None:
 
 def written(groups: list[Group], kind: Format) -> bytes:
     """Return the content of a file of that format."""
+    if kind == "html":
+        from ..report.page import page  # with it comes matplotlib, which takes a second
+
+        return page(groups).encode()
     if kind in ("md", "latex"):
         return (markdown if kind == "md" else latex)([grid_of(group) for group in groups]).encode()
     from ..report.formats import as_csv, as_json, as_parquet

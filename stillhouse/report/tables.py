@@ -27,10 +27,17 @@ FOOT = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `is_bold` where a difference is outside the noise."""
+    """A cell of a table.
+
+    Args:
+        text: As people read it.
+        is_bold: True where a difference is outside the noise.
+        value: What to sort by, where it is a number.
+    """
 
     text: str
     is_bold: bool = False
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -153,16 +160,16 @@ def _cells(entry: Entry) -> dict[str, Cell]:
     best = " (best)" if published and published.measured == "best" else ""
     return {
         "method": Cell(entry.name),
-        "n": Cell(str(len(entry.runs))),
-        "top-1 %": Cell(f"{entry.top1:.2f}{spread}"),
+        "n": Cell(str(len(entry.runs)), value=len(entry.runs)),
+        "top-1 %": Cell(f"{entry.top1:.2f}{spread}", value=entry.top1),
         "each seed": Cell("  ".join(f"{run.top1:.2f}" for run in entry.runs)),
         "vs {baseline}": difference_cell(entry.to_baseline),
-        "best %": Cell(f"{entry.best:.2f}"),
-        "published %": Cell("" if published is None else f"{published.top1:.2f}{best}"),
-        "gap": Cell("" if gap is None else f"{gap:+.2f}"),
-        "time": Cell("" if seconds is None else duration(seconds)),
-        "parameters": Cell("" if parameters is None else f"{parameters:,.0f}"),
-        "MACs": Cell("" if macs is None else magnitude(macs)),
+        "best %": Cell(f"{entry.best:.2f}", value=entry.best),
+        "published %": Cell(f"{published.top1:.2f}{best}", value=published.top1) if published else Cell(""),
+        "gap": Cell("" if gap is None else f"{gap:+.2f}", value=gap),
+        "time": Cell("" if seconds is None else duration(seconds), value=seconds),
+        "parameters": Cell("" if parameters is None else f"{parameters:,.0f}", value=parameters),
+        "MACs": Cell("" if macs is None else magnitude(macs), value=macs),
     }
 
 
@@ -172,10 +179,10 @@ def difference_cell(found: Difference | None) -> Cell:
         return Cell("")
     count = len(found.values)
     if found.low is None or found.high is None:
-        return Cell(f"{found.mean:+.2f} (n = {count})")
+        return Cell(f"{found.mean:+.2f} (n = {count})", value=found.mean)
     if found.low == found.high == 0:
-        return Cell(f"0 (equal, n = {count})")
-    return Cell(f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", found.is_clear)
+        return Cell(f"0 (equal, n = {count})", value=0.0)
+    return Cell(f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", found.is_clear, found.mean)
 
 
 def _teachers(group: Group) -> list[str]:

@@ -48,7 +48,14 @@ def test_data_for_programs_come_alone(runs: Path, capsys: Capture) -> None:
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("r.csv", b"comparison,"), ("r.md", b"###"), ("r.tex", b"%"), ("r.json", b"["), ("r.parquet", b"PAR1")],
+    [
+        ("r.html", b"<!doctype html>"),
+        ("r.csv", b"comparison,"),
+        ("r.md", b"###"),
+        ("r.tex", b"%"),
+        ("r.json", b"["),
+        ("r.parquet", b"PAR1"),
+    ],
 )
 def test_the_ending_of_the_file_says_the_format(runs: Path, name: str, begins: bytes, capsys: Capture) -> None:
     target = runs.parent / name
@@ -59,10 +66,11 @@ def test_the_ending_of_the_file_says_the_format(runs: Path, name: str, begins: b
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        (["--format", "html"], "--format html is written to a file; add -o report.html"),
         (["--format", "parquet"], "--format parquet is written to a file; add -o report.parquet"),
-        (["-o", "report.xls"], "--output report.xls has none of the endings .md"),
+        (["-o", "report.xls"], "--output report.xls has none of the endings .html"),
         (["-o", "/no/such/folder/report.html"], "--output: there is no folder /no/such/folder; make it first"),
-        (["-o", "."], "--output . is a folder; give a file, such as report.md"),
+        (["-o", "."], "--output . is a folder; give a file, such as report.html"),
         (["--baseline", "AT"], "--baseline: there are no runs of 'AT'"),
         (["--format", "xls"], "--format takes one of"),
     ],

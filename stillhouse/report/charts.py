@@ -1,0 +1,204 @@
+"""Charts of a comparison as SVG, to be put into a page: their colours are the page's, light or dark."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ..analysis.fonts import Lettering
+from ..analysis.plots import CATEGORIES, FAINT, INK, PALE, style
+from ..analysis.tables import magnitude
+from ..training.run_files import loss_terms
+from .groups import Entry, Group
+
+_WIDTH = 4.9  # inches: on a telephone letters stay as large as the page's small print
+_VARIABLES = {INK: "--ink", FAINT: "--faint", PALE: "--pale", **{c: f"--c{i}" for i, c in enumerate(CATEGORIES)}}
+_COLUMN = 26  # letters of a method's name in a line
+
+
+class Charts:
+    """Draws the charts of some groups in one look.
+
+    Args:
+        names: All texts that may be drawn; fonts are chosen for them.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        self._letters = Lettering.of(names)
+        self._count = 0
+
+    def seeds(self, group: Group) -> str:
+        """Draw every seed's top-1 by method, and their mean."""
+        rows = list(group.entries)
+        names = [self._wrapped(entry.name) for entry in rows]
+        with style(self._letters.families):
+            figure = self._figure(0.75 + sum(0.16 + 0.15 * (name.count("\n") + 1) for name in names))
+            axes = figure.subplots()
+            if group.base is not None:
+                axes.axvline(group.base.top1, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+            for y, entry in enumerate(rows):
+                colour = self._colour(group, entry)
+                axes.plot([entry.top1] * 2, [y - 0.32, y + 0.32], color=colour, linewidth=2.4, solid_capstyle="butt")
+                axes.scatter([run.top1 for run in entry.runs], [y] * len(entry.runs), s=20, color=colour, alpha=0.65,
+                             linewidth=0, zorder=3)  # fmt: skip
+            axes.set_yticks(range(len(rows)), names)
+            axes.set_ylim(len(rows) - 0.4, -0.6)
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+            axes.grid(axis="x", color=PALE, linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+            axes.set_xlabel("top-1 after the last epoch, %")
+            return self._svg(figure, f"Top-1 of every seed by method, {group.title}")
+
+    def curves(self, group: Group) -> str:
+        """Draw top-1 by epoch, a panel for each method with all of its seeds, and the baseline's mean in grey."""
+        with style(self._letters.families):
+            figure, panels = self._panels(group.entries)
+            base = _mean_by_epoch(group.base, "top1") if group.base else {}
+            for axes, entry in zip(panels, group.entries, strict=True):
+                if base and entry is not group.base:
+                    axes.plot(list(base), list(base.values()), color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+                for run in entry.runs:
+                    epochs, values = [row["epoch"] for row in run.rows], [row["top1"] for row in run.rows]
+                    mark = "o" if len(epochs) == 1 else ""
+                    axes.plot(epochs, values, color=self._colour(group, entry), linewidth=1, alpha=0.8, marker=mark)
+            for axes in panels[1:]:
+                axes.sharey(panels[0])
+            panels[0].set_ylabel("top-1, %")
+            return self._svg(figure, f"Top-1 by epoch, {group.title}")
+
+    def terms(self, group: Group) -> str:
+        """Draw the terms of the loss by epoch, the means over seeds, a panel for each method."""
+        with style(self._letters.families):
+            figure, panels = self._panels(group.entries)
+            for axes, entry in zip(panels, group.entries, strict=True):
+                rows = [row for run in entry.runs for row in run.rows]
+                names = list(dict.fromkeys(name for row in rows for name in loss_terms(row)))
+                drawn: list[float] = []
+                for number, name in enumerate(names):
+                    means = _mean_by_epoch(entry, name)
+                    drawn += means.values()
+                    mark = "o" if len(means) == 1 else ""
+                    axes.plot(list(means), list(means.values()), color=CATEGORIES[number % 10], linewidth=1.3,
+                              marker=mark, label=self._letters.text(name))  # fmt: skip
+                _log_where_wide(axes, drawn)
+                axes.legend(loc="best", frameon=False, fontsize=7, handlelength=1.1, labelspacing=0.2)
+            return self._svg(figure, f"Terms of the loss by epoch, {group.title}")
+
+    def sizes(self, groups: Sequence[Group]) -> str | None:
+        """Draw accuracy against parameters and multiply-accumulates; None where fewer than two sizes are known."""
+        points: dict[str, dict[str, list[tuple[float, float]]]] = {"parameters": {}, "macs": {}}
+        for group in groups:
+            entries = [*group.entries, *(Entry(one.student, [one]) for one in group.teachers)]
+            for entry in entries:
+                for what, found in points.items():
+                    if (size := entry.mean(what)) is not None:
+                        mine = found.setdefault(entry.runs[0].student, [])
+                        mine += [] if (size, entry.top1) in mine else [(size, entry.top1)]
+        if any(len({size for mine in found.values() for size, _ in mine}) < 2 for found in points.values()):
+            return None
+        with style(self._letters.families):
+            figure = self._figure(2.5)
+            panels = figure.subplots(1, 2, sharey=True)
+            for axes, (what, found) in zip(panels, points.items(), strict=True):
+                _scatter(axes, found, {name: self._letters.text(name) for name in found})
+                axes.set_xlabel("parameters" if what == "parameters" else "multiply-accumulates")
+            panels[0].set_ylabel("top-1 after the last epoch, %")
+            return self._svg(figure, f"Accuracy against size, {groups[0].data}")
+
+    def _colour(self, group: Group, entry: Entry) -> str:
+        if entry is group.base:
+            return INK
+        others = [one for one in group.entries if one is not group.base]
+        return CATEGORIES[others.index(entry) % 10]
+
+    def _wrapped(self, name: str) -> str:
+        lines = textwrap.wrap(self._letters.text(name), _COLUMN) or [""]
+        return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][: _COLUMN - 3]}..."])
+
+    def _figure(self, height: float) -> Figure:
+        return Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="none")
+
+    def _panels(self, entries: Sequence[Entry]) -> tuple[Figure, list[Axes]]:
+        down = math.ceil(len(entries) / 2)
+        figure = self._figure(0.25 + 1.75 * down)
+        grid = figure.subplots(down, 2, squeeze=False)
+        panels = list(grid.flatten())
+        for axes, entry in zip(panels, entries, strict=False):
+            axes.set_title(self._wrapped(entry.name), fontsize=8.5, weight="normal")
+            axes.grid(axis="y", color=PALE, linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        for axes in panels[max(len(entries) - 2, 0) : len(entries)]:
+            axes.set_xlabel("epoch")
+        for axes in panels[len(entries) :]:
+            axes.set_visible(False)
+        return figure, panels[: len(entries)]
+
+    def _svg(self, figure: Figure, title: str) -> str:
+        """Return the picture as an element of a page, with names of its own for what it refers to."""
+        for axes in figure.axes:
+            axes.set_facecolor("none")
+        content = io.StringIO()
+        figure.savefig(content, format="svg", metadata={"Date": None}, transparent=True)
+        self._count += 1
+        text = content.getvalue()
+        text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
+        text = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>p{self._count}-", text)
+        text = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", text)
+        text = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", text)
+        text = text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(title)}" ', 1)
+        for colour, variable in _VARIABLES.items():
+            text = text.replace(colour, f"var({variable})")
+        return text.replace("#ffffff", "var(--page)")
+
+
+def _attribute(text: str) -> str:
+    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+    return "".join(escapes.get(sign, sign) for sign in text)
+
+
+def _mean_by_epoch(entry: Entry, column: str) -> dict[int, float]:
+    """Return the mean over the seeds that have this column, by epoch."""
+    found: dict[int, list[float]] = {}
+    for run in entry.runs:
+        for row in run.rows:
+            if column in row:
+                found.setdefault(row["epoch"], []).append(row[column])
+    return {epoch: fmean(values) for epoch, values in sorted(found.items())}
+
+
+def _log_where_wide(axes: Axes, values: Sequence[float]) -> None:
+    if values and min(values) > 0 and max(values) > 20 * min(values):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=5))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter("{x:g}")
+
+
+def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], names: Mapping[str, str]) -> None:
+    """Draw the points of each network, with its name above the highest."""
+    for number, (name, points) in enumerate(found.items()):
+        sizes, values = zip(*points, strict=True)
+        axes.scatter(sizes, values, s=18, color=CATEGORIES[number % 10], alpha=0.8, linewidth=0)
+        at, label = max(points, key=lambda point: point[1]), names[name]
+        label = label if len(label) <= 18 else f"{label[:15]}..."
+        axes.annotate(
+            label, at, (0, 5), textcoords="offset points", ha="center", size=7.5, color=CATEGORIES[number % 10]
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.35, y=0.15)
+    axes.xaxis.set_major_locator(LogLocator(numticks=4))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: magnitude(size).replace(".0", "")))
+    axes.grid(axis="y", color=PALE, linewidth=0.6)
+    axes.set_axisbelow(True)

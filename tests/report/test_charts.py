@@ -1,0 +1,47 @@
+"""Charts as elements of a page."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from stillhouse.report.charts import Charts
+from stillhouse.report.compare import compare
+from stillhouse.report.groups import Group
+from tests.helpers.finished import CE, KD, record
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Group:
+    runs = [record(tmp_path, seed=seed) for seed in (0, 1)] + [record(tmp_path, [CE, KD], seed) for seed in (0, 1)]
+    teacher = record(tmp_path, student="resnet56", weights_hash="7ea0", result={"parameters": 855770, "macs": 1.25e8})
+    (found,) = compare([*runs, teacher])
+    return found
+
+
+def test_they_have_the_colours_of_the_page_and_names_of_their_own(group: Group) -> None:
+    charts = Charts([group.title])
+    drawn = [charts.seeds(group), charts.curves(group), charts.terms(group), charts.sizes([group])]
+    names: list[str] = []
+    for one in drawn:
+        assert one is not None
+        root = ElementTree.fromstring(one)
+        names += [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+        referred = set(re.findall(r'(?:"#|url\(#)([^")]+)', one))
+        assert referred <= {element.attrib.get("id") for element in root.iter()}
+        assert "var(--ink)" in one or "var(--faint)" in one
+        assert not re.search(r"#(?:2b2b2b|0072b2|ffffff)|width=\"\d+(\.\d+)?pt\"", one)
+    assert len(names) == len(set(names))
+
+
+def test_a_size_alone_is_not_drawn(tmp_path: Path) -> None:
+    (group,) = compare([record(tmp_path), record(tmp_path, [CE, KD])])
+    assert Charts([]).sizes([group]) is None
+
+
+def test_names_are_text_in_a_chart(tmp_path: Path) -> None:
+    (group,) = compare([record(tmp_path, [CE, KD], data='"><script>alert(1)</script>$x$')])
+    text = Charts([group.title]).seeds(group)
+    assert "<script" not in text
+    assert "alert(1)" in str(ElementTree.fromstring(text).attrib["aria-label"])
