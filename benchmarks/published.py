@@ -73,6 +73,7 @@ class Table:
             model = NetworkSource(name).build(data, seed=0)
             alone = Distillation(Tapped(model), None, [CE()], data.info)
             identity: dict[str, object] = {"network": name, "epochs": self.config.epochs}
+            identity |= {"precision": self.config.precision, "data": data.fingerprint}
             run = a_run(self.folder / "teachers", name, identity)
             self.train(Classroom(None, [StudentTrainer(alone, self.config, run, name=name)]), data)
             file = run.folder / "student.safetensors"
