@@ -40,30 +40,31 @@ CNNS = [pair.name for pair in PAIRS if "transformer" not in pair.name]
 
 TEXT = """# Methods
 
-Written by `python docs/generate.py` from the classes, at each release and whenever somebody runs it. A test keeps every
-row true; `stillhouse list methods` also shows the methods that were added since.
+Written by `python docs/generate.py` from the classes, at each release or when somebody runs it. A test keeps every
+row true; `stillhouse list methods` also shows methods added since.
 
-What a method *reads* are places of both networks ([anatomy.py](../stillhouse/anatomy.py)), deepest paired with
-deepest. *Extra parameters* are trained along with the student or before it, and thrown away with the method (SimKD
-ships its own); what is *remembered* are buffers and parameters that are not trained. Both are for resnet32x4 ->
-resnet8x4 on CIFAR-100, of wrappers around KD. *Networks* are those it takes: others it refuses before training, with a
-sentence that says why. The default *weight* is the paper's; a wrapper has that of the method inside.
+A method *reads* places of both networks ([anatomy.py](../stillhouse/anatomy.py)), paired from the deepest up. *Extra
+parameters* are trained with the student or before it, and thrown away with the method (SimKD ships its own).
+*Remembered* are buffers and parameters that are not trained. Both numbers are for resnet32x4 -> resnet8x4 on CIFAR-100;
+wrappers are around KD. *Networks* are those that a method takes; others it refuses before training, with a reason. The
+default *weight* is the paper's; a wrapper has that of the method inside.
 
 {methods}
 
 ## Wrappers
 
-They take methods, and are methods: `ScaleDecoupled(KD)`, `SpotAdaptive([KD, AT])`, `Ramped(Standardized(DKD))`.
+They take methods and are methods themselves: `ScaleDecoupled(KD)`, `SpotAdaptive([KD, AT])`,
+`Ramped(Standardized(DKD))`.
 
 {wrappers}
 
-## What each was compared with
+## Comparisons with other code
 
-Every method equals its equation written a second time, slowly, with loops in float64: its file under `tests/`. Beyond
-that, *recorded values* are losses and gradients that its authors' code or the benchmark's returned for given inputs
-(`pytest -m recorded` compares them), and *trainings* are a few steps each of whole networks in that code, repeated here
-number by number ([test_trajectories.py](../tests/test_trajectories.py)). Where both are blank nothing recorded was at
-hand, and the equation is all it was compared with.
+Every method equals its equation written a second time, slowly, with loops in float64, in its file under `tests/`.
+*Recorded values* are losses and gradients that its authors' code, or a benchmark's, returned for given inputs (`pytest
+-m recorded` compares them). *Trainings* are a few steps of whole networks in that code, repeated here number by number
+([test_trajectories.py](../tests/test_trajectories.py)). Where both are blank, no such code was available, and the
+method was compared with its equation only.
 
 {compared}
 """
@@ -83,7 +84,7 @@ def text() -> str:
 
 
 def differences(written: str, right: str) -> tuple[list[str], list[str]]:
-    """Return the lines of the page that are not right, and those that it lacks."""
+    """Return the lines of the page that are wrong, and those that are missing."""
     lines, right_lines = written.splitlines(), right.splitlines()
     return [line for line in lines if line not in right_lines], [line for line in right_lines if line not in lines]
 
@@ -102,7 +103,7 @@ def _teacher() -> Tapped:
 
 
 def _inside(cls: type[Method]) -> str:
-    """Return the methods that a wrapper is shown around, as they are spelled after its name."""
+    """Return the methods inside a wrapper in the table, as written after its name."""
     takes = inspect.signature(cls).parameters
     return "(KD)" if "base" in takes else "([KD])" if "terms" in takes else ""
 
@@ -130,7 +131,7 @@ def _reads(method: Method) -> str:
 
 
 def _sizes(distillation: Distillation, method: Method) -> tuple[str, str]:
-    """Return how many parameters are trained in some phase, and how many numbers are kept."""
+    """Return the number of parameters trained in any phase, and of other numbers kept."""
     student = {id(p) for p in distillation.student.parameters()}
     groups = [group for phase in distillation.phases(1) for group in phase.groups]
     trained = {id(p): p.numel() for group in groups for p in group.parameters if id(p) not in student}
@@ -139,7 +140,7 @@ def _sizes(distillation: Distillation, method: Method) -> tuple[str, str]:
 
 
 def _networks(spec: MethodSpec) -> str:
-    """Return which of the pairs of `stillhouse check` a method takes."""
+    """Return the pairs of `stillhouse check` that a method takes."""
     taken = []
     for pair in PAIRS:
         try:
@@ -158,7 +159,7 @@ def _networks(spec: MethodSpec) -> str:
 
 
 def _compared(name: str, cls: type[Method]) -> tuple[str, str]:
-    """Return whether a method's test file has tests marked as `recorded`, and its recorded trainings by code base."""
+    """Return "yes" if a method's test file has `recorded` tests, and its recorded trainings by code base."""
     folder, _, file = cls.__module__.removeprefix("stillhouse.").rpartition(".")
     tests = vars(import_module(f"tests.{folder}.test_{file}")).values()
     marks = [mark.name for test in tests if isinstance(test, FunctionType) for mark in vars(test).get("pytestmark", ())]

@@ -11,7 +11,7 @@ from stillhouse.methods.layers.pooling import pool_to_smaller
 class Directions(FeatureMethod):
     """The Title of Your Paper (You et al., ICLR 2027, arXiv:2700.12345).
 
-    The mean over positions of max(0, 1 - cos(s, t) - margin), with the student's features s behind a 1 x 1
+    The mean over positions of max(0, 1 - cos(s, t) - margin), with the student's features s after a 1 x 1
     convolution. Of two maps the larger is averaged to the smaller's size.
 
     Args:
@@ -27,6 +27,6 @@ class Directions(FeatureMethod):
         return nn.Conv2d(student.shape[1], teacher.shape[1], 1)
 
     def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """(N, Ct, Hs, Ws) behind the connector, (N, Ct, Ht, Wt) -> (N,)"""
+        """(N, Ct, Hs, Ws) after the connector, (N, Ct, Ht, Wt) -> (N,)"""
         s, t = pool_to_smaller(student, teacher)
         return F.relu(1 - F.cosine_similarity(s, t, dim=1) - self.margin).mean((1, 2))
