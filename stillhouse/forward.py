@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .modes import in_eval_mode
 from .rng import stream
+from .spelling import EXAMPLE
 
 
 def return_logits(model: nn.Module) -> nn.Module:
@@ -57,7 +58,7 @@ def are_probabilities(logits: Tensor) -> bool:
 def wrap(name: str, problem: str, call: str) -> str:
     """Return a sentence about a network's problem and the lines of a wrapper that solves it; `call` ends them."""
     return (
-        f"{name} {problem}; wrap it in a file of your own and name that instead, for example:\n\n"
+        f"{name} {problem}; wrap it in a file of your own and name that instead, {EXAMPLE}"
         f"class Wrapped({name}):\n    def forward(self, images):\n        return super().forward{call}\n"
     )
 

@@ -15,6 +15,7 @@ KINDS = {
     "stillhouse.anatomy.Anatomy": "an anatomy such as '{stages: [layer1, layer2], head: fc}'",
 }
 
+EXAMPLE = "for example:\n\n"  # what stands behind it in a message is code, which keeps its lines
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
 _MOST_LETTERS = 1000  # of one word in a sentence; paths stay whole
@@ -30,8 +31,9 @@ def printable(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return an error message as one printable line, with very long words cut."""
-    line = printable(" ".join(text.splitlines()))
+    """Return an error message as one printable line, with very long words cut, and lines of code behind EXAMPLE."""
+    said, example, code = text.partition(EXAMPLE)
+    line = printable(" ".join(said.splitlines()) + example + code.rstrip())
     return re.sub(rf"\S{{{_MOST_LETTERS + 1},}}", lambda found: f"{found[0][:100]}...{found[0][-20:]}", line)
 
 

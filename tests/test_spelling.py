@@ -7,7 +7,7 @@ import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.spelling import misfit, nearest, printable, sentence
+from stillhouse.spelling import EXAMPLE, misfit, nearest, printable, sentence
 
 
 class Options:
@@ -78,6 +78,13 @@ def test_a_sentence_is_one_line_however_long_a_word_in_it_is() -> None:
     assert sentence("there is no\nfolder \x1b[2J") == r"there is no folder \x1b[2J"
     long = sentence(f"there is no {'x' * 100_000}y; check it")
     assert long == f"there is no {'x' * 100}...{'x' * 18}y; check it"
+
+
+def test_lines_of_code_behind_a_sentence_stay_lines() -> None:
+    text = f"it is a\ntuple; wrap it, {EXAMPLE}class Wrapped(Net\x1b):\n    def forward(self, images):\n"
+    assert sentence(text).splitlines() == [
+        *("it is a tuple; wrap it, for example:", "", r"class Wrapped(Net\x1b):", "    def forward(self, images):")
+    ]
 
 
 def test_what_is_too_long_for_a_name_has_no_nearest() -> None:

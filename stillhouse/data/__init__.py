@@ -19,7 +19,7 @@ from .decoded_cache import keep
 from .digits import digits as digits
 from .fashion_mnist import fashion_mnist as fashion_mnist
 from .held_out import settle
-from .image_files import Files, duplicates, look_into
+from .image_files import Files, alike, duplicates, look_into
 from .in_memory import InMemory as InMemory
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
@@ -147,7 +147,7 @@ def _in_tables(found: Found, download_to: Path, options: LoadOptions) -> Arrays 
 def _looked_into(files: Files, download_to: Path, options: LoadOptions) -> Files:
     known = download_to / "contents" / hashlib.blake2b(os.fsencode(files.root), digest_size=8).hexdigest()
     files = settle(look_into(files, options, known), options)
-    return dataclasses.replace(files, notes=(*files.notes, *duplicates(files)))
+    return dataclasses.replace(files, notes=(*files.notes, *alike(files.classes), *duplicates(files)))
 
 
 def _question(root: Path, options: LoadOptions) -> str:

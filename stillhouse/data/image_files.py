@@ -160,3 +160,18 @@ def duplicates(files: Files) -> list[str]:
     if torn:
         notes.append(f"{counted(len(torn), 'image')} in two classes, byte by byte ({some(torn, 2)})")
     return notes
+
+
+def alike(classes: Sequence[str]) -> list[str]:
+    """Return a note about classes whose names differ in nothing but case or blanks around them, and may be one."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(name.strip().casefold(), []).append(repr(name))
+    several = [some(names) for names in groups.values() if len(names) > 1]
+    if not several:
+        return []
+    which = "; ".join(several[:3]) + (f"; and {counted(len(several) - 3, 'other group')}" if several[3:] else "")
+    return [
+        f"class names that differ in nothing but case or blanks around them stay different classes: {which}; if they "
+        "are one class, put their images together"
+    ]

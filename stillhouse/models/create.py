@@ -12,6 +12,7 @@ from ..checkpoints.load import Say, check_state
 from ..forward import return_logits
 from ..modes import in_eval_mode
 from ..rng import seeded
+from ..spelling import EXAMPLE
 from ..user_code import load_object, one_line, source_files
 from . import zoo
 from .libraries import of_timm, of_torchvision
@@ -25,6 +26,7 @@ def network(
     seed: int = 0,
     pretrained: bool = False,
     say: Say | None = None,
+    option: str = "",
 ) -> nn.Module:
     """Build a network with freshly initialised weights that returns logits in float32.
 
@@ -35,6 +37,7 @@ def network(
         seed: The weights are a function of it and of the name.
         pretrained: Start from the weights that timm or torchvision offer instead.
         say: Called with a sentence for each change to the network.
+        option: The prefix of this network's options in messages: "teacher_".
 
     Raises:
         ValueError: If there is no such network (the message names the nearest ones), or if it cannot be built.
@@ -46,9 +49,9 @@ def network(
     if not source or not rest:
         builder = partial(zoo, name, num_classes)
     elif source == "timm":
-        builder = of_timm(rest, num_classes, image_size, pretrained)
+        builder = of_timm(rest, num_classes, image_size, pretrained, option)
     elif source == "torchvision":
-        builder = of_torchvision(rest, num_classes, image_size, pretrained)
+        builder = of_torchvision(rest, num_classes, image_size, pretrained, option)
     else:
         builder = _own(source, rest, num_classes)
     with seeded(seed, f"init {name.rpartition('/')[2]}"):
@@ -87,7 +90,23 @@ def _own(module: str, attribute: str, num_classes: int) -> Callable[[], object]:
         raise ValueError(f"{module}:{attribute} is a {type(builder).__name__}; name a function or class that builds")
     takes = inspect.signature(builder).parameters
     named = "num_classes" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in takes.values() if p.default is p.empty and p.kind not in variadic]
+    if others := [name for name in needed if name != "num_classes"]:
+        raise ValueError(_call_with(module, attribute, others, named))
     return partial(builder, num_classes=num_classes) if named else builder
+
+
+def _call_with(module: str, attribute: str, others: list[str], named: bool) -> str:
+    """Return a sentence about arguments that a callable needs and is not given, and the lines that give them."""
+    place = Path(module).stem if module.endswith(".py") else module
+    given = [f"{name}=..." for name in others] + (["num_classes=num_classes"] if named else [])
+    only = "num_classes alone" if named else "nothing"
+    return (
+        f"{module}:{attribute} needs {' and '.join(others)}, and is given {only}; "
+        f"call it in a file of your own and name that instead, {EXAMPLE}from {place} import {attribute}\n"
+        f"def built(num_classes):\n    return {attribute}({', '.join(given)})\n"
+    )
 
 
 def is_ours(name: str) -> bool:

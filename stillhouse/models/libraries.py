@@ -22,8 +22,11 @@ _TRANSFORMS_INPUT = ("googlenet", "inception_v3")  # their torchvision weights n
 Builder = Callable[[], object]
 
 
-def of_timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> Builder:
+def of_timm(name: str, num_classes: int, image_size: int, pretrained: bool, option: str = "") -> Builder:
     """Return a builder of timm's network of this name: `timm.list_models()`, hf-hub:OWNER/NAME or local-dir:PATH.
+
+    Args:
+        option: The prefix of this network's options in messages: "teacher_".
 
     Raises:
         ValueError: If there is no such network, or the files that it needs cannot be downloaded.
@@ -44,7 +47,8 @@ def of_timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> B
     if is_remote or pretrained:
         repository, file = _hub_file(name)
         if repository and not _is_cached(repository, file):
-            _reach(f"{_endpoint()}/{repository}", f"timm:{name}")
+            way_out = f"name it as the network: timm:{_LOCAL}FOLDER" if is_remote else _as_weights(option)
+            _reach(f"{_endpoint()}/{repository}", f"timm:{name}", way_out)
     create = partial(timm.create_model, name, pretrained=pretrained, num_classes=num_classes)
 
     def build() -> object:
@@ -56,8 +60,11 @@ def of_timm(name: str, num_classes: int, image_size: int, pretrained: bool) -> B
     return build
 
 
-def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: bool) -> Builder:
+def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: bool, option: str = "") -> Builder:
     """Return a builder of torchvision's network of this name.
+
+    Args:
+        option: The prefix of this network's options in messages: "teacher_".
 
     Raises:
         ValueError: If there is no such network, or its weights cannot be downloaded.
@@ -74,7 +81,7 @@ def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: boo
     if name in _TRANSFORMS_INPUT:
         options |= {"aux_logits": False, "init_weights": True}
     if pretrained and not _torchvision_file(name).is_file():
-        _reach(_torchvision_url(name), f"torchvision:{name}")
+        _reach(_torchvision_url(name), f"torchvision:{name}", _as_weights(option))
 
     def build() -> object:
         model: nn.Module = builder(weights=None, **options)
@@ -137,8 +144,12 @@ def _endpoint() -> str:
     return str(huggingface_hub.constants.ENDPOINT)
 
 
-def _reach(url: str, network: str) -> None:
-    """Raise ValueError if the server of a download does not answer in time."""
+def _as_weights(option: str) -> str:
+    return f"pass the file as --{option}weights instead of 'pretrained'"
+
+
+def _reach(url: str, network: str, way_out: str) -> None:
+    """Raise ValueError if the server of a download does not answer in time; `way_out` is what to do with a download."""
     why = ["it does not answer"]
 
     def ask() -> None:
@@ -155,6 +166,6 @@ def _reach(url: str, network: str) -> None:
     asking.join(PATIENCE + 1)
     if why:
         raise ValueError(
-            f"the download of {network} from {url} failed ({why[0]}); download that file on a machine with a "
-            f"connection, and pass it as the weights here instead of 'pretrained'"
+            f"the download of {network} from {url} failed ({why[0]}); download it on a machine with a connection, and "
+            f"{way_out}"
         )

@@ -59,7 +59,8 @@ class NetworkSource:
         """
         self._refuse_options_of_no_file()
         pretrained, size = self.weights == PRETRAINED, data.info.image_size
-        model = network(self.name, num_classes or len(data.classes), size, seed=seed, pretrained=pretrained, say=say)
+        count = num_classes or len(data.classes)
+        model = network(self.name, count, size, seed=seed, pretrained=pretrained, say=say, option=self.option)
         if self.file is not None:
             load_weights(model, self.file, key=self.key, skip_head=self.skip_head, say=say, option=self.option)
             if self._is_published:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.data import LoadOptions, image_folder
-from stillhouse.data.image_files import Files, duplicates, look_into, take
+from stillhouse.data import LoadOptions, image_folder, load
+from stillhouse.data.image_files import Files, alike, duplicates, look_into, take
 from tests.helpers.pictures import write_folders
 
 
@@ -112,3 +112,26 @@ def test_paths_are_taken_by_position(root: Path) -> None:
     files = read(root)
     assert take(files.train, files.train_labels[:0]) == ()
     assert take(files.train, files.train_labels[4:]) == (files.train[1], files.train[1])
+
+
+def test_class_names_that_differ_in_case_or_blanks_alone_are_said(tmp_path: Path) -> None:
+    write_folders(tmp_path / "pets", "cat", "Cat", "cat ", "dog", count=5)
+    (note,) = [note for note in load(tmp_path / "pets", download_to=tmp_path / "cache").notes if "class names" in note]
+    assert note == (
+        "class names that differ in nothing but case or blanks around them stay different classes: 'Cat', 'cat' and "
+        "'cat '; if they are one class, put their images together"
+    )
+
+
+def test_the_same_is_said_of_the_classes_of_a_table(tmp_path: Path) -> None:
+    write_folders(tmp_path / "images", "0", "1", count=5)
+    rows = [f"images/{k}/{i}.png,{name}" for k, name in enumerate(("tea", "Tea")) for i in range(5)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    notes = load(tmp_path / "labels.csv", download_to=tmp_path / "cache").notes
+    assert any("stay different classes: 'Tea' and 'tea'; if" in note for note in notes)
+
+
+def test_many_names_that_are_alike_are_counted() -> None:
+    (note,) = alike([f"{name}{number}" for name in "aA" for number in range(5)])
+    assert "'a0' and 'A0'; 'a1' and 'A1'; 'a2' and 'A2'; and 2 other groups; if" in note
+    assert alike(["cat", "cats", "dog", "c at"]) == []

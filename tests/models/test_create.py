@@ -30,6 +30,12 @@ def picky(num_classes, width):
 def broken(num_classes):
     return [][num_classes]
 
+def proud(num_classes):
+    raise TypeError("proud takes no classes")
+
+def deaf(depth, *rest):
+    return Tiny(3)
+
 def number():
     return 3
 
@@ -131,7 +137,10 @@ def test_names_of_nothing_are_refused_with_the_nearest(name: str, sentence: str)
         ("Tinny", r"tiny.py has no 'Tinny'. Did you mean Tiny\?"),
         ("text", r"tiny.py:text is a str; name a function or class that builds"),
         ("number", r"tiny.py:number makes an object of type int, not an nn.Module"),
-        ("picky", r"tiny.py:picky cannot be built for 7 classes and images of 16 px: TypeError: .* 'width'"),
+        (
+            "proud",
+            r"tiny.py:proud cannot be built for 7 classes and images of 16 px: TypeError: proud takes no",
+        ),
         ("broken", r"tiny.py:broken cannot be built .*: IndexError: .* \(.*tiny.py, line 18\)"),
     ],
 )
@@ -139,6 +148,25 @@ def test_builders_that_build_nothing_are_refused(tiny: str, function: str, sente
     with pytest.raises(ValueError, match=sentence) as caught:
         network(f"{tiny}:{function}", 7, 16)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence", "expected"),
+    [
+        ("picky", "tiny.py:picky needs width, and is given num_classes alone; call it in a file of your own and", 7),
+        ("deaf", "tiny.py:deaf needs depth, and is given nothing; call it in a file of your own and name that", 3),
+    ],
+)
+def test_arguments_that_are_missing_are_a_sentence_with_lines_that_give_them(
+    tiny: str, function: str, sentence: str, expected: int
+) -> None:
+    with pytest.raises(ValueError, match=sentence) as caught:
+        network(f"{tiny}:{function}", 7, 16)
+    lines = str(caught.value).partition("for example:\n\n")[2]
+    assert len(lines.splitlines()) == 3
+    built = Path(tiny).with_name(f"{function}_built.py")
+    built.write_text(lines.replace("=...", "=2"))
+    assert classes(network(f"{built}:built", 7, 16)) == expected
 
 
 @pytest.mark.parametrize(
@@ -189,7 +217,7 @@ def test_pretrained_weights_are_taken_where_they_fit(monkeypatch: pytest.MonkeyP
         return net
 
     monkeypatch.setattr(models, "get_model_builder", lambda name: offline)
-    monkeypatch.setattr(libraries, "_reach", lambda url, network: None)
+    monkeypatch.setattr(libraries, "_reach", lambda url, network, way_out: None)
     net = network("torchvision:shufflenet_v2_x0_5", 7, 32, pretrained=True)
     assert net.get_parameter("fc.weight").shape == (7, 1024)
     assert not (net.get_parameter("fc.weight") == 0.5).any()  # that head was for other classes

@@ -22,23 +22,36 @@ OFFLINE = urllib.error.URLError("no route")
 
 
 @pytest.mark.parametrize(
-    ("name", "what"),
+    ("name", "what", "way_out"),
     [
-        ("timm:resnet18", r"timm:resnet18 from \S+/timm/resnet18.a1_in1k failed"),
+        (
+            "timm:resnet18",
+            r"timm:resnet18 from \S+/timm/resnet18.a1_in1k",
+            "pass the file as --teacher_weights instead",
+        ),
         (
             "timm:hf-hub:timm/resnet18.a1_in1k",
-            r"timm:hf-hub:timm/resnet18.a1_in1k from \S+/timm/resnet18.a1_in1k failed",
+            r"timm:hf-hub:timm/resnet18.a1_in1k from \S+/timm/resnet18.a1_in1k",
+            "name it as the network: timm:local-dir:FOLDER",
         ),
-        ("torchvision:resnet18", r"torchvision:resnet18 from \S+resnet18-\w+.pth failed"),
+        (
+            "torchvision:resnet18",
+            r"torchvision:resnet18 from \S+resnet18-\w+.pth",
+            "pass the file as --teacher_weights instead of 'pretrained'",
+        ),
     ],
 )
 def test_a_download_that_fails_is_named_with_the_way_out(
-    name: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, what: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", MagicMock(side_effect=OFFLINE))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(ValueError, match=rf"the download of {what} \(no route\); download .* instead of 'pretr"):
-        network(name, 10, 32, pretrained=True)
+    sentence = rf"the download of {what} failed \(no route\); download it on a machine with a connection, and {way_out}"
+    with pytest.raises(ValueError, match=sentence):
+        network(name, 10, 32, pretrained=True, option="teacher_")
+    if "hf-hub" not in name:
+        with pytest.raises(ValueError, match="pass the file as --weights instead of 'pretrained'"):
+            network(name, 10, 32, pretrained=True)
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +65,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
     monkeypatch.setattr(libraries, "PATIENCE", -0.9)
     began = time.perf_counter()
     with pytest.raises(ValueError, match="it does not answer"):
-        libraries._reach("https://localhost/x", "x")
+        libraries._reach("https://localhost/x", "x", "wait")
     assert time.perf_counter() - began < 2
     done.set()
 
@@ -61,7 +74,7 @@ def test_an_answer_of_any_kind_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
     refusal = urllib.error.HTTPError("https://localhost", 404, "not found", Message(), None)
     for answer in (MagicMock(), MagicMock(side_effect=refusal)):
         monkeypatch.setattr(urllib.request, "urlopen", answer)
-        libraries._reach("https://localhost/x", "x")
+        libraries._reach("https://localhost/x", "x", "wait")
 
 
 def test_what_was_downloaded_before_is_asked_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,7 +88,7 @@ def test_what_was_downloaded_before_is_asked_of_nobody(monkeypatch: pytest.Monke
 
 
 def test_a_network_of_a_hub_is_built_by_timm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libraries, "_reach", lambda url, name: None)
+    monkeypatch.setattr(libraries, "_reach", lambda url, name, way_out: None)
     made = MagicMock(return_value=nn.Linear(2, 2))
     monkeypatch.setattr(timm, "create_model", made)
     assert of_timm("hf-hub:owner/net", 10, 32, pretrained=True)() is made.return_value
@@ -98,7 +111,7 @@ def test_torchvisions_weights_of_another_normalisation_keep_what_turns_images_in
         net: nn.Module = original(weights=None, **{"init_weights": False, "aux_logits": weights is not None, **options})
         return net
 
-    monkeypatch.setattr(libraries, "_reach", lambda url, name: None)
+    monkeypatch.setattr(libraries, "_reach", lambda url, name, way_out: None)
     monkeypatch.setattr(torchvision.models, "get_model_builder", lambda name: offline)
     nets = [network("torchvision:googlenet", 3, 64, pretrained=own) for own in (True, False)]
     assert [vars(net)["transform_input"] for net in nets] == [True, False]
