@@ -7,6 +7,10 @@ trainers that people come from.
 _KD_WEIGHTS = "use the weights in --methods 'CE(weight=0.1), KD(weight=0.9)'"
 _RESUMED = "re-running the same command resumes training"
 _BEST = "with --validation 0.1 the best epoch on validation images is kept beside the last"
+_NORMALISED = (
+    "training images are normalised by their own statistics, large ones by ImageNet's; for a teacher that was trained "
+    "otherwise use --teacher_mean and --teacher_std"
+)
 _ABSENT = "crops and --flip are the only augmentations of training images"
 
 OPTIONS = {  # what to use instead, or why there is no such option
@@ -66,6 +70,9 @@ OPTIONS = {  # what to use instead, or why there is no such option
     "j": "use --workers",
     "img_size": "use --image_size",
     "imgsz": "use --image_size",
+    "teacher_image_size": "all networks see images of --image_size; --teacher_size says what a teacher was trained on",
+    "mean": _NORMALISED,
+    "std": _NORMALISED,
     "gpu": "use --device cuda, with CUDA_VISIBLE_DEVICES=0 before the command",
     "gpu_id": "use --device cuda, with CUDA_VISIBLE_DEVICES=0 before the command",
     "amp": "use --precision bfloat16",

@@ -1,6 +1,7 @@
 """`stillhouse evaluate`: the number that the run said, or a refusal."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,23 @@ def test_evaluate_refuses_what_it_cannot_measure(world: World, tmp_path: Path, c
     assert "is a network without weights; give its --weights" in refusal(capsys, ["evaluate", "resnet8", *data])
     outputs = refusal(capsys, ["evaluate", str(world.teacher), *data, "--weights", "x.pth"])
     assert "already has weights; leave out --weights" in outputs
+
+
+def test_a_run_of_another_size_than_the_images_is_measured_at_its_own(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    done(capsys, ["train", "--model", f"{world.nets}:small", *world.small(tmp_path / "runs"), "--image_size", "24"])
+    run = only(tmp_path / "runs")
+    top1 = json.loads((run / "result.json").read_text())["top1"]
+    moved = Path(shutil.copytree(world.pictures, tmp_path / "moved"))
+    alone = [f"{world.nets}:small", "--weights", str(shutil.copy(run / "student.safetensors", tmp_path))]
+    for network, place in (([str(run)], world.pictures), ([str(run)], moved), (alone, moved)):
+        out = done(capsys, ["evaluate", *network, "--data", str(place), "--device", "cpu"])
+        assert "24x24 pixels" in out
+        assert f"{top1:.2f}" in out
+    words = ["evaluate", str(run), "--data", str(moved), "--image_size", "16", "--device", "cpu"]
+    said = " ".join(done(capsys, words).split())
+    assert "was trained on images of 24 px, and these have 16; --image_size 24 gives it what it was trained on" in said
 
 
 def test_a_folder_with_the_name_of_a_network_is_not_taken_for_it(

@@ -33,6 +33,8 @@ SENTENCES = {
     "distill --kd_T=4": "stillhouse distill has no option --kd_T; use --methods 'CE, KD(temperature=4)'. See",
     "train --weight-decay 1": "stillhouse train has no option --weight-decay. Did you mean weight_decay",
     "train --num-workers 1": "stillhouse train has no option --num-workers; use --workers. See",
+    "train --mean 0.5,0.5,0.5": "stillhouse train has no option --mean; training images are normalised by their own",
+    "distill --teacher_image_size 224": "stillhouse distill has no option --teacher_image_size; all networks see",
     "train --resume": "stillhouse train has no option --resume; re-running the same command resumes training",
     "train --model wrn-16-2": "there is no network 'wrn-16-2' in the zoo. Nearest: wrn_16_2",
     "evaluate": "the following arguments are required: model. See stillhouse evaluate --help",

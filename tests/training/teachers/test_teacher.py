@@ -1,5 +1,6 @@
 """Where trained networks come from, and whether they can teach."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stillhouse.checkpoints import about_weights, save_weights
 from stillhouse.cli.build import about
 from stillhouse.data import load
 from stillhouse.models.create import network
+from stillhouse.models.input_spec import InputSpec
 from stillhouse.models.spec import NetworkSource
 from stillhouse.training.progress import Display
 from stillhouse.training.teachers.examine import examine
@@ -73,6 +75,29 @@ def test_a_teacher_of_another_number_of_classes_keeps_its_head(world: World, tmp
     teacher = prepare(locate(NetworkSource(f"{world.nets}:wide", str(file))), data, CPU)
     assert torch.equal(teacher.net.model.get_parameter("head.weight"), seven.get_parameter("head.weight"))
     assert teacher.net.foreign_logits == f"has a head for 7 classes in {file}, but the data have 3 classes"
+
+
+def test_a_teacher_that_was_trained_on_images_of_another_size_is_refused_unless_that_is_asked_for(world: World) -> None:
+    data, said = load(world.pictures, batch_size=16, image_size=24), list[str]()
+    bare = NetworkSource(str(world.teacher))
+    with pytest.raises(ValueError, match="trained on images of 16 px, and these have 24; give --image_size 16, or"):
+        prepare(locate(bare), data, CPU)
+    asked = replace(bare, input=InputSpec.typed(None, None, 24, "teacher_"))
+    prepare(locate(asked), data, CPU, say=said.append)
+    assert any("was trained on images of 16 px and is given 24 px, as the options say" in note for note in said)
+
+
+def test_a_teacher_is_given_images_as_its_library_normalises_them(world: World, tmp_path: Path) -> None:
+    data, said, file = load(world.pictures, batch_size=16, image_size=32), list[str](), tmp_path / "vit.pth"
+    net = network("timm:test_vit", 3, 32, seed=1).eval()
+    torch.save(net.state_dict(), file)
+    teacher = prepare(locate(NetworkSource("timm:test_vit", str(file))), data, CPU, say=said.append)
+    assert any("takes images with mean 0.5 and std 0.5 (timm, as is usual for it" in note for note in said)
+    pixels = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (data.mean, data.std))
+    with torch.no_grad():
+        given, expected = teacher.net((pixels - mean) / std).logits, net((pixels - 0.5) / 0.5)
+    torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_teacher_is_examined_in_the_precision_it_teaches_in(world: World, capsys: pytest.CaptureFixture[str]) -> None:
