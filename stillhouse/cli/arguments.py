@@ -41,7 +41,8 @@ def build(command: type[T], values: Mapping[str, Any]) -> T:
     parts = typing.get_type_hints(command)
     groups = list(option_groups(command))
     if groups != [command]:
-        return command(**{name: build(part, values) for name, part in parts.items()})
+        built = {name: build(part, values) for name, part in parts.items() if name != "given"}
+        return command(**built, **({"given": values["given"]} if "given" in parts else {}))
     return command(**{name: values[name] for name in parts if values.get(name) is not None})
 
 
@@ -76,7 +77,8 @@ def parse(
 
     Args:
         name: Name of the command.
-        command: Dataclass of the option groups that it reads.
+        command: Dataclass of the option groups that it reads; a field `given` gets the names of the options that are
+            not at their defaults because the user left them out.
         arguments: The words after the name.
         positional: Options that are typed without their name, and what the help says of them.
         instead: Values that replace what was typed.
@@ -84,6 +86,13 @@ def parse(
     Raises:
         ValueError: If they cannot be read; the sentence says why and what to type instead.
     """
+    return build(command, {**read(name, command, arguments, positional), **(instead or {})})
+
+
+def read(
+    name: str, command: type[Any], arguments: Sequence[str], positional: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the values of a command's options by name; arguments and errors as for `parse`."""
     positional = positional or {}
     parser = ArgumentParser(
         prog=f"stillhouse {name}",
@@ -96,22 +105,28 @@ def parse(
     known = _add_options(parser, command, positional)
     if "output" in known:
         arguments = ["--output" if word == "-o" else word for word in arguments]
-    for before, word in zip(["", *arguments], arguments, strict=False):
-        if word == "" or re.fullmatch(r"--\w+=", word):  # such as a variable of the shell that is not set
-            raise ValueError(
-                f"{word.rstrip('=') or before or name} is given an empty value; leave it out or fill it in"
-            )
+    _refuse_empty(name, arguments)
     try:
         words = [*_without_former(name, arguments)]
         values = _values(parser, words)
         implied = getattr(command, "implied", None)
         if implied and (more := implied(values)):
             values = _values(parser, ["--config", json.dumps(more, default=str), *words])
+        if "given" in typing.get_type_hints(command):
+            values["given"] = frozenset(vars(parser.parse_args(_listed(words), defaults=False)))
     except ArgumentError as error:
         raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
     except UnicodeDecodeError:
         raise ValueError("--config takes a YAML file such as a run's config.yaml, and this is none") from None
-    return build(command, {**values, **(instead or {})})
+    return values
+
+
+def _refuse_empty(name: str, arguments: Sequence[str]) -> None:
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        if word == "" or re.fullmatch(r"--\w+=", word):  # such as a variable of the shell that is not set
+            raise ValueError(
+                f"{word.rstrip('=') or before or name} is given an empty value; leave it out or fill it in"
+            )
 
 
 def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping[str, str]) -> list[str]:

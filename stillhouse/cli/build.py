@@ -46,19 +46,54 @@ def about(source: NetworkSource, data: Data, options: DataOptions = DEFAULT_DATA
     }
 
 
-def trainer_alone(source: NetworkSource, data: Data, options: RunOptions, *, say: Say | None = None) -> StudentTrainer:
-    """Build the trainer of a network that learns from labels only: `stillhouse train`, and every baseline.
-
-    Args:
-        say: Is told what was chosen and left out of the weights it starts from.
-    """
+def run_alone(source: NetworkSource, data: Data, options: RunOptions) -> Run:
+    """Return the run of a network that learns from labels only: `stillhouse train`, and every baseline."""
     network = {"model": source.name, "weights": source.weights, "anatomy": source.anatomy}
     start = {"weights_key": source.key, "skip_head": source.skip_head}
     config = {**network, **start, **named_values(options)}
     identity = {"command": "train", "network": source.identity()}
     slug = f"{data.name}-{source.short}-seed{options.output.seed}"
-    run = Run(options.output.folder, slug, identity | _common_identity(data, options), _plain_config(config))
+    return Run(options.output.folder, slug, identity | _common_identity(data, options), _plain_config(config))
+
+
+def trainer_alone(source: NetworkSource, data: Data, options: RunOptions, *, say: Say | None = None) -> StudentTrainer:
+    """Build the trainer of a network that learns from labels only.
+
+    Args:
+        say: Is told what was chosen and left out of the weights it starts from.
+    """
+    run = run_alone(source, data, options)
     return _trainer(source, None, [CE()], data, options, run, f"{source.short} by itself", say)
+
+
+def run_taught(
+    source: NetworkSource,
+    teacher: Teacher,
+    methods: Sequence[parse.MethodSpec],
+    data: Data,
+    options: RunOptions,
+    config: Mapping[str, object],
+) -> Run:
+    """Return the run of a student that learns from a teacher.
+
+    Args:
+        teacher: In the precision that it teaches in.
+        config: What `config.yaml` says, but for the methods.
+    """
+    method_specs = [str(method) for method in methods]
+    precision, known = teacher.net.precision, teacher.identity()
+    identity = {
+        "command": "distill",
+        "network": source.identity(),
+        "teacher": known,
+        "methods": method_specs,
+        "files": [hash_of_file(file) for file in parse.sources(methods)],
+        **({"teacher_precision": str(precision).removeprefix("torch.")} if precision else {}),
+    }
+    slug = f"{data.name}-{source.short}-from-{teacher.short}-{_joined(methods)}-seed{options.output.seed}"
+    config = _plain_config({**config, "methods": method_specs})
+    origin = {"teacher": {"network": teacher.short, "weights_hash": known["weights"]}}
+    return Run(options.output.folder, slug, identity | _common_identity(data, options), config, origin)
 
 
 def trainer_taught(
@@ -78,23 +113,13 @@ def trainer_taught(
         config: What `config.yaml` says, but for the methods.
         say: As for `trainer_alone`.
     """
-    method_specs = [str(method) for method in methods]
-    precision, known = teacher.net.precision, teacher.identity()
-    identity = {
-        "command": "distill",
-        "network": source.identity(),
-        "teacher": known,
-        "methods": method_specs,
-        "files": [hash_of_file(file) for file in parse.sources(methods)],
-        **({"teacher_precision": str(precision).removeprefix("torch.")} if precision else {}),
-    }
-    names = "+".join(method.cls.__name__ for method in methods)
-    slug = f"{data.name}-{source.short}-from-{teacher.short}-{names}-seed{options.output.seed}"
-    config = _plain_config({**config, "methods": method_specs})
-    origin = {"teacher": {"network": teacher.short, "weights_hash": known["weights"]}}
-    run = Run(options.output.folder, slug, identity | _common_identity(data, options), config, origin)
+    run = run_taught(source, teacher, methods, data, options, config)
     built = [method.build() for method in methods]
-    return _trainer(source, teacher.net, built, data, options, run, f"{source.short} {names}", say)
+    return _trainer(source, teacher.net, built, data, options, run, f"{source.short} {_joined(methods)}", say)
+
+
+def _joined(methods: Sequence[parse.MethodSpec]) -> str:
+    return "+".join(method.cls.__name__ for method in methods)
 
 
 def check_fit(

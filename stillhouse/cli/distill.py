@@ -97,6 +97,11 @@ class Distill:
         run = self.run.of_size(size) if size == data.info.image_size else self.run
         return dataclasses.replace(self, run=run.for_data(data))
 
+    def with_seed(self, seed: int) -> Distill:
+        """Return the command with another seed."""
+        output = dataclasses.replace(self.run.output, seed=seed)
+        return dataclasses.replace(self, run=dataclasses.replace(self.run, output=output))
+
     def teacher_source(self) -> NetworkSource:
         asked = self.distillation
         return self.knowledge.source(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)

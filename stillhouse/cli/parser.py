@@ -18,6 +18,7 @@ from ..spelling import sentence
 from ..training.loop import Stopped
 from ..training.progress import Display
 from .arguments import group_of, option_groups, parse
+from .bench import Bench, bench
 from .cache import Fill, fill
 from .config import DeviceOptions
 from .distill import Distill, distill
@@ -42,6 +43,7 @@ class _Command:
 _COMMANDS = {
     "train": _Command(train, Train),
     "distill": _Command(distill, Distill),
+    "bench": _Command(bench, Bench),
     "evaluate": _Command(
         measure,
         Evaluate,

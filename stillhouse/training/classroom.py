@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -12,11 +12,14 @@ from torch import nn
 from .. import distributed
 from ..batch import Batch
 from ..data import Data
+from ..data.on_disk import is_worker_death
 from ..distillation import Distillation, TeacherMode
 from ..taps import Outputs, Tapped
 from .cache.store import CacheStore, CacheUnavailable, open_cache
 from .cache.teacher_cache import TeacherCache
 from .student import StudentTrainer
+
+OnFailure = Callable[[StudentTrainer, Exception], None]
 
 
 class Classroom:
@@ -30,6 +33,8 @@ class Classroom:
         trainers: The students.
     """
 
+    on_failure: OnFailure | None = None  # told of a student that fails, who is then left out; raised when None
+
     def __init__(self, teacher: Tapped | None, trainers: Sequence[StudentTrainer]):
         self.teacher, self.trainers = teacher, list(trainers)
         self.cache: TeacherCache | None = None
@@ -39,8 +44,25 @@ class Classroom:
     def part(self, trainers: Sequence[StudentTrainer]) -> Classroom:
         """Return a classroom of some of these students, with the same teacher."""
         part = Classroom(self.teacher, trainers)
-        part.replays = self.replays
+        part.replays, part.on_failure = self.replays, self.on_failure
         return part
+
+    def for_each(
+        self, act: Callable[[StudentTrainer], object], trainers: Iterable[StudentTrainer] | None = None
+    ) -> None:
+        """Do something with each of these students, with all when they are left out.
+
+        Where `on_failure` is set, it is told of a student with which it fails, who is left out from then on; the others
+        go on as if nothing had happened. What concerns all of them, such as a full disk, is raised.
+        """
+        for trainer in [*(self.trainers if trainers is None else trainers)]:
+            try:
+                act(trainer)
+            except Exception as error:
+                if self.on_failure is None or not _is_own(error):
+                    raise
+                self.trainers.remove(trainer)
+                self.on_failure(trainer, error)
 
     def to(self, device: torch.device) -> None:
         for net in (self.teacher, *(trainer.distillation for trainer in self.trainers)):
@@ -87,7 +109,7 @@ class Classroom:
 
     @property
     def epochs(self) -> int:
-        return max(trainer.epochs for trainer in self.trainers)
+        return max((trainer.epochs for trainer in self.trainers), default=0)
 
     @property
     def position(self) -> tuple[int, int] | None:
@@ -105,8 +127,7 @@ class Classroom:
     def train_step(self, batch: Batch, trainers: Sequence[StudentTrainer]) -> None:
         """Run the teacher on a batch, and train each of these students for a step on its outputs."""
         batch, outputs = self._run_teacher(batch, trainers)
-        for trainer in trainers:
-            trainer.train_step(batch, outputs[trainer.distillation.teacher_mode])
+        self.for_each(lambda one: one.train_step(batch, outputs[one.distillation.teacher_mode]), trainers)
 
     def trial_step(self, batch: Batch, trainer: StudentTrainer) -> None:
         """Run the teacher on a batch, and let a student that has not begun take a step that is undone."""
@@ -132,6 +153,12 @@ class Classroom:
         if mode == "batch_stats" and self._batch_statistics:
             return self._batch_statistics.forward_batch(batch)
         return (self.cache or self.teacher).forward_batch(batch)
+
+
+def _is_own(error: Exception) -> bool:
+    """Tell a failure of one student from one of the machine, or of other processes, which wait for this one."""
+    of_all = isinstance(error, OSError | MemoryError | torch.OutOfMemoryError) or is_worker_death(error)
+    return not of_all and distributed.world_size() == 1
 
 
 def cache_obstacle(learners: Sequence[Distillation]) -> str | None:

@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from types import FrameType
 
 import torch
@@ -62,10 +63,8 @@ def fit(
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     display = display or Display(quiet=True)
-    held_out = data.validation or data.test
     with ExitStack() as stack:
-        for trainer in classroom.trainers:
-            stack.enter_context(trainer.run)
+        classroom.for_each(lambda trainer: stack.enter_context(trainer.run))
         stack.enter_context(preserved())
         stop = stack.enter_context(StopSignals())
         stack.enter_context(display)
@@ -81,32 +80,28 @@ def fit(
             epoch, start = position
             began = time.perf_counter()
             display.epoch(classroom, epoch, data.train.steps, start)
-            for trainer in classroom.trainers:
-                trainer.begin_epoch()
+            classroom.for_each(StudentTrainer.begin_epoch)
             for step, batch in enumerate(room.prefetch(data.train.epoch(epoch, device, start)), start):
                 room.train_step(batch, classroom.trainers_at(epoch, step))
                 if look_time.is_up:
                     look_time.start()
-                    for trainer in classroom.trainers:
-                        trainer.check_finite()
+                    classroom.for_each(StudentTrainer.check_finite)
                     display.step(classroom, step + 1)
                 must_stop, must_save = _agreed(step, stop.requested, save_time.is_up)
                 if must_stop or must_save:
                     save_time.start()
-                    for trainer in classroom.trainers_at(epoch, step + 1):
-                        trainer.save()
+                    classroom.for_each(StudentTrainer.save, classroom.trainers_at(epoch, step + 1))
                 if must_stop:
                     raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; the same command goes on")
             seconds = time.perf_counter() - began
-            for trainer in classroom.trainers_at(epoch, data.train.steps):
-                scores = evaluate(trainer.model, held_out, device)
-                display.row(trainer, trainer.end_epoch(_measured(trainer, scores, teacher_scores), seconds))
+            end_epoch = partial(_end_epoch, data, device, display, teacher_scores, seconds)
+            classroom.for_each(end_epoch, classroom.trainers_at(epoch, data.train.steps))
         if classroom.teacher and fingerprint(classroom.teacher) != before:
             raise RuntimeError("the teacher's weights or buffers changed during distillation; this is a bug, report it")
         if classroom.cache:
             display.say(classroom.cache.describe())
-        for trainer in unfinished:
-            _finish(trainer, data, device, classroom.cache if trainer.distillation.has_teacher else None)
+        finish = partial(_finish, data=data, device=device, cache=classroom.cache)
+        classroom.for_each(finish, [trainer for trainer in classroom.trainers if trainer in unfinished])
         distributed.barrier()
         if any(distributed.collect(stop.requested)):
             raise Stopped("stopped after the last epoch, and all is saved; the same command goes on")
@@ -114,8 +109,12 @@ def fit(
 
 def _resume(classroom: Classroom, data: Data, display: Display, cache_store: CacheStore | None) -> list[StudentTrainer]:
     """Let all students go on where they were, open the teacher cache, and return the students that are not finished."""
-    steps, unfinished = data.train.steps, [trainer for trainer in classroom.trainers if not trainer.run.is_done]
-    for trainer in classroom.trainers:
+    steps = data.train.steps
+    unfinished: list[StudentTrainer] = []
+
+    def resume(trainer: StudentTrainer) -> None:
+        if not trainer.run.is_done:
+            unfinished.append(trainer)
         resumed = trainer.resume()
         if trainer.step > steps:
             raise cannot_resume(trainer.run, f"it is at step {trainer.step + 1} of an epoch that has {steps}")
@@ -123,12 +122,14 @@ def _resume(classroom: Classroom, data: Data, display: Display, cache_store: Cac
             display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
         elif resumed:
             display.resumed(trainer)
+
+    classroom.for_each(resume)
     note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
     if note:
         display.say(note)
     distributed.barrier()  # all have read before anything is changed
-    for trainer in unfinished:
-        trainer.run.begin()
+    unfinished = [trainer for trainer in classroom.trainers if trainer in unfinished]
+    classroom.for_each(lambda trainer: trainer.run.begin(), unfinished)
     return unfinished
 
 
@@ -155,11 +156,14 @@ def _agreed(step: int, *wishes: bool) -> tuple[bool, ...]:
     return tuple(any(wish) for wish in zip(*collected, strict=True)) or (False,) * len(wishes)
 
 
-def _measured(trainer: StudentTrainer, scores: Scores, teacher: Scores | None) -> dict[str, float]:
+def _end_epoch(
+    data: Data, device: torch.device, display: Display, teacher: Scores | None, seconds: float, trainer: StudentTrainer
+) -> None:
+    scores = evaluate(trainer.model, data.validation or data.test, device)
     measured = {"top1": scores.top1, "top5": scores.top5, "test_loss": scores.loss}
     if teacher is not None and trainer.distillation.has_teacher:
         measured["agreement"] = scores.agreement(teacher)
-    return measured
+    display.row(trainer, trainer.end_epoch(measured, seconds))
 
 
 def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: TeacherCache | None) -> None:
@@ -182,7 +186,7 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
         "data_hash": data.fingerprint,
         "weights_hash": fingerprint(trainer.model),
     }
-    if cache is not None:
+    if cache is not None and trainer.distillation.has_teacher:
         outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
     if data.skipped:
         outcome["skipped_images"] = data.skipped

@@ -63,7 +63,7 @@ def _plan(
     classroom: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None, graphs: Capture | None
 ) -> list[Classroom]:
     """Measure the students one after the other, and return all classrooms."""
-    parts, waiting, batch = [], classroom.trainers, _made_up(data, memory.device)
+    parts, waiting, batch = [], classroom.trainers, made_up_batch(data, memory.device)
     while waiting:
         if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or nothing to decide by
             return [classroom]
@@ -124,8 +124,10 @@ def _fits(
             with beside:
                 part.trial_step(batch, trainer)
         _evaluate(trainer, batch)
-    except RuntimeError as error:
+    except Exception as error:
         full = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+        if not full and part.on_failure:  # which is told of it when the student is trained
+            return True
         if not full or distributed.world_size() > 1:  # the others would wait for this one
             raise
         return False
@@ -140,7 +142,7 @@ def _evaluate(trainer: StudentTrainer, batch: Batch) -> None:
         model(batch.images.repeat(times, 1, 1, 1))
 
 
-def _made_up(data: DataInfo, device: torch.device) -> Batch:
+def made_up_batch(data: DataInfo, device: torch.device) -> Batch:
     """Return a batch as large as those to come."""
     count = min(data.batch_size, len(data.labels))
     rows = torch.arange(count) * (len(data.labels) // count)

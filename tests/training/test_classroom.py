@@ -1,6 +1,7 @@
 """The laws of a room: who else is in it changes nothing, and the teacher stays as it is."""
 
 import copy
+import errno
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from stillhouse.checkpoints import fingerprint
 from stillhouse.methods import AT, CE, KD, SP, FitNet
+from stillhouse.training.capture.classroom import Use
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
 from stillhouse.training.student import StudentTrainer
@@ -88,3 +90,61 @@ def test_students_that_are_ahead_wait_for_the_others(tmp_path: Path) -> None:
     fit(room, quick_data(), "cpu")
     assert_same(weights(whole), weights(first))
     assert room.position is None
+
+
+class Fails(CE):
+    """Fails in its third step: with an error of its own, or by a loss that is not a number."""
+
+    def __init__(self, by_nan: bool):
+        super().__init__()
+        self.by_nan, self.steps = by_nan, 0
+
+    def loss(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        self.steps += 1
+        if self.steps == 3 and not self.by_nan:
+            raise TypeError("made up")
+        return super().loss(student, teacher, labels) * (float("nan") if self.steps == 3 else 1)
+
+
+@pytest.mark.parametrize("capture", ["off", "on"])
+@pytest.mark.parametrize("by_nan", [False, True])
+def test_a_student_that_fails_leaves_and_the_others_are_what_they_would_be(
+    tmp_path: Path, by_nan: bool, capture: Use
+) -> None:
+    teacher = teacher_net()
+    undisturbed = trainer([CE(), KD()], teacher, tmp_path / "alone", "kd")
+    fit(Classroom(teacher, [undisturbed]), quick_data(), "cpu")
+
+    teacher, failures = teacher_net(), dict[str, str]()
+    kd = trainer([CE(), KD()], teacher, tmp_path / "room", "kd")
+    failing = trainer([Fails(by_nan)], None, tmp_path / "room", "failing")
+    room = Classroom(teacher, [failing, kd])
+    room.on_failure = lambda one, error: failures.update({one.name: str(error)})
+    fit(room, quick_data(), "cpu", capture=capture)
+    assert room.trainers == [kd]
+    assert_same(weights(undisturbed), weights(kd))
+    assert list(failures) == ["failing"]
+    assert ("became NaN or inf" in failures["failing"]) == by_nan
+    assert not failing.run.is_done
+
+    alone = trainer([Fails(by_nan)], None, tmp_path / "raised", "failing")
+    with pytest.raises(ArithmeticError if by_nan else TypeError):
+        fit(Classroom(None, [alone]), quick_data(), "cpu")
+
+
+def test_a_room_in_which_everybody_fails_ends(tmp_path: Path) -> None:
+    failures: list[str] = []
+    room = Classroom(None, [trainer([Fails(by_nan)], None, tmp_path, str(by_nan)) for by_nan in (False, True)])
+    room.on_failure = lambda one, error: failures.append(one.name)
+    fit(room, quick_data(), "cpu")
+    assert sorted(failures) == ["False", "True"]
+
+
+def test_a_full_disk_is_no_student_s_own_failure(tmp_path: Path) -> None:
+    def full(_: StudentTrainer) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    room = Classroom(None, [trainer([CE()], None, tmp_path, "ce")])
+    room.on_failure = lambda one, error: pytest.fail("it is everybody's")
+    with pytest.raises(OSError, match="No space"):
+        room.for_each(full)

@@ -70,8 +70,8 @@ class Capture:
         held = replace(self._batch, epoch=batch.epoch, step=batch.step, seed=batch.seed)
         modes = {trainer.distillation.teacher_mode for trainer in trainers}
         outputs = {mode: self._teacher(mode).outputs(held) for mode in modes}
-        for trainer in trainers:
-            self.students[trainer].train_step(held, outputs[trainer.distillation.teacher_mode])
+        each = self.classroom.for_each
+        each(lambda one: self.students[one].train_step(held, outputs[one.distillation.teacher_mode]), trainers)
         self._following = next(self._batches, None)
         if self._following is not None and len(self._following.images) == self.batch_size:
             for mode in modes:

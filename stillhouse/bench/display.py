@@ -1,0 +1,111 @@
+"""A bench as a person sees it: its plan, how far each student is, and what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+
+from ..analysis.tables import percent
+from ..spelling import counted
+from ..training.progress import Display, duration
+from ..training.run_files import Row
+from ..training.run_folder import Run
+
+if TYPE_CHECKING:
+    from ..training.classroom import Classroom
+    from ..training.student import StudentTrainer
+    from .plan import Cell
+
+
+class BenchDisplay(Display):
+    """Shows a table of methods and seeds that fills up; where there is no terminal, a line for every epoch of a room.
+
+    Args:
+        plain: Where to print.
+    """
+
+    def __init__(self, plain: Display):
+        super().__init__(quiet=plain.console.quiet)
+        self.plain, self.console = plain, plain.console
+        self._said: set[str] = set()
+        self._runs: Mapping[Cell, Run] = {}
+        self._cells: Mapping[StudentTrainer, Cell] = {}
+        self._latest: dict[Cell, Row] = {}
+        self._to_go, self._began = 0.0, time.perf_counter()
+
+    def say(self, text: str) -> None:
+        """Print a line; each once, for many students have the same to say."""
+        if text not in self._said:
+            self._said.add(text)
+            super().say(text)
+
+    def plan(self, runs: Mapping[Cell, Run], seconds: float) -> None:
+        """Print what is going to be trained.
+
+        Args:
+            seconds: An estimate of what that takes.
+        """
+        self._runs, self._to_go, self._began = runs, seconds, time.perf_counter()
+        done = sum(run.is_done for run in runs.values())
+        pairs = len({cell.pair for cell in runs})
+        labels = len({cell.label for cell in runs})
+        seeds = len({cell.seed for cell in runs})
+        what = f"{counted(pairs, 'pair')} x {counted(labels, 'method')} x {counted(seeds, 'seed')}"
+        todo = f"{len(runs) - done:,} to train, about {duration(seconds)}" if done < len(runs) else "nothing to train"
+        self.say(f"bench: {what}: {counted(len(runs), 'student')}, {done:,} trained before, {todo}")
+
+    def begin(self, cells: Mapping[StudentTrainer, Cell]) -> None:
+        """These students are trained next."""
+        self._cells = cells
+
+    def row(self, trainer: StudentTrainer, row: Row) -> None:
+        """A student has finished an epoch; print a line when all of its room have."""
+        self._latest[self._cells[trainer]] = row
+        members = {cell: self._latest.get(cell) for cell in self._cells.values()}
+        if self._live is not None or any(latest is None for latest in members.values()):
+            return
+        epochs = {latest["epoch"] for latest in members.values() if latest is not None}
+        if len(epochs) > 1:
+            return
+        first = next(iter(members))
+        shown = "  ".join(f"{cell.label} {percent(latest['top1'])}" for cell, latest in members.items() if latest)
+        self.say(f"{first.pair}, seed {first.seed}, epoch {row['epoch']}/{trainer.epochs}: {shown}  {row['seconds']} s")
+
+    def step(self, room: Classroom, done: int) -> None:
+        """Show that so many steps of this epoch are done."""
+        if self._live is None:
+            return
+        rate, left = self._pace.rate(done), duration(self._pace.left(done, room.epochs))
+        cell = next(iter(self._cells.values()))
+        words = f"{cell.pair}, seed {cell.seed}: epoch {self._pace.epoch + 1}/{room.epochs}, step {done}/"
+        words += f"{self._pace.steps}, {rate:.1f} step/s, {left} left of this room"
+        self._live.update(Group(self._table({}), words), refresh=True)
+
+    def results(self, runs: Mapping[Cell, Run], failures: Mapping[Cell, str]) -> None:
+        """Print what came out."""
+        self._runs = runs
+        self.console.print(self._table(failures))
+
+    def _table(self, failures: Mapping[Cell, str]) -> Table:
+        """Return top-1 by pair, method and seed."""
+        seeds = sorted({cell.seed for cell in self._runs})
+        table = Table("pair", "method", *(f"seed {seed}" for seed in seeds), box=box.SIMPLE_HEAD)
+        by_method: dict[tuple[str, str], dict[int, str]] = {}
+        for cell, run in self._runs.items():
+            by_method.setdefault((cell.pair, cell.label), {})[cell.seed] = self._state(cell, run, failures)
+        for (pair, label), found in by_method.items():
+            table.add_row(pair, label, *(found.get(seed, "") for seed in seeds))
+        return table
+
+    def _state(self, cell: Cell, run: Run, failures: Mapping[Cell, str]) -> str:
+        if cell in failures:
+            return "failed"
+        if run.is_done:
+            return percent(float(str(run.result["top1"])))
+        latest = self._latest.get(cell)
+        return f"({percent(latest['top1'])} after {latest['epoch']})" if latest else "-"

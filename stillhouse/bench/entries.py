@@ -1,0 +1,81 @@
+"""The students of a bench as they are typed: `CE, CE + KD(temperature=2), my_kd.py:MyKD`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..methods import CE
+from ..methods.parse import MethodSpec, parse
+
+_OPENING, _CLOSING = "([{", ")]}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method of a bench: the losses of one student, and what tables call it.
+
+    Args:
+        label: As it was typed, or the name of a recipe.
+        methods: Whose losses are added up.
+        recipe: Data and method of the published settings it is trained with, such as cifar100/dkd.
+    """
+
+    label: str
+    methods: tuple[MethodSpec, ...] = ()
+    recipe: str | None = None
+
+
+def entries(methods: str | Sequence[str], recipes: str | Sequence[str] | None) -> list[Entry]:
+    """Return the methods of a bench, each once.
+
+    Args:
+        methods: Separated by commas, the losses of one added with +; or a list, whose items may be written as for
+            `stillhouse distill`.
+        recipes: Names of recipes without their pairs, separated by commas, or a list.
+
+    Raises:
+        ValueError: If a method cannot be read, or is there twice.
+    """
+    items = _split(methods, ",") if isinstance(methods, str) else [*methods]
+    typed = [Entry(_label(item), tuple(parse(", ".join(_split(item, "+"))))) for item in items]
+    names = recipes.split(",") if isinstance(recipes, str) else recipes or []
+    published = [Entry(name.strip().strip("/"), recipe=name.strip().strip("/")) for name in names]
+    found: dict[object, Entry] = {}
+    for entry in [*typed, *published]:
+        key = entry.recipe or tuple(map(str, entry.methods))
+        if key in found:
+            raise ValueError(f"{found[key].label} and {entry.label} are the same; leave one out")
+        found[key] = entry
+    if not found:
+        raise ValueError("a bench needs --methods or --recipes, such as --methods 'CE, CE + KD'")
+    return list(found.values())
+
+
+def _label(item: str) -> str:
+    return " + ".join(part.strip() for term in _split(item, "+") for part in _split(term, ","))
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split at a separator that is outside of brackets and quotes; nothing remains of empty parts."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        quote = "" if letter == quote else quote or (letter if letter in "'\"" else "")
+        depth += (letter in _OPENING) - (letter in _CLOSING) if not quote else 0
+        if letter == separator and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def learns_alone(methods: Sequence[MethodSpec]) -> bool:
+    """Tell a student that learns from labels alone, as `stillhouse train` has it, from one that has a teacher."""
+    return [str(method) for method in methods] == [str(method) for method in parse("CE")]
+
+
+def unlabelled(found: Sequence[Entry]) -> Iterator[str]:
+    """Yield the labels of methods that were typed without a loss on the images' labels."""
+    for entry in found:
+        if entry.methods and not any(issubclass(method.cls, CE) for method in entry.methods):
+            yield entry.label

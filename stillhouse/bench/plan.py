@@ -1,0 +1,172 @@
+"""The plan of a bench: its students, each with the options of `stillhouse distill`, and who shares a room."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..cli.arguments import build, option_groups, read
+from ..cli.distill import Distill
+from ..cli.recipes import find
+from ..methods.parse import MethodSpec
+from .entries import Entry, learns_alone
+
+Pair = Mapping[str, object]  # options of `stillhouse distill` that only this pair has; teacher and student at least
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One student of a bench.
+
+    Args:
+        pair: Teacher and student, as tables call them.
+        label: What tables call its method.
+        command: The options of `stillhouse distill` that train it.
+        methods: Whose losses are added up.
+        recipe: The published settings it is trained with, by their full name.
+    """
+
+    pair: str
+    label: str
+    command: Distill
+    methods: tuple[MethodSpec, ...]
+    recipe: str | None = None
+
+    @property
+    def seed(self) -> int:
+        return self.command.run.output.seed
+
+    @property
+    def learns_alone(self) -> bool:
+        return learns_alone(self.methods)
+
+    @property
+    def needs_strong_view(self) -> bool:
+        return any(method.build().needs_strong_view for method in self.methods)
+
+    def with_weights_of_teacher(self, folder: Path) -> Cell:
+        """Return the same student with a teacher that has been trained by now."""
+        asked = dataclasses.replace(self.command.distillation, teacher_weights=str(folder))
+        return dataclasses.replace(self, command=dataclasses.replace(self.command, distillation=asked))
+
+    def __str__(self) -> str:
+        return f"{self.pair}, {self.label}, seed {self.seed}"
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Students that see the same images beside the same teacher, so that it runs once for all of them."""
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def command(self) -> Distill:
+        """The options that all of them share."""
+        return self.cells[0].command
+
+    @property
+    def name(self) -> str:
+        return f"{self.cells[0].pair}, seed {self.cells[0].seed}"
+
+    @property
+    def needs_teacher(self) -> bool:
+        return not all(cell.learns_alone for cell in self.cells)
+
+    @property
+    def teacher(self) -> str:
+        """Return in words which teacher it is, and how it sees the images."""
+        asked, command = self.command.distillation, self.command
+        what = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy, command.knowledge, command.precision)
+        return repr((what, self.needs_teacher))
+
+
+def pairs_of(teacher: str, student: str, pairs: str | Sequence[Pair] | None) -> list[Pair]:
+    """Return the pairs of a bench: those listed, or else the one teacher and student.
+
+    Raises:
+        ValueError: If they cannot be read.
+    """
+    if pairs is None:
+        return [{"teacher": teacher, "student": student}]
+    if not isinstance(pairs, str):
+        for pair in pairs:
+            if absent := {"teacher", "student"} - pair.keys():
+                raise ValueError(f"--pairs: {dict(pair)} has no {min(absent)}")
+        return list(pairs)
+    found: list[Pair] = []
+    for text in pairs.split(","):
+        names = text.strip().split("-")
+        if len(names) != 2:
+            raise ValueError(
+                f"--pairs {text.strip()!r} must be TEACHER-STUDENT, such as resnet56-resnet20; write names with "
+                "hyphens into a file: pairs: [{teacher: ..., student: ...}], and give it as --config"
+            )
+        found.append(dict(zip(("teacher", "student"), names, strict=True)))
+    return found
+
+
+def cells(
+    pairs: Sequence[Pair], entries: Sequence[Entry], seeds: Sequence[int], typed: Mapping[str, Any]
+) -> list[Cell]:
+    """Return every student of a bench, pair by pair and seed by seed.
+
+    Args:
+        typed: Values of options of `stillhouse distill` that the user gave; they win over those of pairs, and these
+            over those of recipes.
+
+    Raises:
+        ValueError: If a recipe is not published for a pair, or a value cannot be read.
+    """
+    found = []
+    for pair in pairs:
+        name = "-".join(str(pair[who]).rstrip("/").rpartition("/")[2] for who in ("teacher", "student"))
+        for entry in entries:
+            recipe = find(f"{entry.recipe}/{pair['teacher']}-{pair['student']}") if entry.recipe else None
+            options = {**(recipe.options if recipe else {}), **pair}
+            command = _command(json.dumps(options, default=str), typed)
+            methods = entry.methods or tuple(command.distillation.method_specs())
+            asked = dataclasses.replace(command.distillation, methods=[str(one) for one in methods])
+            command = dataclasses.replace(command, distillation=asked)
+            full_name = recipe.name if recipe else None
+            found += [Cell(name, entry.label, command.with_seed(seed), methods, full_name) for seed in seeds]
+    order = {seed: number for number, seed in enumerate(seeds)}
+    places = {id(cell): number for number, cell in enumerate(found)}
+    names = list(dict.fromkeys(cell.pair for cell in found))
+    return sorted(found, key=lambda cell: (names.index(cell.pair), order[cell.seed], places[id(cell)]))
+
+
+def rooms(found: Sequence[Cell]) -> list[Room]:
+    """Put together who sees the same images beside the same teacher."""
+    together: dict[str, list[Cell]] = {}
+    for cell in found:
+        together.setdefault(_shared(cell.command), []).append(cell)
+    return [Room(tuple(members)) for members in together.values()]
+
+
+def typed_options(values: Mapping[str, Any], given: frozenset[str]) -> dict[str, Any]:
+    """Return those of a bench's values that were given and are options of `stillhouse distill` as well."""
+    known = {field.name for group in option_groups(Distill) for field in dataclasses.fields(group)}
+    return {name: value for name, value in values.items() if name in known & given}
+
+
+def _command(options: str, typed: Mapping[str, Any]) -> Distill:
+    return build(Distill, {**_read(options), **typed, "baseline": False})
+
+
+@cache
+def _read(options: str) -> dict[str, Any]:
+    return read("distill", Distill, ["--config", options])
+
+
+def _shared(command: Distill) -> str:
+    """Return in words all options that students of one room have in common: all but student, methods and optimiser."""
+    asked, run = command.distillation, command.run
+    teacher = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy, command.knowledge, command.precision)
+    images = (run.data, run.split, run.output, run.config.batch_size)
+    machine = (run.device, run.compilation, run.capturing, run.distribution, command.cache, command.memory)
+    return repr((teacher, images, machine))

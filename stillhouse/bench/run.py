@@ -1,0 +1,209 @@
+"""A bench as it runs: teachers first, then room by room what is not trained yet, then the table."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from time import sleep
+
+from ..cli.arguments import named_values
+from ..cli.build import run_alone, run_taught, trainer_alone, trainer_taught
+from ..cli.train import fit_alone, fit_room
+from ..spelling import counted
+from ..training.classroom import Classroom
+from ..training.evaluation import Scores
+from ..training.progress import Display
+from ..training.run_folder import Run
+from ..training.student import StudentTrainer
+from ..training.teachers.examine import examine
+from .claims import Claims, is_claimed
+from .display import BenchDisplay
+from .opened import Opened, opened
+from .pace import Pace, measured
+from .plan import Cell, Room, rooms
+
+LOOK_EVERY = 2.0  # seconds, for what other processes train
+
+
+class Comparison:
+    """Trains every student of a bench that is not trained yet.
+
+    Args:
+        cells: The students.
+        display: Shows how far they are.
+        teacher_per_seed: Train a teacher that has no weights once for each seed, not once for all.
+    """
+
+    def __init__(self, cells: Sequence[Cell], display: Display, teacher_per_seed: bool = False):
+        self.display = BenchDisplay(display)
+        self.failures: dict[Cell, str] = {}
+        self._per_seed, self._first_seed = teacher_per_seed, min(cell.seed for cell in cells)
+        self._known: dict[str, Opened] = {}
+        self._scores: dict[str, Scores | None] = {}
+        self.rooms = [self._with_trained_teacher(room) for room in rooms(cells)]
+        self.runs = {cell: self._run(room, cell) for room in self.rooms for cell in room.cells}
+
+    @property
+    def waiting(self) -> list[Cell]:
+        """Return the students that are neither trained nor given up."""
+        return [cell for cell, run in self.runs.items() if cell not in self.failures and not run.is_done]
+
+    def go(self, elsewhere: Callable[[Mapping[int, str]], None] | None = None) -> None:
+        """Train all that is not trained, and print the table.
+
+        Args:
+            elsewhere: Trains rooms, by number and name, in other processes; what it leaves is trained here.
+
+        Raises:
+            ValueError: If students failed, after all others are trained.
+        """
+        self.display.plan(self.runs, self._seconds_to_go())
+        if elsewhere:
+            waiting = self.waiting
+            numbered = {number: room for number, room in enumerate(self.rooms, 1) if {*room.cells} & {*waiting}}
+            elsewhere({number: room.name for number, room in numbered.items()})
+        self._train_all(self.rooms)
+        self.display.results(self.runs, self.failures)
+        self._raise_failures()
+
+    def train_room(self, number: int) -> None:
+        """Train one room, counted from 1, and print nothing in the end.
+
+        Raises:
+            ValueError: If there is no such room, or students failed.
+        """
+        if number > len(self.rooms):
+            raise ValueError(f"--room must be at most {len(self.rooms)}, the number of rooms, not {number}")
+        self._train_all([self.rooms[number - 1]])
+        self._raise_failures()
+
+    def _train_all(self, rooms: Sequence[Room]) -> None:
+        members = {cell for room in rooms for cell in room.cells}
+        while members & {*self.waiting}:
+            if not any([self._train(room) for room in rooms]):
+                self.display.note("other processes train what is left; waiting for them")
+                sleep(LOOK_EVERY)
+
+    def _raise_failures(self) -> None:
+        if self.failures:
+            raise ValueError(f"{counted(len(self.failures), 'student')} of {len(self.runs)} failed, see above")
+
+    def _with_trained_teacher(self, room: Room) -> Room:
+        """Return the room with weights for its teacher, which is trained first if it has none."""
+        found = opened(room.command, self.display, needs_teacher=False)
+        asked = room.command.distillation
+        if not room.needs_teacher or found.is_trained:
+            return room
+        command = room.command if self._per_seed else room.command.with_seed(self._first_seed)
+        command = found.complete(command)
+        trainer = trainer_alone(command.teacher_source(), found.data, command.run)
+        folder = trainer.run.folder
+        while not trainer.run.is_done:
+            with Claims([folder]) as claims:
+                if claims.taken and not trainer.run.is_done:
+                    self.display.say(f"teacher {asked.teacher} has no weights yet: it is trained first")
+                    fit_alone(trainer, found.data, command.run, self.display.plain)
+            if not claims.taken:
+                self.display.note(f"another process trains the teacher {asked.teacher}; waiting for it")
+                sleep(LOOK_EVERY)
+        return Room(tuple(cell.with_weights_of_teacher(folder) for cell in room.cells))
+
+    def _open(self, room: Room) -> Opened:
+        """Return the data and the teacher of a room, to look at; they may be of another seed."""
+        key = repr((room.teacher, room.command.run.data, room.command.run.split))
+        if key not in self._known:
+            self._known[key] = opened(room.command, self.display, needs_teacher=room.needs_teacher)
+        return self._known[key]
+
+    def _run(self, room: Room, cell: Cell) -> Run:
+        shared = self._open(room)
+        command = shared.complete(cell.command)
+        source = command.distillation.student_source()
+        if cell.learns_alone or shared.teacher is None:
+            return run_alone(source, shared.data, command.run)
+        return run_taught(source, shared.teacher, cell.methods, shared.data, command.run, named_values(command))
+
+    def _train(self, room: Room) -> bool:
+        """Train the students of a room that wait and that no other process has; return False if there are none."""
+        waiting = {self.runs[cell].folder: cell for cell in self.waiting if cell in room.cells}
+        if all(is_claimed(folder) for folder in waiting):
+            return False
+        with Claims(waiting) as claims:
+            mine = [waiting[folder] for folder in claims.taken if not self.runs[waiting[folder]].is_done]
+            if mine:
+                self._fit(room, mine)
+        return bool(mine)
+
+    def _fit(self, room: Room, cells: Sequence[Cell]) -> None:
+        command = room.command
+        shared = opened(command, self.display, any(cell.needs_strong_view for cell in cells), room.needs_teacher)
+        scores = self._examined(room, shared)
+        trainers = dict(self._trainers(cells, shared))
+        if not trainers:
+            return
+        classroom = Classroom(shared.teacher.net if shared.teacher else None, list(trainers))
+        classroom.on_failure = lambda trainer, error: self._failed(trainers[trainer], error)
+        self.display.begin(trainers)
+        store = command.cache.store(command.run.output.folder)
+        options, budget = shared.complete(command).run, command.memory.memory_budget
+        fit_room(classroom, shared.data, options, self.display, scores, store, budget)
+
+    def _examined(self, room: Room, shared: Opened) -> Scores | None:
+        """Measure a teacher on the held-out images, once for all seeds."""
+        command, teacher = room.command, shared.teacher
+        if teacher is None:
+            return None
+        if room.teacher not in self._scores:
+            precision, device = command.precision.dtype, command.run.device.torch_device()
+            teacher.net.precision = None
+            trusted = command.knowledge.trust_teacher
+            scores = examine(teacher, precision, device, shared.data, self.display, trusted)
+            self._scores[room.teacher] = scores
+            measured = "top-1 not measured" if scores is None else f"{scores.top1:.2f} % top-1"
+            self.display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
+        return self._scores[room.teacher]
+
+    def _trainers(self, cells: Sequence[Cell], shared: Opened) -> Iterator[tuple[StudentTrainer, Cell]]:
+        """Yield the trainers of these students, but of those whose method refuses the pair."""
+        for cell in cells:
+            try:
+                yield self._trainer(cell, shared), cell
+            except Exception as error:
+                if isinstance(error, OSError | MemoryError):
+                    raise
+                self._failed(cell, error)
+
+    def _trainer(self, cell: Cell, shared: Opened) -> StudentTrainer:
+        command, say = shared.complete(cell.command), self.display.note
+        source = command.distillation.student_source()
+        if cell.learns_alone or shared.teacher is None:
+            return trainer_alone(source, shared.data, command.run, say=say)
+        config = named_values(command)
+        return trainer_taught(source, shared.teacher, cell.methods, shared.data, command.run, config, say=say)
+
+    def _seconds_to_go(self) -> float:
+        """Estimate by a few trial steps of each pair's students how long all that waits will take."""
+        total, paces = 0.0, dict[tuple[str, str], Pace]()
+        for room in self.rooms:
+            waiting = [cell for cell in room.cells if cell in self.waiting]
+            if not waiting:
+                continue
+            shared = self._open(room)
+            pace = paces.get((room.teacher, waiting[0].pair))
+            if pace is None:
+                trainers = {trainer: cell.label for trainer, cell in self._trainers(waiting, shared)}
+                teacher = shared.teacher.net if shared.teacher else None
+                pace = measured(teacher, trainers, shared.data, room.command.run.device.torch_device())
+                paces[room.teacher, waiting[0].pair] = pace
+            epochs = {cell.label: shared.complete(cell.command).run.config.epochs for cell in waiting}
+            total += shared.data.train.steps * pace.seconds(epochs)
+        return total
+
+    def _failed(self, cell: Cell, error: Exception) -> None:
+        why = str(error)
+        if not isinstance(error, ValueError | ArithmeticError):  # a bug, perhaps in a method of the user's
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            why = f"{type(error).__name__}: {why} ({Path(where.filename).name}, line {where.lineno})"
+        self.failures[cell] = why
+        self.display.say(f"{cell}: failed: {why}")

@@ -1,0 +1,120 @@
+"""`stillhouse bench` from words to a table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.commands import World, contents, done, only, refusal
+
+Capture = pytest.CaptureFixture[str]
+FAILING = """
+from stillhouse.methods import KD
+
+class Fails(KD):
+    def loss(self, student, teacher, labels):
+        raise TypeError("made up")
+
+class Refuses(KD):
+    def __init__(self, weight: float = 1.0):
+        super().__init__(weight=weight)
+
+    def build(self, student, teacher, data):
+        raise ValueError("these two do not go together")
+"""
+
+
+def words(world: World, folder: Path, *more: str, epochs: int = 1) -> list[str]:
+    return ["bench", *world.distill(folder, *more, epochs=epochs)[1:]]
+
+
+def test_a_bench_ends_with_every_seed_and_done_again_trains_nothing(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    command = words(world, tmp_path, "--methods", "CE, CE + KD", "--seeds", "2")
+    first = done(capsys, command)
+    assert "1 pair x 2 methods x 2 seeds: 4 students, 0 trained before, 4 to train, about" in first
+    tops = [json.loads(path.read_text())["top1"] for path in sorted(tmp_path.glob("*/result.json"))]
+    assert len(tops) == 4
+    table = first[first.rindex("pair ") :]
+    assert all(f"{top1:.2f}" in table for top1 in tops)
+    before = contents(tmp_path)
+    again = done(capsys, command)
+    assert "4 trained before, nothing to train" in again
+    assert again[again.rindex("pair ") :] == table
+    assert contents(tmp_path) == before
+
+    more = done(capsys, words(world, tmp_path, "--methods", "CE, CE + KD, CE + AT", "--seeds", "2"))
+    assert "6 students, 4 trained before, 2 to train" in more
+    after = contents(tmp_path)
+    assert {name: after[name] for name in before} == before
+
+
+def test_students_of_a_bench_are_those_of_distill(world: World, tmp_path: Path, capsys: Capture) -> None:
+    done(capsys, words(world, tmp_path, "--methods", "CE, CE + KD", "--seeds", "1"))
+    before = contents(tmp_path)
+    out = done(capsys, world.distill(tmp_path, "--methods", "CE, KD", epochs=1))
+    assert out.count("already trained") == 2
+    assert contents(tmp_path) == before
+    config = only(tmp_path, "pictures-my_nets.py_small-from") / "config.yaml"
+    assert "already trained" in done(capsys, ["distill", "--config", str(config)])
+
+
+def test_two_methods_that_are_the_same_by_another_name_differ_by_nothing(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    done(capsys, words(world, tmp_path, "--methods", "CE + KD, CE + KD(weight=0.45) + KD(weight=0.45)", "--seeds", "1"))
+    done(capsys, words(world, tmp_path, "--methods", "CE, CE(weight=0.5) + CE(weight=0.5)", "--seeds", "1"))
+    results = {path.parent.name: json.loads(path.read_text())["top1"] for path in tmp_path.glob("*/result.json")}
+    alone, doubled = (results[name] for name in results if "small-seed" in name or "CE+CE" in name)
+    assert alone == doubled
+
+
+def test_who_fails_or_refuses_stops_nobody(world: World, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "failing.py"
+    file.write_text(FAILING)
+    methods = f"CE, CE + {file}:Fails, CE + {file}:Refuses, CE + AT"
+    assert "2 students of 4 failed, see above" in refusal(
+        capsys, words(world, tmp_path / "runs", "--methods", methods, "--seeds", "1")
+    )
+    finished = {path.parent.name for path in (tmp_path / "runs").glob("*/result.json")}
+    assert len(finished) == 2
+    assert not any("Refuses" in path.name for path in (tmp_path / "runs").iterdir())
+
+
+def test_the_teacher_is_trained_first_once_or_for_every_seed(world: World, tmp_path: Path, capsys: Capture) -> None:
+    command = words(world, tmp_path, "--methods", "CE + KD", "--seeds", "2", "--trust_teacher", "true", epochs=2)
+    command[2] = f"{world.nets}:wide"
+    out = done(capsys, command)
+    assert out.count("it is trained first") == 1
+    assert len(list(tmp_path.glob("pictures-my_nets.py_wide-seed*"))) == 1
+    done(capsys, [*command, "--teachers", "per_seed"])
+    assert len(list(tmp_path.glob("pictures-my_nets.py_wide-seed*"))) == 2
+    assert len(list(tmp_path.glob("*-from-*"))) == 3  # the first seed's is the same in both
+
+
+def test_a_bench_in_a_file(world: World, tmp_path: Path, capsys: Capture) -> None:
+    plan = tmp_path / "bench.yaml"
+    plan.write_text(
+        f"data: {world.pictures}\nepochs: 1\nbatch_size: 16\ndevice: cpu\nseeds: 1\nfolder: {tmp_path / 'runs'}\n"
+        f"methods: ['CE', 'CE, KD(temperature=2)']\n"
+        f"pairs:\n- teacher: {world.nets}:wide\n  teacher_weights: {world.teacher}\n"
+        f"  student: {world.nets}:small\n  lr: 0.01\n"
+    )
+    out = done(capsys, ["bench", "--config", str(plan)])
+    assert "2 students" in out
+    config = only(tmp_path / "runs", "pictures-my_nets.py_small-from") / "config.yaml"
+    assert "\nlr: 0.01\n" in config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--seeds", "0"], "--seeds must be between 1 and 1000, not 0"),
+        (["--pairs", "resnet56"], "must be TEACHER-STUDENT"),
+        (["--recipes", "cifar100/none"], "there is no recipe"),
+        (["--methods", "CE,CE"], "are the same; leave one out"),
+    ],
+)
+def test_what_is_no_bench_is_refused(capsys: Capture, more: list[str], says: str) -> None:
+    assert says in refusal(capsys, ["bench", *more])
