@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from ..checkpoints import write_atomically
-
 NAME = "claim.json"
 EVERY = 10.0  # seconds between two heartbeats
 STALE = 120.0  # seconds without one after which a claim is taken over
@@ -79,7 +77,7 @@ def _take(folder: Path) -> bool:
     """Claim a folder; return False if another process has it."""
     folder.mkdir(parents=True, exist_ok=True)
     claim, own = folder / NAME, folder / f".{NAME}.{_who()}"
-    write_atomically(own, json.dumps({"machine": socket.gethostname(), "process": os.getpid()}).encode())
+    own.write_text(json.dumps({"machine": socket.gethostname(), "process": os.getpid()}), encoding="utf-8")
     try:
         if claim.exists() and not _remove_stale(folder, claim):
             return False

@@ -11,6 +11,9 @@ from rich.console import Group
 from rich.table import Table
 
 from ..analysis.tables import percent
+from ..report.compare import compare
+from ..report.records import read_records
+from ..report.tables import FOOT, grid_of, printed
 from ..spelling import counted
 from ..training.progress import Display, duration
 from ..training.run_files import Row
@@ -84,27 +87,30 @@ class BenchDisplay(Display):
         cell = next(iter(self._cells.values()))
         words = f"{cell.pair}, seed {cell.seed}: epoch {self._pace.epoch + 1}/{room.epochs}, step {done}/"
         words += f"{self._pace.steps}, {rate:.1f} step/s, {left} left of this room"
-        self._live.update(Group(self._table({}), words), refresh=True)
+        self._live.update(Group(self._table(), words), refresh=True)
 
-    def results(self, runs: Mapping[Cell, Run], failures: Mapping[Cell, str]) -> None:
-        """Print what came out."""
-        self._runs = runs
-        self.console.print(self._table(failures))
+    def results(self, failures: Mapping[Cell, str]) -> None:
+        """Print what came out, as `stillhouse report` would, and who failed."""
+        done = [run.folder for run in self._runs.values() if run.is_done]
+        if done:
+            grids = [grid_of(group) for group in compare(read_records(done).records)]
+            self.console.print(printed(grids))
+            super().say(FOOT)
+        for cell, why in failures.items():
+            super().say(f"failed: {cell}: {why}")
 
-    def _table(self, failures: Mapping[Cell, str]) -> Table:
-        """Return top-1 by pair, method and seed."""
+    def _table(self) -> Table:
+        """Return top-1 by pair, method and seed, as far as it is known."""
         seeds = sorted({cell.seed for cell in self._runs})
         table = Table("pair", "method", *(f"seed {seed}" for seed in seeds), box=box.SIMPLE_HEAD)
         by_method: dict[tuple[str, str], dict[int, str]] = {}
         for cell, run in self._runs.items():
-            by_method.setdefault((cell.pair, cell.label), {})[cell.seed] = self._state(cell, run, failures)
+            by_method.setdefault((cell.pair, cell.label), {})[cell.seed] = self._state(cell, run)
         for (pair, label), found in by_method.items():
             table.add_row(pair, label, *(found.get(seed, "") for seed in seeds))
         return table
 
-    def _state(self, cell: Cell, run: Run, failures: Mapping[Cell, str]) -> str:
-        if cell in failures:
-            return "failed"
+    def _state(self, cell: Cell, run: Run) -> str:
         if run.is_done:
             return percent(float(str(run.result["top1"])))
         latest = self._latest.get(cell)

@@ -64,7 +64,7 @@ class Comparison:
             numbered = {number: room for number, room in enumerate(self.rooms, 1) if {*room.cells} & {*waiting}}
             elsewhere({number: room.name for number, room in numbered.items()})
         self._train_all(self.rooms)
-        self.display.results(self.runs, self.failures)
+        self.display.results(self.failures)
         self._raise_failures()
 
     def train_room(self, number: int) -> None:

@@ -53,7 +53,7 @@ def test_what_another_process_trains_is_waited_for(
 def test_rooms_in_processes_of_their_own_end_with_the_same_numbers(
     world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--methods", "CE + KD", "--seeds", "2"]
+    more = ["--methods", "CE, CE + KD", "--seeds", "1"]
     done(capfd, words(world, tmp_path / "one", *more))
     out = done(capfd, words(world, tmp_path / "two", *more, "--processes", "2"))
     assert "CE + KD" in out

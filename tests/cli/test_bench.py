@@ -36,12 +36,12 @@ def test_a_bench_ends_with_every_seed_and_done_again_trains_nothing(
     assert "1 pair x 2 methods x 2 seeds: 4 students, 0 trained before, 4 to train, about" in first
     tops = [json.loads(path.read_text())["top1"] for path in sorted(tmp_path.glob("*/result.json"))]
     assert len(tops) == 4
-    table = first[first.rindex("pair ") :]
+    table = first[first.rindex("method ") :]
     assert all(f"{top1:.2f}" in table for top1 in tops)
     before = contents(tmp_path)
     again = done(capsys, command)
     assert "4 trained before, nothing to train" in again
-    assert again[again.rindex("pair ") :] == table
+    assert again[again.rindex("method ") :] == table
     assert contents(tmp_path) == before
 
     more = done(capsys, words(world, tmp_path, "--methods", "CE, CE + KD, CE + AT", "--seeds", "2"))
