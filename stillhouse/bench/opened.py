@@ -1,4 +1,4 @@
-"""What the students of a room share once it is opened: the data, and the trained teacher."""
+"""The data and the trained teacher that the students of a room share."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..cli.arguments import build, option_groups, read
 from ..cli.distill import Distill
-from ..cli.recipes import find
 from ..methods.parse import MethodSpec
+from ..report.recipes import find
 from .entries import Entry, learns_alone
 
 Pair = Mapping[str, object]  # options of `stillhouse distill` that only this pair has; teacher and student at least

@@ -15,6 +15,7 @@ from ..checkpoints import load_weights
 from ..data import DATASETS, Data
 from ..methods.parse import MethodSpec, parse
 from ..models.spec import NetworkSource
+from ..report.recipes import Recipe, find
 from ..training.classroom import Classroom
 from ..training.evaluation import evaluate, size_of
 from ..training.progress import Display
@@ -27,7 +28,6 @@ from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
 from .other_epochs import note_on_other_epochs
-from .recipes import Recipe, find
 from .train import fit_alone, fit_room, outcome, title
 
 

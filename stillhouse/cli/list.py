@@ -8,8 +8,8 @@ from ..analysis.tables import listing
 from ..data import DATASETS
 from ..methods.parse import catalogue
 from ..models import MODELS
+from ..report.recipes import published
 from ..training.progress import Display
-from .recipes import published
 
 
 def show(what: str, display: Display, containing: str = "") -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..cli.recipes import Recipe, published
 from ..methods.parse import catalogue
 from . import labels
+from .recipes import Recipe, published
 from .records import RunRecord
 
 

@@ -13,13 +13,13 @@ import torchvision
 import yaml
 
 from stillhouse.__main__ import main
-from stillhouse.cli import recipes
 from stillhouse.cli.arguments import named_values, option_groups, parse as parse_options
 from stillhouse.cli.distill import Distill
-from stillhouse.cli.recipes import find, published
 from stillhouse.methods import SemCKD
 from stillhouse.methods.parse import MethodSpec, parse
 from stillhouse.models import zoo
+from stillhouse.report import recipes
+from stillhouse.report.recipes import find, published
 from stillhouse.training.config import TrainConfig
 from tests.helpers.landmarks import anatomy_of
 from tests.helpers.networks import quick_net_file
