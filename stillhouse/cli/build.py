@@ -151,6 +151,7 @@ def _trainer(
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call] # in PyTorch
     student = source.tapped(model, data)
     distillation = Distillation(student, teacher, methods, data.info)
+    run.track(options.tracking.names, say or str)
     return StudentTrainer(distillation, options.config, run, about(source, data, options.data), name)
 
 

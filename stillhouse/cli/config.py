@@ -19,6 +19,7 @@ from ..ranges import NonNegative, Positive, Seed, check_options
 from ..training.cache.store import CacheStore
 from ..training.config import TrainConfig
 from ..training.progress import Display
+from ..training.trackers.tracking import is_installed
 from .data_options import DataOptions, SplitOptions
 
 EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
@@ -39,6 +40,29 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """Data, seed, device and output folder.
+
+    Args:
+        track: Show the numbers of each epoch and the result in Weights & Biases or MLflow as well, which read their own
+            environment variables (WANDB_MODE, MLFLOW_TRACKING_URI, ...).
+    """
+
+    track: Literal["none", "wandb", "mlflow"] = "none"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The trackers that were asked for."""
+        return () if self.track == "none" else (self.track,)
+
+    def check(self) -> None:
+        """Refuse a tracker that is not installed."""
+        for name in self.names:
+            if not is_installed(name):
+                raise ValueError(f"--track {name} needs a package that is not installed: pip install {name}")
 
 
 @dataclass(frozen=True)
@@ -180,6 +204,7 @@ class RunOptions:
     data: DataOptions = field(default_factory=DataOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
+    tracking: TrackOptions = field(default_factory=TrackOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
     compilation: CompileOptions = field(default_factory=CompileOptions)
     capturing: CaptureOptions = field(default_factory=CaptureOptions)

@@ -109,6 +109,7 @@ class Distill:
 
 def distill(command: Distill, display: Display) -> None:
     asked = command.distillation
+    command.run.tracking.check()
     method_specs = asked.method_specs()  # what can be refused at once is refused before data are read
     found = locate(command.teacher_source())
     needs_strong_view = any(method.build().needs_strong_view for method in method_specs)
@@ -148,7 +149,7 @@ def distill(command: Distill, display: Display) -> None:
 def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, display: Display) -> Teacher:
     """Train the teacher that has no weights yet, as `stillhouse train` would, unless that was done before."""
     source, options = command.teacher_source(), command.run
-    trainer = trainer_alone(source, data, options)
+    trainer = trainer_alone(source, data, options, say=display.note)
     display.note(note_on_other_epochs(trainer, "to use that teacher as it is, add --teacher {folder}"))
     if not trainer.run.is_done:
         check_fit(command.distillation.student_source(), source, methods, data, options.output.seed)

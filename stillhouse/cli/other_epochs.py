@@ -15,6 +15,7 @@ from .data_options import DataOptions, SplitOptions
 
 _PLACES = (
     "folder",
+    "track",
     "device",
     "baseline",
     "teacher_cache",

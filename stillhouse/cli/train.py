@@ -30,6 +30,7 @@ class Train:
 
 
 def train(command: Train, display: Display) -> None:
+    command.run.tracking.check()
     data = command.run.load(display)
     options = command.run.for_data(data)
     source = command.network.source()

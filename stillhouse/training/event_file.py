@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import io
 import os
 import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
-
-
-def is_possible() -> bool:
-    """Tell whether TensorBoard is installed."""
-    return importlib.util.find_spec("tensorboard") is not None
 
 
 class EventFile:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,14 +17,14 @@ from torch import nn
 
 from .. import distributed
 from ..checkpoints import load_state, save_state, save_weights, write_atomically
-from . import event_file
-from .event_file import EventFile
 from .predictions import FILE, Predictions
 from .run_files import Row, dump_result, dump_rows, read_result, read_rows
+from .trackers.programs import RECORD
+from .trackers.tracking import Tracking
 
 MAX_SLUG = 160  # characters; file systems allow 255
 _FILES = (
-    *("config.yaml", "metrics.jsonl", "state.pt", "result.json"),
+    *("config.yaml", "metrics.jsonl", "state.pt", "result.json", RECORD),
     *("student.safetensors", "methods.safetensors", "best.safetensors", "predictions.safetensors"),
 )
 # Names that `write_atomically` gives its temporary files, and no editor its own.
@@ -55,6 +55,7 @@ class Run:
         predictions.safetensors  the first guess of the network for each test image
         result.json           the outcome; its presence means that the run is done
         events.*              TensorBoard's files, if it is installed
+        tracked.json          names that other trackers have for the run, and the last epoch they got
 
     Args:
         root: The folder of all runs.
@@ -76,7 +77,7 @@ class Run:
         self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
         self.config, self.origin = dict(config or {}), dict(origin or {})
         self._lock: int | None = None
-        self._events: EventFile | None = None
+        self._tracking = Tracking(self.folder, self.config)
         self._is_verified = False
         self._is_new = False  # made by this process, and still empty
 
@@ -113,9 +114,7 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._events is not None:
-            self._events.close()
-            self._events = None
+        self._tracking.close()
         if self._is_new and self._lock in _locks:
             (self.folder / "lock").unlink(missing_ok=True)
             with suppress(OSError):  # somebody put something else there
@@ -178,14 +177,18 @@ class Run:
         write_atomically(self.folder / "metrics.jsonl", dump_rows(rows).encode())
         save_state(self.folder / "state.pt", state)
 
+    def track(self, names: Sequence[str], note: Callable[[str], object]) -> None:
+        """Show the numbers of this run in trackers beside TensorBoard, see `programs.TRACKERS`.
+
+        Args:
+            note: Is told where one of them fails.
+        """
+        self._tracking = Tracking(self.folder, self.config, names, note)
+
     def chart(self, row: Row) -> None:
-        """Write the numbers of an epoch for TensorBoard, where it is installed."""
-        if not distributed.is_first() or not event_file.is_possible():
-            return
-        if self._events is None:
-            self._events = EventFile(self.folder, row["epoch"])
-        numbers = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "epoch"}
-        self._events.add(row["epoch"], {name.replace(".", "/"): value for name, value in numbers.items()})
+        """Give the numbers of an epoch to TensorBoard, where it is installed, and to other trackers."""
+        if distributed.is_first():
+            self._tracking.add(row, lambda: self.rows()[: row["epoch"] - 1])
 
     def load(self) -> dict[str, object] | None:
         """Return the last point saved; None for a new run."""
@@ -214,3 +217,4 @@ class Run:
             write_atomically(self.folder / FILE, predictions.to_bytes())
         write_atomically(self.folder / "result.json", dump_result(self.folder, {**result, **self.origin}))
         (self.folder / "state.pt").unlink(missing_ok=True)
+        self._tracking.finish(result, self.rows())
