@@ -78,6 +78,7 @@ class Bench:
 
 def bench(command: Bench, display: Display) -> None:
     asked = command.bench
+    command.run.tracking.check()
     methods = asked.methods or ([] if asked.recipes else "CE, CE(weight=0.1) + KD(weight=0.9)")
     found = entries(methods, asked.recipes)
     for label in unlabelled(found):
