@@ -7,6 +7,7 @@ import ast
 import hashlib
 import importlib
 import os
+import re
 import sys
 import sysconfig
 import traceback
@@ -23,7 +24,7 @@ from .spelling import nearest
 
 _INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 _OURS = Path(__file__).resolve().parent
-_RUN: ContextVar[tuple[Path, frozenset[str]] | None] = ContextVar("run", default=None)  # and modules the user named
+_RUNS: ContextVar[tuple[tuple[Path, str], ...]] = ContextVar("runs", default=())  # and what the user typed
 
 
 class Untrusted(ValueError):  # noqa: N818 (it is a refusal)
@@ -31,37 +32,61 @@ class Untrusted(ValueError):  # noqa: N818 (it is a refusal)
 
 
 @contextmanager
-def named_by_run(folder: Path, typed: Collection[str] = ()) -> Iterator[None]:
-    """Refuse, within the block, to run code that came together with a run, whose files name it.
+def named_by_run(folder: Path, typed: Collection[str | None] = ()) -> Iterator[None]:
+    """Refuse, within the block, to run code that may have come together with a run, whose files name it.
 
-    Only code in the user's own files elsewhere is run: not in the folder of the run, not beside it, and not in a folder
-    below the current one that holds both. Installed code is refused as well, since it could be anything.
+    Code is run only if the innermost folder that holds both it and the run is the current one or a parent of that:
+    there the user's own files are. It is not run in the run's folder or beside it, nor in any other folder that holds
+    both, as an unpacked archive does. Installed code is refused as well, since it could be anything.
 
     Args:
         folder: Of the run.
-        typed: Names that the user has typed; their code is run wherever it is.
+        typed: Words that the user has typed; code that they name is run wherever it is.
     """
-    token = _RUN.set((folder.resolve(), frozenset(name.rpartition(":")[0] for name in typed if name)))
+    token = _RUNS.set((*_RUNS.get(), (folder.resolve(), "\n".join(filter(None, typed)))))
     try:
         yield
     finally:
-        _RUN.reset(token)
+        _RUNS.reset(token)
 
 
-def _check_origin(name: str) -> None:
-    known = _RUN.get()
-    if known is None or name in known[1]:
-        return
-    folder, here = known[0], Path.cwd().resolve()
+def refuse_code_of_run(name: str, folder: Path) -> None:
+    """Refuse `package.module` or `file.py` that the files of a run name and that came with them; run nothing.
+
+    Raises:
+        Untrusted: As inside `named_by_run`.
+    """
+    with named_by_run(folder):
+        _admit(name)
+
+
+def _admit(name: str) -> None:
+    """Let modules be found in the folder of `file.py` and in the current one, unless it came together with a run."""
+    places = (Path(name).expanduser().parent, Path()) if name.endswith(".py") else (Path(),)
+    added = [place for place in dict.fromkeys(str(place.resolve()) for place in places) if place not in sys.path]
+    sys.path += added
+    try:
+        for folder, typed in _RUNS.get():
+            if not re.search(rf"(^|[^\w./~-]){re.escape(name)}:", typed, re.MULTILINE):
+                _check_origin(name, folder)
+    except Untrusted:
+        sys.path[:] = [place for place in sys.path if place not in added]
+        raise
+
+
+def _check_origin(name: str, folder: Path) -> None:
+    here = Path.cwd().resolve()
+    if name.endswith(".py") and not Path(name).expanduser().exists():
+        raise ValueError(f"there is no file {name}, which the files of {folder} name")
     try:
         files = files_behind(name)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
         files = []
     if not files:
         raise Untrusted(f"the files of {folder} name {name}, which is not a file of your own; it is not run")
     for file in files:
         together = Path(os.path.commonpath([file, folder]))
-        if folder.parent in file.parents or (here in together.parents):
+        if folder.parent in file.parents or together not in (here, *here.parents):
             raise Untrusted(f"the files of {folder} name {name}, and {file} came with them; it is not run")
 
 
@@ -83,14 +108,10 @@ def _module(name: str) -> ModuleType:
     """Import a user's module or file, which may import others from its own folder and the current one."""
     if not name:
         raise ValueError("before the colon there must be timm, torchvision, a package.module or a file.py")
-    own = name.endswith(".py")
-    path = Path(name).expanduser()
-    for folder in (path.parent, Path()) if own else (Path(),):
-        if str(folder.resolve()) not in sys.path:
-            sys.path.append(str(folder.resolve()))
+    own, path = name.endswith(".py"), Path(name).expanduser()
     if own and not path.is_file():
         raise ValueError(f"there is no file {path}")
-    _check_origin(name)
+    _admit(name)
     try:
         return _executed(path.resolve(), path.read_bytes()) if own else importlib.import_module(name)
     except ValueError:

@@ -1,7 +1,17 @@
 """For every test: one thread, because the networks are small and tests run side by side."""
 
+import pytest
 import torch
 
-from tests.helpers.commands import world as world
+from tests.helpers.commands import World, world as world
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand where a user would, whose networks and runs they are: code that a run names is run only there."""
+    if "world" in request.fixturenames:
+        found = request.getfixturevalue("world")
+        assert isinstance(found, World)
+        monkeypatch.chdir(found.root)

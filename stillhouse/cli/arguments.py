@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
 from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
+from ..user_code import Untrusted, named_by_run
 from . import former_names
 from .help import HelpFormatter
 
+set_parsing_settings(import_path_denylist=["*"])  # a class_path in a run's config.yaml would run what it names
+
 T = TypeVar("T")
 _LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
+_OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "state.pt")  # files beside a run's config.yaml
 _FORMER = {  # options that config.yaml of an older version has and the command never read
     "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
 }
@@ -110,7 +117,8 @@ def read(
         words = [*_without_former(name, arguments)]
         values = _values(parser, words)
         implied = getattr(command, "implied", None)
-        if implied and (more := implied(values)):
+        typed = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
+        if implied and (more := implied(values, typed)):
             values = _values(parser, ["--config", json.dumps(more, default=str), *words])
         if "given" in typing.get_type_hints(command):
             values["given"] = frozenset(vars(parser.parse_args(_listed(words), defaults=False)))
@@ -127,6 +135,22 @@ def _refuse_empty(name: str, arguments: Sequence[str]) -> None:
             raise ValueError(
                 f"{word.rstrip('=') or before or name} is given an empty value; leave it out or fill it in"
             )
+
+
+@contextmanager
+def named_by_configs(arguments: Sequence[str]) -> Iterator[None]:
+    """Refuse, inside, code that came with a run whose config.yaml is given as --config, unless it is typed as well."""
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    configs = [path for option, path in itertools.pairwise(words) if option == "--config" and os.path.isfile(path)]
+    typed = [word for option, word in itertools.pairwise(["", *words]) if option != "--config"]
+    with ExitStack() as inside:
+        for folder in (Path(config).resolve().parent for config in configs):
+            if any((folder / name).exists() for name in _OF_RUNS):
+                inside.enter_context(named_by_run(folder, typed))
+        try:
+            yield
+        except Untrusted as error:
+            raise ValueError(f"{error}; if you trust it, type the option that names it") from None
 
 
 def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping[str, str]) -> list[str]:
@@ -153,7 +177,7 @@ def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
     """Yield the words; of an old run's config.yaml, without the options that the command no longer has."""
     before = ""
     for word in arguments:
-        option, _, path = word.rpartition("=") if word.startswith("--config=") else (before, "", word)
+        option, _, path = word.partition("=") if word.startswith("--config=") else (before, "", word)
         before = word
         if option == "--config" and path.endswith((".yaml", ".yml")) and Path(path).is_file():
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -16,10 +18,10 @@ from ..training.classroom import Classroom
 from ..training.config import TrainConfig
 from ..training.progress import Display, duration
 from ..training.teachers.examine import examine
-from ..training.teachers.located import locate
+from ..training.teachers.located import about_place, locate, place_of
 from ..training.teachers.teacher import prepare
 from .config import CompileOptions, DeviceOptions, PrecisionOptions
-from .data_options import DataOptions, SplitOptions
+from .data_options import DataOptions, SplitOptions, note_on_reading, reading_of
 from .networks import TeacherOptions
 from .train import speed_up
 
@@ -66,6 +68,11 @@ class Fill:
     compilation: CompileOptions
     precision: PrecisionOptions
 
+    @staticmethod
+    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
+        """Return the options by which the teacher's images were read."""
+        return reading_of(about_place(place_of(values["teacher"], values["teacher_weights"])))
+
 
 def fill(command: Fill, display: Display) -> None:
     asked, device = command.cache, command.device.torch_device()
@@ -76,6 +83,7 @@ def fill(command: Fill, display: Display) -> None:
         )
     data = command.data.load(display, command.split, batch_size=asked.batch_size, expected=found.input)
     found = replace(found, source=command.knowledge.for_data(found.source, data))
+    display.note(note_on_reading(found.source.short, found.about, command.data))
     teacher = prepare(found, data, device, say=display.note)
     if teacher.net.foreign_logits:
         raise ValueError(f"the teacher {teacher.name} {teacher.net.foreign_logits}; its outputs are of no use here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -117,3 +118,24 @@ class DataOptions:
 
 DEFAULT_DATA = DataOptions()
 IMAGE_OPTIONS = ("resize", "background", "max_value")  # that decide on the pixels of a network's images
+
+
+def reading_of(about: Mapping[str, object]) -> dict[str, object]:
+    """Return the options not at their defaults by which a network's images were read, as its file says."""
+    images = about.get("images")
+    return {name: images[name] for name in IMAGE_OPTIONS if name in images} if isinstance(images, dict) else {}
+
+
+def note_on_reading(network: str, about: Mapping[str, object], options: DataOptions) -> str | None:
+    """Return a note where images are read in another way than those that a network was trained on."""
+    if "image_size" not in about:  # the file of somebody else
+        return None
+    then = {name: str(getattr(DEFAULT_DATA, name)) for name in IMAGE_OPTIONS} | reading_of(about)
+    others = [name for name in IMAGE_OPTIONS if str(getattr(options, name)) != str(then[name])]
+    if not others:
+        return None
+    was, now = ([f"{name} {values[name]}" for name in others] for values in (then, vars(options)))
+    return (
+        f"{network} was trained on images that were read with {', '.join(was)}, and is given those read with "
+        f"{', '.join(now)}, as the options say"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,12 @@ from ..training.evaluation import evaluate, size_of
 from ..training.progress import Display
 from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
-from ..training.teachers.located import locate
+from ..training.teachers.located import about_place, locate, place_of
 from ..training.teachers.teacher import Teacher, prepare, trained
 from .arguments import named_values
 from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
+from .data_options import note_on_reading, reading_of
 from .networks import TeacherOptions
 from .other_epochs import note_on_other_epochs
 from .train import fit_alone, fit_room, outcome, title
@@ -88,9 +89,10 @@ class Distill:
     memory: MemoryOptions
 
     @staticmethod
-    def implied(values: Mapping[str, Any]) -> Mapping[str, object]:
-        """Return the options that a published recipe stands for."""
-        return dict(find(values["recipe"]).options) if values.get("recipe") else {}
+    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
+        """Return the options that a published recipe stands for, and those by which the teacher's images were read."""
+        recipe = dict(find(values["recipe"]).options) if values.get("recipe") else {}
+        return reading_of(about_place(place_of(values["teacher"], values["teacher_weights"]))) | recipe
 
     def for_data(self, data: Data, size: int | None) -> Distill:
         """Return the command with what depends on the data filled in: epochs, and a size that the teacher decided."""
@@ -119,6 +121,7 @@ def distill(command: Distill, display: Display) -> None:
     source = asked.student_source()
     if found.source.weights:
         found = dataclasses.replace(found, source=command.knowledge.for_data(found.source, data))
+        display.note(note_on_reading(found.source.short, found.about, options.data))
         teacher = prepare(found, data, device, options.output.seed, say=display.note)
     else:
         teacher = train_teacher(command, method_specs, data, display)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,19 @@ import torch
 import yaml
 
 from ..analysis.tables import Line, comparison
-from ..checkpoints import about_weights
 from ..data import Data
+from ..data.own import is_own
 from ..forward import are_probabilities
 from ..training.evaluation import Scores, evaluate, size_of
 from ..training.progress import Display
 from ..training.run_files import read_result
 from ..training.teachers.checks import check_classes, check_finite, order_problem
 from ..training.teachers.examine import better_normalisation
-from ..training.teachers.located import Located, locate
+from ..training.teachers.located import Located, about_place, locate, place_of
 from ..training.teachers.teacher import Teacher, prepare
-from ..user_code import named_by_run
+from ..user_code import Untrusted, refuse_code_of_run
 from .config import DeviceOptions
-from .data_options import IMAGE_OPTIONS, DataOptions
+from .data_options import DataOptions, note_on_reading, reading_of
 from .networks import MeasureOptions
 
 _CLOSE = 0.005  # percent: what is printed is the same
@@ -54,13 +53,25 @@ class Evaluate:
     device: DeviceOptions
 
     @staticmethod
-    def implied(values: Mapping[str, Any]) -> Mapping[str, object]:
+    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
         """Return the data of the run that a network is from, and the options by which its images were read."""
-        return data_of_run(Path(values["model"]).expanduser())
+        place = place_of(values["model"], values["weights"])
+        known = data_of_run(place)
+        if place and "data" not in typed and is_own(str(known.get("data", ""))):
+            data = str(known["data"])
+            try:
+                refuse_code_of_run(data.rpartition(":")[0], place if place.is_dir() else place.parent)
+            except Untrusted as error:
+                raise ValueError(f"{error}; if you trust it, give --data {data}") from None
+            except ValueError as error:
+                raise ValueError(f"{error}; give --data") from None
+        return known
 
 
-def data_of_run(place: Path) -> dict[str, object]:
+def data_of_run(place: Path | None) -> dict[str, object]:
     """Return the data and image options of a run's folder, or of a file of one; nothing for other names."""
+    if place is None:
+        return {}
     config = place / "config.yaml"
     if config.is_file():
         try:
@@ -69,10 +80,8 @@ def data_of_run(place: Path) -> dict[str, object]:
             raise ValueError(f"{config} is damaged ({type(error).__name__}); give --data") from error
         known = {field.name for field in dataclasses.fields(DataOptions)} - {"workers"}
         return {name: value for name, value in dict(values or {}).items() if name in known}
-    about = about_weights(place)
-    images = about.get("images")
-    chosen = {name: images[name] for name in IMAGE_OPTIONS if name in images} if isinstance(images, dict) else {}
-    return {**({"data": about["data"]} if isinstance(about.get("data"), str) else {}), **chosen}
+    about = about_place(place)
+    return {**({"data": about["data"]} if isinstance(about.get("data"), str) else {}), **reading_of(about)}
 
 
 def measure(command: Evaluate, display: Display) -> None:
@@ -81,9 +90,8 @@ def measure(command: Evaluate, display: Display) -> None:
     found = locate(source, "--weights")
     if not found.source.weights:
         raise ValueError(f"{source.name} is a network without weights; give its --weights, or the folder of a run")
-    is_own = command.data.data == data_of_run(Path(source.name).expanduser()).get("data")
-    with named_by_run(found.folder) if found.folder and is_own else nullcontext():
-        data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
+    data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
+    display.note(note_on_reading(found.source.short, found.about, command.data))
     found = replace(found, source=command.knowledge.for_data(found.source, data))
     network = prepare(found, data, device, option="--weights", say=display.note)
     scores = evaluate(network.net.model.to(device), data.test, device)
@@ -94,7 +102,7 @@ def measure(command: Evaluate, display: Display) -> None:
     display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
     for note in _doubts(network, scores, data, device):
         display.note(note)
-    if is_own and found.folder:
+    if found.folder and command.data.data == data_of_run(found.folder).get("data"):
         _compare(found, scores, data, display)
 
 

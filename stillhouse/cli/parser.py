@@ -17,7 +17,7 @@ from ..data.on_disk import is_worker_death, worker_died
 from ..spelling import sentence
 from ..training.loop import Stopped
 from ..training.progress import Display
-from .arguments import group_of, option_groups, parse
+from .arguments import group_of, named_by_configs, option_groups, parse
 from .bench import Bench, bench
 from .cache import Fill, fill
 from .config import DeviceOptions
@@ -148,9 +148,10 @@ def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
 
 def _act(name: str, arguments: Sequence[str], display: Display) -> None:
     command = _COMMANDS[name]
-    options = parse(name, command.options, arguments, command.positional)
-    if DeviceOptions not in option_groups(command.options):  # it computes nothing
-        command.act(options, display)
-        return
-    with distributed.joined(group_of(options, DeviceOptions).torch_device()):
-        command.act(options, display)
+    with named_by_configs(arguments):
+        options = parse(name, command.options, arguments, command.positional)
+        if DeviceOptions not in option_groups(command.options):  # it computes nothing
+            command.act(options, display)
+            return
+        with distributed.joined(group_of(options, DeviceOptions).torch_device()):
+            command.act(options, display)

@@ -53,7 +53,7 @@ def settle(files: Files, options: LoadOptions) -> Files:
 def _settled(files: Files, options: LoadOptions) -> Files:
     everything = torch.arange(len(files.train))
     if options.test_only and (not options.trained_on or share(options.trained_on, files.contents) < OWN):
-        unknown = () if options.trained_on is not None else (_UNKNOWN,)
+        unknown = (_UNKNOWN,) if options.trained_on is None else (_SAVED_ANEW,) if options.trained_on else ()
         source = f"{files.source}; all images are measured"
         return _parted(replace(files, source=source), everything[:0], everything, unknown)
     kept, held_out = held_out_by_name(files.train_keys, files.train_labels)
@@ -86,6 +86,11 @@ def _not_measured(files: Files, held_out: Tensor) -> list[str]:
 _UNKNOWN = (
     "all images are measured, and it is not known which images the network was trained on: if some of these are among "
     "them, its accuracy says little"
+)
+
+_SAVED_ANEW = (
+    "all images are measured: none is, byte by byte, one that the network was trained on; copies that were saved anew "
+    "are not recognised"
 )
 
 

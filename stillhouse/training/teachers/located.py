@@ -12,7 +12,7 @@ from ...checkpoints import about_weights
 from ...models import MODELS
 from ...models.create import is_ours
 from ...models.input_spec import InputSpec
-from ...models.spec import NetworkSource
+from ...models.spec import PRETRAINED, NetworkSource
 from ...user_code import named_by_run
 from ..run_files import read_result
 
@@ -81,6 +81,19 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
             f"{option}"
         )
     return Located(source.name, replace(source, name=name, weights=str(file)), about, file.parent if is_run else None)
+
+
+def place_of(name: str, weights: str | None = None) -> Path | None:
+    """Return the file or run's folder that a trained network is in; None if it has only a name, or is absent."""
+    place = Path(name if weights is None else weights).expanduser()
+    return place if place.exists() and weights != PRETRAINED and (weights or _is_place(name)) else None
+
+
+def about_place(place: Path | None) -> dict[str, object]:
+    """Return what the file of a network's weights, or that in the folder of a run, says of it."""
+    if place is None:
+        return {}
+    return about_weights(place / "student.safetensors" if place.is_dir() else place)
 
 
 def _is_place(name: str) -> bool:
