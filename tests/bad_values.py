@@ -100,7 +100,8 @@ class Ground:
         assert main(["train", "--model", f"{nets}:wide", *small, "--epochs", "4", "--folder", str(root / "runs")]) == 0
         teacher = str(next((root / "runs").iterdir()))
         distill = ["--teacher", teacher, "--student", f"{nets}:small", *small, *runs, "--baseline", "false"]
-        assert main(["distill", *distill]) == 0
+        with contextlib.chdir(root):  # the user's own, with the networks
+            assert main(["distill", *distill]) == 0
         run = str(next((root / "runs").glob("*from*")))
         return cls(
             root,
@@ -122,7 +123,7 @@ class Ground:
         before, began = contents(self.root), time.perf_counter()
         out, err = io.StringIO(), io.StringIO()
         try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.chdir(self.root):
                 code: object = main([command, *words])
         except BaseException as error:  # whatever it is, it is a mistake
             code = f"{type(error).__name__}: {str(error)[:200]}"

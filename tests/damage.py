@@ -265,6 +265,7 @@ class Damage:
 
 def _run(words: list[str], root: Path) -> None:
     os.environ["PYTHONWARNINGS"] = "ignore"
+    os.chdir(root)  # the user's own, with the networks
     torch.set_num_threads(1)
     with (
         (root / "out").open("w") as out,

@@ -49,6 +49,7 @@ def _run(words: Sequence[str], at: int | None, folder: Path) -> None:
     os.environ["PYTHONWARNINGS"] = "ignore"
     torch.set_num_threads(1)
     counter, step = _Counter(at), Optimizer.step
+    os.chdir(folder)  # the user's own, with the networks
 
     def first_step(self: Optimizer, terms: Mapping[str, torch.Tensor]) -> None:
         if at is None and "fit" in _callers():  # not of a trial

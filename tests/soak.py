@@ -109,6 +109,7 @@ def happening(fault: Fault) -> Iterator[None]:
 def _run(words: Sequence[str], fault: Fault | None, outputs: Path) -> None:
     os.environ["PYTHONWARNINGS"] = "ignore"
     torch.set_num_threads(1)
+    os.chdir(outputs.parent)  # the user's own, with the networks
     multiprocessing.set_start_method("fork", force=True)  # for the workers, as it is where nobody forked before
     with ExitStack() as stack:
         file = stack.enter_context(outputs.open("w"))

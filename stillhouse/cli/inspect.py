@@ -27,7 +27,7 @@ from ..training.run_files import read_result, read_rows
 from ..training.student import StudentTrainer
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, prepare, trained
-from ..user_code import named_by_run
+from ..user_code import Untrusted, named_by_run
 from .arguments import parse
 from .build import trainer_alone, trainer_taught
 from .config import DeviceOptions
@@ -93,8 +93,11 @@ class Inspect:
 
 def inspect(command: Inspect, display: Display) -> None:
     asked, device = command.inspection, command.device.torch_device()
-    with named_by_run(asked.folder, [name for name in (asked.teacher, asked.data) if name]):
-        distilled, teacher, trainer, data = _restored(asked, command.device.device, device, display)
+    try:
+        with named_by_run(asked.folder, (asked.teacher, asked.data)):
+            distilled, teacher, trainer, data = _restored(asked, command.device.device, device, display)
+    except Untrusted as error:
+        raise ValueError(f"{error}; if it is yours, type the command in the folder that holds both") from None
     rows = read_rows(asked.folder)
     if len(rows) < trainer.epochs:
         raise ValueError(f"{asked.folder / 'metrics.jsonl'} has {len(rows)} of {trainer.epochs} epochs; restore it")

@@ -122,7 +122,11 @@ def test_the_command_from_a_run_to_its_pictures(
     (run,) = runs.glob("*from*")
     capsys.readouterr()
 
-    assert main(["inspect", str(run), "--device", "cpu", "--images", "64"]) == 0
+    command = ["inspect", str(run), "--device", "cpu", "--images", "64"]
+    assert main(command) == 2
+    assert "it is not run; if it is yours, type the command in the folder that holds both" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 0
     outputs = capsys.readouterr().out
     assert "note" not in outputs
     names = ["training", "SpotAdaptive", "SpotAdaptive_classes", "SpotAdaptive_images"]
