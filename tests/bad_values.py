@@ -112,6 +112,7 @@ class Ground:
                 "cache": ["--teacher", teacher, *small, "--folder", str(root / "runs")],
                 "inspect": [run, "--device", "cpu"],
                 "report": [run],
+                "probe": [teacher, "--data", str(pictures), "--device", "cpu"],
             },
         )
 

@@ -70,7 +70,7 @@ def test_it_goes_on_where_it_was_left(world: World, tmp_path: Path, capsys: Capt
     [
         (
             ["--cache_budget", "0.0001"],
-            "the outputs of my_nets.py:wide cannot be cached: its outputs may take 0.000124 GB, and 0.0001 GB are "
+            "the outputs of my_nets.py:wide cannot be cached: its outputs may take 0.000124 GB, but only 0.0001 GB are "
             "allowed (--cache_budget)",
         ),
         (
