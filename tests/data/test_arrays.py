@@ -96,3 +96,13 @@ def test_bad_labels_name_the_data_set_and_split() -> None:
         from_arrays(wrong, batch_size=4, seed=0)
     with pytest.raises(ValueError, match="the training split of noise holds the label 2"):
         from_arrays(replace(arrays(), classes=("a", "b")), batch_size=4, seed=0)
+
+
+def test_only_measuring_needs_no_training_images() -> None:
+    whole = arrays()
+    bare = replace(whole, train_images=whole.train_images[:0], train_labels=whole.train_labels[:0])
+    with pytest.raises(ValueError, match="the training split of noise holds no images"):
+        from_arrays(bare)
+    measured = from_arrays(bare, test_only=True)
+    assert (len(measured.train), len(measured.test)) == (0, 9)
+    assert measured.mean == channel_statistics(whole.test_images)[0]

@@ -99,6 +99,12 @@ def test_small_images_of_many_sizes_are_resized_in_memory_where_a_size_is_asked_
     assert note.startswith(
         "images have 12 sizes from 20x30 to 31x30 pixels, and are enlarged to 224x224: --image_size 31 "
     )
+    data = load(root, image_size=96, workers=0)
+    assert held(data) == ("disk", 96)
+    (note,) = data.notes
+    assert note.startswith(
+        "images have 12 sizes from 20x30 to 31x30 pixels, and are enlarged to 96x96: --image_size 31 "
+    )
 
 
 def test_large_images_stay_on_disk_without_a_note(root: Path) -> None:

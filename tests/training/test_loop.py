@@ -19,6 +19,7 @@ from stillhouse.data import Split
 from stillhouse.methods import AT, CE, FT, KD
 from stillhouse.taps import Tapped
 from stillhouse.training import loop
+from stillhouse.training.cache.store import CacheStore
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.evaluation import Scores, evaluate, size_of
@@ -129,6 +130,22 @@ def test_result_reports_the_last_epoch_and_the_best_beside_it(tmp_path: Path) ->
     assert result["best_top1"] == max(top1)
     assert result["best_epoch"] == 1 + top1.index(max(top1))
     assert not (one.run.folder / "state.pt").exists()
+
+
+def test_only_students_with_a_teacher_report_how_often_its_outputs_were_cached(tmp_path: Path) -> None:
+    teacher, config = teacher_net(), TrainConfig(epochs=1, batch_size=8)
+    taught = trainer([CE(), KD()], teacher, tmp_path, "kd", config=config)
+    alone = trainer([CE()], None, tmp_path, "ce", config=config)
+    store = CacheStore(tmp_path / "cache", "on")
+    loop.fit(Classroom(teacher, [taught, alone]), quick_data(), "cpu", cache_store=store)
+    assert taught.run.result["teacher_cache_hits"] == 0.0
+    assert "teacher_cache_hits" not in alone.run.result
+
+
+def test_without_a_display_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # trained, and found trained
+        fit_one(None, trainer([CE()], None, tmp_path, "ce", config=TrainConfig(epochs=1, batch_size=8)))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_result_says_what_was_run_and_the_folder_what_was_guessed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from stillhouse.method import Group
 from stillhouse.taps import Outputs
 from stillhouse.training.config import TrainConfig
 from stillhouse.training.optimizer import Optimizer
+from tests.helpers.tape import Tape
 
 
 def _phase(groups: Sequence[Group], lr: float | None = None) -> Phase:
@@ -129,6 +130,26 @@ def test_a_warm_up_phase_keeps_the_rate_of_the_config_whatever_the_schedule() ->
     for epoch in (0.0, 3.0, 29.0):
         optimizer.set_lr(epoch)
         assert optimizer.lr == 0.2
+
+
+def test_a_recorded_step_reads_the_learning_rate_of_the_moment_it_is_replayed() -> None:
+    eager = _parameters(2)
+    recorded = _copies(eager)
+    usual, captured = (
+        Optimizer(_phase([Group(ours[:1]), Group(ours[1:], lr_scale=0.5)]), TrainConfig(epochs=8))
+        for ours in (eager, recorded)
+    )
+    usual.step({"CE": _loss(eager, 0)})
+    captured.step({"CE": _loss(recorded, 0)})  # from now on its momentum is there
+    captured.lr_as_tensors()
+    (tape := Tape()).capture(lambda: captured.step({"CE": _loss(recorded, 1)}))
+    for epoch in (0, 5, 7):
+        usual.set_lr(epoch)
+        usual.step({"CE": _loss(eager, 1)})
+        captured.set_lr(epoch)
+        tape.replay()
+    _assert_equal(recorded, eager)
+    assert captured.state_dict()["param_groups"] == usual.state_dict()["param_groups"]
 
 
 def test_what_got_no_gradient_does_not_even_decay() -> None:

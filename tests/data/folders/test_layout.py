@@ -62,6 +62,14 @@ def test_splits_inside_class_folders(tmp_path: Path) -> None:
     assert recognise(Tree(), str(tmp_path)).notes == ["the class folders hold the splits train and val"]
 
 
+def test_two_class_folders_that_hold_splits_are_enough(tmp_path: Path) -> None:
+    found = parts(tmp_path, "cat/train", "cat/test", "dog/train", "dog/test")
+    assert found == {
+        "train": {"cat": "cat/train", "dog": "dog/train"},
+        "test": {"cat": "cat/test", "dog": "dog/test"},
+    }
+
+
 def test_a_class_that_is_called_train_is_a_class_and_that_is_said(tmp_path: Path) -> None:
     found = layout(tmp_path, "bus", "car", "train")
     assert list(found.parts["train"].folders) == ["bus", "car", "train"]
@@ -111,3 +119,15 @@ def test_folders_beside_splits_are_left_out_and_said(tmp_path: Path) -> None:
 def test_images_beside_class_folders_are_said(tmp_path: Path) -> None:
     write_folders(tmp_path, *both("train", "val"))
     assert layout(tmp_path, "train").notes == [f"left out 2 images in {tmp_path}/train itself, in no class folder"]
+
+
+def test_with_test_images_train_is_a_split_even_if_it_holds_images_itself_beside_another_folder(tmp_path: Path) -> None:
+    found = layout(tmp_path, *both("train", "test"), "train", "docs")
+    assert {split: list(part.folders) for split, part in found.parts.items()} == {
+        "train": ["a", "b"],
+        "test": ["a", "b"],
+    }
+    assert found.notes == [
+        f"left out 2 images in {tmp_path}/train itself, in no class folder",
+        "left out the folder docs beside test and train (2 images)",
+    ]

@@ -77,6 +77,19 @@ def test_a_teacher_of_another_number_of_classes_keeps_its_head(world: World, tmp
     assert teacher.net.foreign_logits == f"has a head for 7 classes in {file}, but the data have 3 classes"
 
 
+def test_a_teacher_that_always_predicts_the_same_number_of_classes_is_told_from_one_of_the_datas(
+    world: World, tmp_path: Path
+) -> None:
+    data, code = load(world.pictures, batch_size=16), tmp_path / "fixed.py"
+    code.write_text(Path(world.nets).read_text() + "\n\ndef seven(num_classes):\n    return wide(7)\n")
+    save_weights(network(f"{code}:seven", 3, 16), tmp_path / "seven.safetensors", {})
+    source = NetworkSource(f"{code}:seven", str(tmp_path / "seven.safetensors"))
+    teacher = prepare(locate(source), data, CPU)
+    assert teacher.net.foreign_logits == "predicts 7 classes, but the data have 3"
+    with pytest.raises(ValueError, match=r"the network .*:seven predicts 7 classes, but the data have 3"):
+        prepare(locate(source), data, CPU, option="--weights")
+
+
 def test_a_teacher_that_was_trained_on_images_of_another_size_is_refused_unless_that_is_asked_for(world: World) -> None:
     data, said = load(world.pictures, batch_size=16, image_size=24), list[str]()
     bare = NetworkSource(str(world.teacher))
