@@ -113,6 +113,7 @@ class Ground:
                 "inspect": [run, "--device", "cpu"],
                 "report": [run],
                 "probe": [teacher, "--data", str(pictures), "--device", "cpu"],
+                "bench": [*distill[:-2], "--seeds", "1", "--methods", "CE + KD"],
             },
         )
 

@@ -26,7 +26,7 @@ class Entry:
     recipe: str | None = None
 
 
-def entries(methods: str | Sequence[str], recipes: str | Sequence[str] | None) -> list[Entry]:
+def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | None) -> list[Entry]:
     """Return the methods of a bench, each once.
 
     Args:
@@ -35,9 +35,12 @@ def entries(methods: str | Sequence[str], recipes: str | Sequence[str] | None) -
         recipes: Names of recipes without their pairs, separated by commas, or a list.
 
     Raises:
-        ValueError: If a method cannot be read, or is there twice.
+        ValueError: If a method cannot be read or is there twice, or a list is empty.
     """
-    items = _split(methods, ",") if isinstance(methods, str) else [*methods]
+    for option, value in (("methods", methods), ("recipes", recipes)):
+        if value is not None and not (value.strip(" ,") if isinstance(value, str) else value):
+            raise ValueError(f"--{option} is empty; name some, or leave it out")
+    items = _split(methods, ",") if isinstance(methods, str) else methods or []
     typed = [Entry(_label(item), tuple(parse(", ".join(_split(item, "+"))))) for item in items]
     names = recipes.split(",") if isinstance(recipes, str) else recipes or []
     published = [Entry(name.strip().strip("/"), recipe=name.strip().strip("/")) for name in names]
@@ -47,8 +50,6 @@ def entries(methods: str | Sequence[str], recipes: str | Sequence[str] | None) -
         if key in found:
             raise ValueError(f"{found[key].label} and {entry.label} are the same; leave one out")
         found[key] = entry
-    if not found:
-        raise ValueError("a bench needs --methods or --recipes, such as --methods 'CE, CE + KD'")
     return list(found.values())
 
 

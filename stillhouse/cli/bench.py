@@ -79,7 +79,8 @@ class Bench:
 def bench(command: Bench, display: Display) -> None:
     asked = command.bench
     command.run.tracking.check()
-    methods = asked.methods or ([] if asked.recipes else "CE, CE(weight=0.1) + KD(weight=0.9)")
+    by_default = "CE, CE(weight=0.1) + KD(weight=0.9)" if asked.recipes is None else None
+    methods = by_default if asked.methods is None else asked.methods
     found = entries(methods, asked.recipes)
     for label in unlabelled(found):
         display.note(f"{label} has no loss on labels, as most tables add; CE + {label} would have one")

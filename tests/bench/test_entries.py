@@ -44,7 +44,7 @@ def test_recipes_are_methods_too() -> None:
     [
         ("CE, CE", "CE and CE are the same; leave one out"),
         ("CE + KD, CE + KD(temperature=4)", r"CE \+ KD and CE \+ KD\(temperature=4\) are the same"),
-        ("", "a bench needs --methods or --recipes"),
+        ("", "--methods is empty; name some, or leave it out"),
         ("CE + XD", "there is no method .XD."),
     ],
 )

@@ -25,15 +25,15 @@ def test_every_method_meets_every_pair_with_every_seed_pair_by_pair_and_seed_by_
 
 
 def test_a_recipe_brings_its_settings_and_what_is_typed_wins() -> None:
-    (published,) = cells([PAIR], entries([], "cifar100/dkd"), [0], {})
+    (published,) = cells([PAIR], entries(None, "cifar100/dkd"), [0], {})
     assert published.recipe == "cifar100/dkd/resnet56-resnet20"
     assert published.command.run.length.epochs == 240
     assert published.command.run.data.data == "cifar100"
     assert [method.name for method in published.methods] == ["CE", "Ramped"]
-    (shorter,) = cells([PAIR], entries([], "cifar100/dkd"), [0], {"epochs": 3, "data": "digits"})
+    (shorter,) = cells([PAIR], entries(None, "cifar100/dkd"), [0], {"epochs": 3, "data": "digits"})
     assert (shorter.command.run.length.epochs, shorter.command.run.data.data) == (3, "digits")
     with pytest.raises(ValueError, match="there is no recipe"):
-        cells([{"teacher": "resnet20", "student": "resnet8"}], entries([], "cifar100/dkd"), [0], {})
+        cells([{"teacher": "resnet20", "student": "resnet8"}], entries(None, "cifar100/dkd"), [0], {})
 
 
 def test_options_of_a_pair_are_its_own() -> None:
