@@ -12,6 +12,7 @@ from ..method import Method, Places, Spot, needs_maps, pair
 from ..ranges import Temperature
 from ..taps import Outputs
 from .layers.affinity import gram
+from .layers.connectors import three_convolutions
 from .layers.pooling import pool_to_smaller
 from .layers.running_means import Means
 
@@ -67,7 +68,8 @@ class SemCKD(Method):
         self.queries.extend(_embedding(data.batch_size) for _ in self.student_places)
         for s, t in self.spots:
             needs_maps("SemCKD", student=student[s], teacher=teacher[t])
-            self.regressors.append(_regressor(student[s].shape[1], teacher[t].shape[1]))
+            channels = teacher[t].shape[1]
+            self.regressors.append(nn.Sequential(*three_convolutions(student[s].shape[1], 2 * channels, channels)))
         shape = len(self.student_places), len(self.teacher_places)
         self.means = Means([f"attention_s{i + 1}/t{j + 1}" for i in range(shape[0]) for j in range(shape[1])])
 
@@ -108,16 +110,3 @@ class SemCKD(Method):
 def _embedding(batch_size: int) -> nn.Module:
     width = batch_size // 4
     return nn.Sequential(nn.Linear(batch_size, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
-
-
-def _regressor(student: int, teacher: int) -> nn.Module:
-    wide = 2 * teacher
-    return nn.Sequential(
-        nn.Conv2d(student, wide, 1, bias=False),
-        nn.BatchNorm2d(wide),
-        nn.ReLU(),
-        nn.Conv2d(wide, wide, 3, padding=1, bias=False),
-        nn.BatchNorm2d(wide),
-        nn.ReLU(),
-        nn.Conv2d(wide, teacher, 1, bias=False),
-    )

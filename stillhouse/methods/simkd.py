@@ -10,6 +10,7 @@ from ..batch import DataInfo
 from ..method import FeatureMethod, Places, Spot, needs_maps, pair
 from ..ranges import Count
 from ..taps import Outputs
+from .layers.connectors import three_convolutions
 from .layers.feature_maps import as_map
 from .layers.pooling import pool_to_smaller
 from .layers.teacher_classifier import ReusedClassifier, frozen_classifier
@@ -89,13 +90,7 @@ class Projector(nn.Module):
         self.largest = largest
         inner = max(1, teacher // reduction)
         self.layers = nn.Sequential(
-            nn.Conv2d(student, inner, 1, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU(),
-            nn.Conv2d(inner, inner, 3, padding=1, bias=False),
-            nn.BatchNorm2d(inner),
-            nn.ReLU(),
-            nn.Conv2d(inner, teacher, 1, bias=False),
+            *three_convolutions(student, inner, teacher),
             nn.BatchNorm2d(teacher),
             nn.ReLU() if rectified else nn.Identity(),
         )

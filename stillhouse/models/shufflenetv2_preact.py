@@ -9,22 +9,27 @@ from torch import Tensor, nn
 from ..anatomy import Anatomy
 
 
+def _residual(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)"""
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(inputs, inputs, 1),
+        nn.BatchNorm2d(inputs),
+        nn.ReLU(),
+        nn.Conv2d(inputs, inputs, 3, stride, padding=1, groups=inputs),
+        nn.BatchNorm2d(inputs),
+        nn.Conv2d(inputs, outputs, 1),
+        nn.BatchNorm2d(outputs),
+    )
+
+
 class _DownUnit(nn.Module):
     """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2)"""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         half = outputs // 2
-        self.residual = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(inputs, inputs, 1),
-            nn.BatchNorm2d(inputs),
-            nn.ReLU(),
-            nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs),
-            nn.BatchNorm2d(inputs),
-            nn.Conv2d(inputs, half, 1),
-            nn.BatchNorm2d(half),
-        )
+        self.residual = _residual(inputs, half, stride=2)
         self.shortcut = nn.Sequential(
             nn.ReLU(),
             nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs),
@@ -45,16 +50,7 @@ class _BasicUnit(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         half = channels // 2
-        self.residual = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(half, half, 1),
-            nn.BatchNorm2d(half),
-            nn.ReLU(),
-            nn.Conv2d(half, half, 3, padding=1, groups=half),
-            nn.BatchNorm2d(half),
-            nn.Conv2d(half, half, 1),
-            nn.BatchNorm2d(half),
-        )
+        self.residual = _residual(half, half, stride=1)
         self.shortcut = nn.ReLU()
         self.shuffle = nn.ChannelShuffle(2)
 

@@ -15,7 +15,7 @@ from ..options import LoadOptions
 from ..splits import SplitName
 from .features import Features, features_of
 from .labels import Label, plain
-from .table import Rows, Table
+from .table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,16 +27,14 @@ def read(table: Table, by_split: dict[SplitName, list[Path]], options: LoadOptio
     Raises:
         ValueError: If a file is damaged, or holds no images or labels.
     """
-    for split, paths in by_split.items():
-        rows = table.splits.setdefault(split, Rows())
-        for path in paths:
-            _refuse_indices(path.parent)
-            features, images = _read(path, options)
-            table.names = table.names or features.names
-            table.label_column = features.label
-            table.notes += [features.note] if features.note and features.note not in table.notes else []
-            for image, label in images:
-                rows.add(image, label)
+    for path, rows in table.each_file(by_split):
+        _refuse_indices(path.parent)
+        features, images = _read(path, options)
+        table.names = table.names or features.names
+        table.label_column = features.label
+        table.notes += [features.note] if features.note and features.note not in table.notes else []
+        for image, label in images:
+            rows.add(image, label)
     return table
 
 

@@ -17,7 +17,7 @@ from ..options import LoadOptions
 from ..splits import SplitName
 from .features import Features, features_of
 from .labels import Label, plain
-from .table import Rows, Table
+from .table import Table
 from .unpacked import Unpacked
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ def read(table: Table, by_split: dict[SplitName, list[Path]], options: LoadOptio
         files = [path for paths in by_split.values() for path in paths]
         features = {path: _features(path, options) for path in files}
         bytes_in_all = sum(_image_bytes(path, features[path].image) for path in files)
-        for split, paths in by_split.items():
-            rows = table.splits.setdefault(split, Rows())
-            for path in paths:
-                table.names = table.names or features[path].names
-                table.label_column = features[path].label
-                for image, label in _images(path, features[path], store if bytes_in_all > IN_MEMORY else None):
-                    rows.add(image, label)
+        for path, rows in table.each_file(by_split):
+            table.names = table.names or features[path].names
+            table.label_column = features[path].label
+            for image, label in _images(path, features[path], store if bytes_in_all > IN_MEMORY else None):
+                rows.add(image, label)
     if bytes_in_all > IN_MEMORY:
         table.notes.append(f"images are unpacked below {store} ({bytes_in_all / 1e9:.1f} GB)")
     table.notes += dict.fromkeys(one.note for one in features.values() if one.note)

@@ -7,7 +7,7 @@ only one of the two has labels, measure on it; without either about 20 % of each
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,13 @@ class Table:
     label_column: str = ""
     names: tuple[str, ...] = ()  # of the classes in their order, where the files tell
     notes: list[str] = field(default_factory=list)
+
+    def each_file(self, by_split: Mapping[SplitName, Sequence[Path]]) -> Iterator[tuple[Path, Rows]]:
+        """Yield each file with the rows of its split, which its images are to be added to."""
+        for split, paths in by_split.items():
+            rows = self.splits.setdefault(split, Rows())
+            for path in paths:
+                yield path, rows
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..options import LoadOptions
 from ..splits import SplitName
 from .columns import LABELS, asked_for, named
 from .labels import Label, plain
-from .table import Rows, Table
+from .table import Table
 
 _LARGEST = 1 << 20  # bytes of a label
 
@@ -35,21 +35,19 @@ def read(table: Table, by_split: dict[SplitName, list[Path]], options: LoadOptio
     Raises:
         ValueError: If an archive is damaged, or holds no images with labels.
     """
-    for split, paths in by_split.items():
-        rows = table.splits.setdefault(split, Rows())
-        for path in paths:
-            samples = _samples(path, options.label_column)
-            pictured = {key: sample for key, sample in samples.items() if sample.image is not None}
-            if not pictured:
-                raise ValueError(f"{path} holds no images ({_suffixes(samples)}): each needs 000123.jpg and 000123.cls")
-            if all(sample.label is None for sample in pictured.values()):
-                raise ValueError(_without_labels(path, pictured))
-            for sample in pictured.values():
-                assert sample.image is not None
-                rows.add(sample.image, sample.label)
-            if len(pictured) < len(samples):
-                left = counted(len(samples) - len(pictured), "sample")
-                table.notes.append(f"left out {left} of {path.name} without an image")
+    for path, rows in table.each_file(by_split):
+        samples = _samples(path, options.label_column)
+        pictured = {key: sample for key, sample in samples.items() if sample.image is not None}
+        if not pictured:
+            raise ValueError(f"{path} holds no images ({_suffixes(samples)}): each needs 000123.jpg and 000123.cls")
+        if all(sample.label is None for sample in pictured.values()):
+            raise ValueError(_without_labels(path, pictured))
+        for sample in pictured.values():
+            assert sample.image is not None
+            rows.add(sample.image, sample.label)
+        if len(pictured) < len(samples):
+            left = counted(len(samples) - len(pictured), "sample")
+            table.notes.append(f"left out {left} of {path.name} without an image")
     return table
 
 

@@ -35,3 +35,19 @@ class Regressor(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         features = self.bn(self.conv(features))
         return F.relu(features) if self.active else features
+
+
+def three_convolutions(inputs: int, inner: int, outputs: int) -> list[nn.Module]:
+    """Return convolutions of 1x1, 3x3 and 1x1 without biases, with BatchNorm and ReLU between, but none at the end.
+
+    Maps (N, inputs, H, W) -> (N, outputs, H, W)
+    """
+    return [
+        nn.Conv2d(inputs, inner, 1, bias=False),
+        nn.BatchNorm2d(inner),
+        nn.ReLU(),
+        nn.Conv2d(inner, inner, 3, padding=1, bias=False),
+        nn.BatchNorm2d(inner),
+        nn.ReLU(),
+        nn.Conv2d(inner, outputs, 1, bias=False),
+    ]

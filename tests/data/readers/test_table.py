@@ -73,3 +73,10 @@ def test_without_training_images_only_evaluation_works() -> None:
 
 def test_an_empty_split_is_said() -> None:
     assert files(train=[0, 1] * 4, test=[]).notes == ("test is not used: it holds no images",)
+
+
+def test_files_come_with_the_rows_of_their_split_and_a_split_without_files_has_rows_as_well() -> None:
+    table = Table(ROOT, "parquet files", str(ROOT))
+    for path, found in table.each_file({"test": [], "train": [Path("a"), Path("b")]}):
+        found.add(Encoded(b"", path.name), path.name)
+    assert {split: found.labels for split, found in table.splits.items()} == {"test": [], "train": ["a", "b"]}

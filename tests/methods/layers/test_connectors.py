@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from stillhouse.methods.layers.connectors import Regressor
+from stillhouse.methods.layers.connectors import Regressor, three_convolutions
 from tests.golden.closed_form import u
 
 
@@ -59,3 +59,15 @@ def test_output_is_normalised_then_rectified() -> None:
 def test_parameters_keep_the_names_of_published_checkpoints() -> None:
     names = [name for name, _ in Regressor((2, 3, 4, 4), (2, 5, 4, 4)).named_parameters()]
     assert names == ["conv.weight", "conv.bias", "bn.weight", "bn.bias"]
+
+
+def test_three_convolutions_keep_the_size_and_end_without_a_norm() -> None:
+    layers = three_convolutions(3, 5, 7)
+    kinds = [type(layer) for layer in layers]
+    assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Conv2d]
+    assert [tuple(p.shape) for p in nn.Sequential(*layers).parameters() if p.ndim == 4] == [
+        (5, 3, 1, 1),
+        (5, 5, 3, 3),
+        (7, 5, 1, 1),
+    ]
+    assert nn.Sequential(*layers)(torch.rand(2, 3, 4, 6)).shape == (2, 7, 4, 6)
