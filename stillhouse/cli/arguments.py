@@ -19,8 +19,8 @@ from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
 from ..user_code import Untrusted, named_by_run
-from . import former_names
-from .help import HelpFormatter
+from .words import former_names
+from .words.help import HelpFormatter
 
 set_parsing_settings(import_path_denylist=["*"])  # a class_path in a run's config.yaml would run what it names
 

@@ -7,8 +7,8 @@ import pytest
 
 from stillhouse.cli.arguments import option_groups
 from stillhouse.cli.distill import Distill
-from stillhouse.cli.former_names import OPTIONS
 from stillhouse.cli.train import Train
+from stillhouse.cli.words.former_names import OPTIONS
 from stillhouse.methods.parse import parse
 
 KNOWN = {field.name for command in (Distill, Train) for group in option_groups(command) for field in fields(group)}

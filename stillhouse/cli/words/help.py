@@ -5,7 +5,7 @@ from argparse import Action
 
 from jsonargparse import DefaultHelpFormatter
 
-from ..spelling import KINDS
+from ...spelling import KINDS
 
 _DETAILS = re.compile(
     r" \((?P<required>required)?(?:, )?(?:type: (?P<type>.*?))?(?:, )?(?:default: (?P<default>.*))?\)$", re.DOTALL
