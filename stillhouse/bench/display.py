@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -55,12 +55,14 @@ class BenchDisplay(Display):
         """
         self._runs, self._to_go, self._began = runs, seconds, time.perf_counter()
         done = sum(run.is_done for run in runs.values())
-        pairs = len({cell.pair for cell in runs})
-        labels = len({cell.label for cell in runs})
-        seeds = len({cell.seed for cell in runs})
-        what = f"{counted(pairs, 'pair')} x {counted(labels, 'method')} x {counted(seeds, 'seed')}"
         todo = f"{len(runs) - done:,} to train, about {duration(seconds)}" if done < len(runs) else "nothing to train"
-        self.say(f"bench: {what}: {counted(len(runs), 'student')}, {done:,} trained before, {todo}")
+        self.say(f"{self.describe(runs)}: {counted(len(runs), 'student')}, {done:,} trained before, {todo}")
+
+    def describe(self, cells: Iterable[Cell]) -> str:
+        """Return in words what is compared."""
+        pairs, labels, seeds = ({*column} for column in zip(*((c.pair, c.label, c.seed) for c in cells), strict=True))
+        numbers = {"pair": pairs, "method": labels, "seed": seeds}
+        return f"bench: {' x '.join(counted(len(found), noun) for noun, found in numbers.items())}"
 
     def begin(self, cells: Mapping[StudentTrainer, Cell]) -> None:
         """These students are trained next."""
@@ -69,15 +71,20 @@ class BenchDisplay(Display):
     def row(self, trainer: StudentTrainer, row: Row) -> None:
         """A student has finished an epoch; print a line when all of its room have."""
         self._latest[self._cells[trainer]] = row
-        members = {cell: self._latest.get(cell) for cell in self._cells.values()}
-        if self._live is not None or any(latest is None for latest in members.values()):
+        with_this_epoch = [cell for one, cell in self._cells.items() if one.epochs >= row["epoch"]]
+        found = {cell: latest for cell in with_this_epoch if (latest := self._latest.get(cell)) is not None}
+        all_have = len(found) == len(with_this_epoch) and {latest["epoch"] for latest in found.values()} == {
+            row["epoch"]
+        }
+        if self._live is not None or not all_have:
             return
-        epochs = {latest["epoch"] for latest in members.values() if latest is not None}
-        if len(epochs) > 1:
-            return
-        first = next(iter(members))
-        shown = "  ".join(f"{cell.label} {percent(latest['top1'])}" for cell, latest in members.items() if latest)
-        self.say(f"{first.pair}, seed {first.seed}, epoch {row['epoch']}/{trainer.epochs}: {shown}  {row['seconds']} s")
+        first, epochs = with_this_epoch[0], max(one.epochs for one in self._cells)
+        shown = self.epoch_of({cell: latest["top1"] for cell, latest in found.items()})
+        self.say(f"{first.pair}, seed {first.seed}, epoch {row['epoch']}/{epochs}: {shown}  {row['seconds']} s")
+
+    def epoch_of(self, top1: Mapping[Cell, float]) -> str:
+        """Return in words how good the students of a room are on the held-out images after an epoch."""
+        return "  ".join(f"{cell.label} {percent(value)}" for cell, value in top1.items())
 
     def step(self, room: Classroom, done: int) -> None:
         """Show that so many steps of this epoch are done."""
@@ -112,6 +119,10 @@ class BenchDisplay(Display):
 
     def _state(self, cell: Cell, run: Run) -> str:
         if run.is_done:
-            return percent(float(str(run.result["top1"])))
+            return percent(self.score(run))
         latest = self._latest.get(cell)
         return f"({percent(latest['top1'])} after {latest['epoch']})" if latest else "-"
+
+    def score(self, run: Run) -> float:
+        """Return the number of a finished run that is compared, in percent."""
+        return float(str(run.result["top1"]))

@@ -36,14 +36,15 @@ class Job:
         return subprocess.Popen(self.command, cwd=self.folder, env={**os.environ, **(environment or {})}, text=True)
 
 
-def job(number: int, name: str, options: str) -> Job:
+def job(command: str, number: int, name: str, options: str) -> Job:
     """Return the job that trains a room.
 
     Args:
+        command: `bench` or another one with rooms.
         number: Of the room, from 1.
-        options: Of the bench, as JSON.
+        options: Of the command, as JSON.
     """
-    words = (sys.executable, "-m", "stillhouse", "bench", "--config", options, "--room", str(number))
+    words = (sys.executable, "-m", "stillhouse", command, "--config", options, "--room", str(number))
     return Job(name, words, os.getcwd())
 
 

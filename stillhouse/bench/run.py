@@ -13,7 +13,6 @@ from ..cli.train import fit_alone, fit_room
 from ..spelling import counted
 from ..training.classroom import Classroom
 from ..training.evaluation import Scores
-from ..training.progress import Display
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
@@ -23,6 +22,7 @@ from .opened import Opened, opened
 from .pace import Pace, measured
 from .plan import Cell, Room, rooms
 
+Elsewhere = Callable[[Mapping[int, str]], None]
 LOOK_EVERY = 2.0  # seconds, for what other processes train
 
 
@@ -31,16 +31,20 @@ class Comparison:
 
     Args:
         cells: The students.
-        display: Shows how far they are.
+        display: Shows how far they are, and in the end what came out.
         teacher_per_seed: Train a teacher that has no weights once for each seed, not once for all.
     """
 
-    def __init__(self, cells: Sequence[Cell], display: Display, teacher_per_seed: bool = False):
-        self.display = BenchDisplay(display)
+    def __init__(self, cells: Sequence[Cell], display: BenchDisplay, teacher_per_seed: bool = False):
+        self.display = display
         self.failures: dict[Cell, str] = {}
         self._per_seed, self._first_seed = teacher_per_seed, min(cell.seed for cell in cells)
         self._known: dict[str, Opened] = {}
         self._scores: dict[str, Scores | None] = {}
+        self.take(cells)
+
+    def take(self, cells: Sequence[Cell]) -> None:
+        """Train these students next, in place of those before."""
         self.rooms = [self._with_trained_teacher(room) for room in rooms(cells)]
         self.runs = {cell: self._run(room, cell) for room in self.rooms for cell in room.cells}
 
@@ -49,7 +53,7 @@ class Comparison:
         """Return the students that are neither trained nor given up."""
         return [cell for cell, run in self.runs.items() if cell not in self.failures and not run.is_done]
 
-    def go(self, elsewhere: Callable[[Mapping[int, str]], None] | None = None) -> None:
+    def go(self, elsewhere: Elsewhere | None = None) -> None:
         """Train all that is not trained, and print the table.
 
         Args:
@@ -58,14 +62,18 @@ class Comparison:
         Raises:
             ValueError: If students failed, after all others are trained.
         """
+        self.train(elsewhere)
+        self.display.results(self.failures)
+        self._raise_failures()
+
+    def train(self, elsewhere: Elsewhere | None = None) -> None:
+        """Train all that is not trained and does not fail; the argument is that of `go`."""
         self.display.plan(self.runs, self._seconds_to_go())
         if elsewhere:
             waiting = self.waiting
             numbered = {number: room for number, room in enumerate(self.rooms, 1) if {*room.cells} & {*waiting}}
             elsewhere({number: room.name for number, room in numbered.items()})
         self._train_all(self.rooms)
-        self.display.results(self.failures)
-        self._raise_failures()
 
     def train_room(self, number: int) -> None:
         """Train one room, counted from 1, and print nothing in the end.

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import torch
-
+from ..bench.display import BenchDisplay
 from ..bench.entries import entries, unlabelled
-from ..bench.jobs import job, run_here, run_on_ray
-from ..bench.plan import cells, pairs_of, typed_options
+from ..bench.plan import cells, pairs_of
 from ..bench.run import Comparison
 from ..ranges import Range, check_options
 from ..training.progress import Display
-from .arguments import named_values
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
+from .rooms import RoomOptions, given_for_distill, given_values
 
 
 @dataclass(frozen=True)
@@ -36,13 +31,6 @@ class BenchOptions:
         recipes: Published settings to compare as well, without the pair (`stillhouse list recipes`): cifar100/dkd,...
         seeds: Number of seeds; the first is --seed. Of each seed all methods see the same images in the same order and
             begin with the same weights.
-        processes: Rooms that are trained at the same time on this machine, each by a process of its own; one a GPU when
-            left out.
-        ray: Train the rooms on a Ray cluster instead: its address, auto for the one this machine belongs to, local for
-            one of this machine alone. Its machines have to share --folder.
-        room: Train one room only, counted from 1: for jobs of a batch system. Rooms that other processes train are left
-            to them in any case.
-        teachers: A teacher without weights is trained once, with the first seed, or once for each seed.
     """
 
     teacher: str = "resnet32"
@@ -52,10 +40,6 @@ class BenchOptions:
     methods: str | list[str] | None = None
     recipes: str | list[str] | None = None
     seeds: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 3
-    teachers: Literal["one", "per_seed"] = "one"
-    processes: Annotated[int, Range("between 1 and 256", 1, 256)] | None = None
-    ray: str | None = None
-    room: Annotated[int, Range("at least 1", 1)] | None = None
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -68,6 +52,7 @@ class Bench:
     """Compare methods: every method on every pair with every seed, as many students side by side as memory allows."""
 
     bench: BenchOptions
+    rooms: RoomOptions
     knowledge: TeacherOptions
     run: RunOptions
     precision: PrecisionOptions
@@ -77,49 +62,20 @@ class Bench:
 
 
 def bench(command: Bench, display: Display) -> None:
-    asked = command.bench
+    asked, rooms = command.bench, command.rooms
     command.run.tracking.check()
     by_default = "CE, CE(weight=0.1) + KD(weight=0.9)" if asked.recipes is None else None
     methods = by_default if asked.methods is None else asked.methods
     found = entries(methods, asked.recipes)
     for label in unlabelled(found):
         display.note(f"{label} has no loss on labels, as most tables add; CE + {label} would have one")
-    first = command.run.output.seed
-    seeds = range(first, first + asked.seeds)
     pairs = pairs_of(asked.teacher, asked.student, asked.pairs)
-    comparison = Comparison(cells(pairs, found, seeds, _typed(command)), display, asked.teachers == "per_seed")
-    if asked.room is not None:
-        comparison.train_room(asked.room)
+    typed = given_for_distill(command, but=("teacher", "student") if asked.pairs is not None else ())
+    first = command.run.output.seed
+    students = cells(pairs, found, range(first, first + asked.seeds), typed)
+    comparison = Comparison(students, BenchDisplay(display), rooms.teachers == "per_seed")
+    if rooms.room is not None:
+        comparison.train_room(rooms.room)
         return
-    with_others = asked.ray is not None or _processes(command) > 1
-    comparison.go((lambda rooms: _train_elsewhere(command, rooms, display)) if with_others else None)
-
-
-def _processes(command: Bench) -> int:
-    device = command.run.device.torch_device().type
-    return command.bench.processes or (max(torch.cuda.device_count(), 1) if device == "cuda" else 1)
-
-
-def _train_elsewhere(command: Bench, rooms: Mapping[int, str], display: Display) -> None:
-    """Train rooms, by number and name, in other processes or on other machines."""
-    values = {name: value for name, value in named_values(command).items() if name in command.given}
-    own = {name: values.pop(name, None) for name in ("processes", "ray")}
-    options = json.dumps({**values, "processes": 1}, default=_plain)
-    jobs = [job(number, name, options) for number, name in rooms.items()]
-    on_gpu = command.run.device.torch_device().type == "cuda"
-    if own["ray"]:
-        run_on_ray(jobs, str(own["ray"]), on_gpu, display.say)
-    else:
-        run_here(jobs, _processes(command), torch.cuda.device_count() if on_gpu else 0, display.say)
-
-
-def _plain(value: Any) -> object:
-    is_group = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return dataclasses.asdict(value) if is_group else str(value)
-
-
-def _typed(command: Bench) -> Mapping[str, Any]:
-    asked = command.bench
-    left_out = {"methods", "recipe", *(("teacher", "student") if asked.pairs is not None else ())}
-    typed = typed_options(named_values(command), command.given)
-    return {name: value for name, value in typed.items() if name not in left_out}
+    device = command.run.device.torch_device()
+    comparison.go(rooms.elsewhere("bench", given_values(command), device, display.say))

@@ -60,6 +60,6 @@ def test_a_signal_ends_all_processes_gently(tmp_path: Path) -> None:
 
 
 def test_a_room_is_trained_by_a_command(tmp_path: Path) -> None:
-    one = job(3, "a pair, seed 0", json.dumps({"seeds": 2}))
+    one = job("bench", 3, "a pair, seed 0", json.dumps({"seeds": 2}))
     assert one.command[1:] == ("-m", "stillhouse", "bench", "--config", '{"seeds": 2}', "--room", "3")
     assert one.folder == os.getcwd()

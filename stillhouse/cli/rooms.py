@@ -1,0 +1,82 @@
+"""Options of the commands that train many students, and their rooms in other processes or on other machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+
+from ..bench.jobs import Say, job, run_here, run_on_ray
+from ..bench.plan import typed_options
+from ..bench.run import Elsewhere
+from ..ranges import Range, check_options
+from .arguments import named_values
+
+
+@dataclass(frozen=True)
+class RoomOptions:
+    """Rooms and processes.
+
+    Args:
+        teachers: A teacher without weights is trained once, with the first seed, or once for each seed.
+        processes: Rooms that are trained at the same time on this machine, each by a process of its own; one a GPU when
+            left out.
+        ray: Train the rooms on a Ray cluster instead: its address, auto for the one this machine belongs to, local for
+            one of this machine alone. Its machines have to share --folder.
+        room: Train one room only, counted from 1: for jobs of a batch system. Rooms that other processes train are left
+            to them in any case.
+    """
+
+    teachers: Literal["one", "per_seed"] = "one"
+    processes: Annotated[int, Range("between 1 and 256", 1, 256)] | None = None
+    ray: str | None = None
+    room: Annotated[int, Range("at least 1", 1)] | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def processes_on(self, device: torch.device) -> int:
+        """Return the number of processes that train on a device of this kind."""
+        return self.processes or (max(torch.cuda.device_count(), 1) if device.type == "cuda" else 1)
+
+    def elsewhere(self, command: str, values: Mapping[str, object], device: torch.device, say: Say) -> Elsewhere | None:
+        """Return a function that trains rooms, by number and name, in other processes; None if this one is to do it.
+
+        Args:
+            command: Name of the command whose rooms they are.
+            values: Its options that are not at their defaults.
+        """
+        if self.ray is None and self.processes_on(device) == 1:
+            return None
+        own = {"processes": 1, "ray": None}
+        options = json.dumps({**values, **own}, default=_plain)
+        gpus = torch.cuda.device_count() if device.type == "cuda" else 0
+
+        def train(rooms: Mapping[int, str]) -> None:
+            jobs = [job(command, number, name, options) for number, name in rooms.items()]
+            if self.ray:
+                run_on_ray(jobs, self.ray, bool(gpus), say)
+            else:
+                run_here(jobs, self.processes_on(device), gpus, say)
+
+        return train
+
+
+def given_values(command: Any) -> dict[str, object]:
+    """Return the values of the options that the user gave."""
+    return {name: value for name, value in named_values(command).items() if name in command.given}
+
+
+def given_for_distill(command: Any, but: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the values that the user gave of options of `stillhouse distill`, but for some."""
+    typed = typed_options(named_values(command), command.given)
+    return {name: value for name, value in typed.items() if name not in ("methods", "recipe", *but)}
+
+
+def _plain(value: Any) -> object:
+    is_group = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_group else str(value)
