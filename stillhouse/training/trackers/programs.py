@@ -60,13 +60,18 @@ class TensorBoard(Tracker):
 
     def add(self, epoch: int, numbers: Mapping[str, float]) -> None:
         self._file.add(epoch, numbers)
+        self.last = epoch
 
     def close(self) -> None:
         self._file.close()
 
 
 class WandB(Tracker):
-    """Weights & Biases: the project WANDB_PROJECT, or stillhouse, online or offline as its own variables say."""
+    """Weights & Biases: the project WANDB_PROJECT, or stillhouse, online or offline as its own variables say.
+
+    Offline it writes nothing before it is closed, so a process that is killed takes its epochs along: the next one
+    gives them again, at the same steps.
+    """
 
     package = "wandb"
 
@@ -88,18 +93,19 @@ class WandB(Tracker):
             reinit="create_new",  # several students of one process
             settings=wandb.Settings(silent=True, console="off"),
         )
-        self.last = self._record.last
+        self.last = max(self._record.last, int(self._run.step) - 1)  # online it knows at which step it goes on
         self._record.write(name, self.last)
 
     def add(self, epoch: int, numbers: Mapping[str, float]) -> None:
-        self._run.log(dict(numbers), step=epoch)  # an epoch that it has already is not taken twice
-        self._record.write(self._record.name, epoch)
+        self._run.log(dict(numbers), step=epoch)
+        self.last = epoch
 
     def finish(self, result: Mapping[str, object]) -> None:
         self._run.summary.update({f"result/{name}": value for name, value in result.items()})
 
     def close(self) -> None:
         self._run.finish()
+        self._record.write(self._record.name, self.last)
 
 
 class MLflow(Tracker):
@@ -133,6 +139,7 @@ class MLflow(Tracker):
         now = int(1000 * time.time())
         metrics = [Metric(_plain(name), float(value), now, epoch) for name, value in numbers.items()]
         self._client.log_batch(self._run, metrics=metrics)
+        self.last = epoch
         self._record.write(self._run, epoch)
 
     def finish(self, result: Mapping[str, object]) -> None:

@@ -88,7 +88,6 @@ def _give(tracker: Tracker, rows: Sequence[Row]) -> None:
     for row in rows:
         if row["epoch"] > tracker.last:
             tracker.add(row["epoch"], _numbers(row))
-            tracker.last = row["epoch"]
 
 
 def _numbers(row: Row) -> dict[str, float]:

@@ -46,8 +46,12 @@ def test_the_next_process_goes_on_with_the_same_run(tmp_path: Path, named: tuple
     assert len(server.metrics) == 2
 
 
-def test_killed_before_it_was_noted_an_epoch_is_not_told_twice(tmp_path: Path, named: tuple[str, stubs.Server]) -> None:
+@pytest.mark.parametrize("is_online", [False, True])
+def test_killed_at_any_moment_an_epoch_is_there_once(
+    tmp_path: Path, named: tuple[str, stubs.Server], is_online: bool
+) -> None:
     name, server = named
+    server.is_online = is_online
     tracker = TRACKERS[name](tmp_path, {}, 1)
     before = (tmp_path / RECORD).read_bytes()
     tracker.add(1, {"top1": 1.0})
@@ -55,6 +59,7 @@ def test_killed_before_it_was_noted_an_epoch_is_not_told_twice(tmp_path: Path, n
     again = TRACKERS[name](tmp_path, {}, 1)
     if again.last < 1:
         again.add(1, {"top1": 1.0})
+    again.close()
     assert list(server.metrics.values()) == [[(1, "top1", 1.0)]]
 
 
