@@ -67,9 +67,6 @@ def test_every_option_of_every_command_is_read(
         "probe": [[f"{world.nets}:wide", "--weights", str(world.teacher / "student.safetensors"), *data]],
         "cache": [["--teacher", str(world.teacher), *data, "--batch_size", "16", "--folder", str(tmp_path)]],
     }
-    benched = ["--teacher", str(world.teacher), "--student", f"{world.nets}:small"]
-    benched += [*world.small(tmp_path / "bench", epochs=1), "--seeds", "1", "--methods", "CE, CE + KD"]
-    runs["bench"] = [benched, [*benched, "--batch_size", "8", *DOT]]
     found = {name: unread(parser._COMMANDS[name], runs[name], monkeypatch) for name in runs}
     monkeypatch.setattr("stillhouse.analysis.figures.save", lambda *_: [])  # drawing takes seconds
     inspected = [str(next(tmp_path.glob("*from*"))), "--device", "cpu"]
