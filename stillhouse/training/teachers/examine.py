@@ -15,7 +15,7 @@ from ...models.input_spec import USUAL, Channels, shown
 from ...modes import in_eval_mode
 from ..evaluation import Scores, batch_size
 from ..progress import Display
-from .checks import check_teacher, least_gain
+from .checks import chance, check_teacher, least_gain
 from .teacher import Teacher
 
 _TRIED = 512  # images on which other normalisations are tried
@@ -94,7 +94,8 @@ def better_normalisation(teacher: Teacher, data: Data, split: Split, device: tor
                 reached[name] = _accuracy(model, images, labels, split)
     now = _accuracy(model, images, labels, split)
     best = max(reached, key=reached.__getitem__)
-    if reached[best] <= now + least_gain(now, len(labels)):
+    least = max(now, 100 * chance(labels.cpu()))  # a constant answer is no sign of the right normalisation
+    if reached[best] <= least + least_gain(least, len(labels)):
         return None
     mean, std = given if best == "the data's" else USUAL[best]
     return (

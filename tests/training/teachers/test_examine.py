@@ -51,6 +51,20 @@ def test_a_usual_normalisation_that_does_better_is_named_with_its_options() -> N
     assert "--teacher_mean 0.5 --teacher_std 0.5, or the present mean and std, --teacher_mean 0.346,0.3462," in found
 
 
+def test_a_normalisation_with_which_all_images_are_one_class_is_not_named() -> None:
+    """Such as where a network with its classes in another order is always wrong."""
+
+    class Moved(Bright):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images)[:, [1, 2, 3, 0]]
+
+    net = Moved()
+    renormalise(net, (data().mean, data().std), HALF)
+    always_wrong = teacher(net, InputSpec(None, *HALF, "timm", is_certain=False))
+    assert evaluate(net, data().train, CPU).top1 == 0
+    assert better_normalisation(always_wrong, data(), data().train, CPU, "") is None
+
+
 def test_what_is_known_for_certain_is_not_doubted_and_nothing_is_left_behind() -> None:
     net = Bright()
     sure = InputSpec(mean=data().mean, std=data().std)
