@@ -105,7 +105,7 @@ class Comparison:
             return room
         command = room.command if self._per_seed else room.command.with_seed(self._first_seed)
         command = found.complete(command)
-        trainer = trainer_alone(command.teacher_source(), found.data, command.run)
+        trainer = trainer_alone(command.teacher_source(), found.data, command.run, say=self.display.note)
         folder = trainer.run.folder
         while not trainer.run.is_done:
             with Claims([folder]) as claims:
