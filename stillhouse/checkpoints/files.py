@@ -93,6 +93,8 @@ def load_state(path: Path) -> dict[str, object]:
         ValueError: If the file is damaged, or would have to run code to be read.
     """
     try:
+        if not (path.is_file() and path.stat().st_size):
+            raise ValueError("it is no file, or empty")
         look_into(path)
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:  # PyTorch writes checksums and does not look at them

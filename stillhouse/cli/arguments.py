@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
 from ..anatomy import Anatomy
 from ..spelling import misfit, nearest
+from ..training.run_files import read_config
 from ..user_code import Untrusted, named_by_run
 from .words import former_names
 from .words.help import HelpFormatter
@@ -179,13 +179,13 @@ def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
     for word in arguments:
         option, _, path = word.partition("=") if word.startswith("--config=") else (before, "", word)
         before = word
-        if option == "--config" and path.endswith((".yaml", ".yml")) and Path(path).is_file():
+        if option == "--config" and os.path.exists(path):
             try:
-                content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError):
-                content = None  # jsonargparse says what is wrong with it
+                content = read_config(Path(path))
+            except ValueError as error:
+                raise ValueError(f"--config takes a YAML file such as a run's config.yaml, and {error}") from error
             former = _FORMER.get(command, ())
-            if isinstance(content, dict) and not content.keys().isdisjoint(former):
+            if not content.keys().isdisjoint(former):
                 kept = json.dumps({key: value for key, value in content.items() if key not in former}, default=str)
                 word = f"--config={kept}" if word.startswith("--config=") else kept
         yield word

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from ..analysis.tables import Line, comparison
 from ..data import Data
@@ -17,7 +16,7 @@ from ..data.own import is_own
 from ..forward import are_probabilities
 from ..training.evaluation import Scores, evaluate, size_of
 from ..training.progress import Display
-from ..training.run_files import read_result
+from ..training.run_files import read_config, read_result
 from ..training.teachers.checks import check_classes, check_finite, order_problem
 from ..training.teachers.examine import better_normalisation
 from ..training.teachers.located import Located, about_place, locate, place_of
@@ -73,13 +72,10 @@ def data_of_run(place: Path | None) -> dict[str, object]:
     if place is None:
         return {}
     config = place / "config.yaml"
-    if config.is_file():
-        try:
-            values = yaml.safe_load(config.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"{config} is damaged ({type(error).__name__}); give --data") from error
+    if config.exists():
+        values = read_config(config)
         known = {field.name for field in dataclasses.fields(DataOptions)} - {"workers"}
-        return {name: value for name, value in dict(values or {}).items() if name in known}
+        return {name: value for name, value in values.items() if name in known}
     about = about_place(place)
     return {**({"data": about["data"]} if isinstance(about.get("data"), str) else {}), **reading_of(about)}
 

@@ -23,7 +23,7 @@ from ..models.input_spec import InputSpec
 from ..ranges import Count, check_options
 from ..spelling import printable
 from ..training.progress import Display
-from ..training.run_files import read_result, read_rows
+from ..training.run_files import read_config, read_result, read_rows
 from ..training.student import StudentTrainer
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, prepare, trained
@@ -69,7 +69,7 @@ class InspectOptions:
             raise ValueError(f"there is no folder {self.run}; give that of a finished run of stillhouse distill")
         read_result(self.folder)
         path = self.folder / "config.yaml"
-        if not path.is_file() or "\nmethods:" not in path.read_text():
+        if not path.exists() or "methods" not in read_config(path):
             raise ValueError(
                 f"{self.run} is about a network that learned by itself; give the folder of a run of stillhouse distill"
             )

@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors import SafetensorError, safe_open
 
 from ..spelling import counted
+from ..training.run_files import read_config
 from ..training.student import StudentTrainer
 from .data_options import DataOptions, SplitOptions
 
@@ -57,10 +57,9 @@ def _slug(folder: Path) -> str:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return read_config(folder / "config.yaml")
+    except (OSError, ValueError):
         return {}
-    return config if isinstance(config, dict) else {}
 
 
 def _epochs(folder: Path) -> int:

@@ -176,7 +176,7 @@ def opened(source: Source | bytes, name: str) -> Iterator[Image.Image]:
 
 def _open(source: Source | bytes, name: str) -> Image.Image:
     if isinstance(source, Path) and not source.is_file():
-        there = "is no file but a folder, pipe, socket or device" if source.exists() else "is missing"
+        there = "is a folder, pipe, socket or device: remove it" if source.exists() else "is missing: restore it"
         raise ValueError(f"{name} {there}")
     try:
         has_bytes = isinstance(source, Path) and source.stat().st_size  # reading others may wait for ever: /proc/kmsg

@@ -10,10 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..training.predictions import Predictions, read_predictions
-from ..training.run_files import Row, read_result, read_rows
+from ..training.run_files import Row, read_config, read_result, read_rows
 
 _DEPTH = 4  # folders below one that was given
 _NO_RUNS = ("teacher_cache", "inspection")
@@ -148,12 +146,7 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def _config(path: Path) -> dict[str, Any] | None:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged (it is no YAML); restore it, or move {path.parent} away") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged (it holds a {type(content).__name__}); restore it, or move it away")
+    content = read_config(path) if path.exists() else {}
     if not content.keys() & {"student", "model"}:
         return None
     wanted: dict[str, type] = {"seed": int, "data": str, "epochs": int}

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ..checkpoints import is_complete
 
 Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
@@ -16,6 +18,7 @@ _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agree
 _ALWAYS = frozenset(_MEASURES) - {"agreement"}  # in every row
 _NUMBERS = ("top1", "top5", "test_loss", "best_top1")  # in every result
 _MOST = 1 << 28  # bytes of a text file; a run's are a thousand times smaller
+_MOST_OF_CONFIG, _MOST_ALIASES = 1 << 16, 20  # bytes of a file of options; its parts that are said to be there again
 _CHECKSUMS = "checksums"  # in result.json, by file; results of version 0.1.0 have none
 _CHECKED = (
     "student.safetensors",
@@ -24,6 +27,27 @@ _CHECKED = (
     "predictions.safetensors",
     "metrics.jsonl",
 )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the content of a config.yaml, or of another file with options.
+
+    Raises:
+        ValueError: If it is damaged, or so made that it would take for ever to read.
+    """
+    try:
+        text = _text(path, _MOST_OF_CONFIG)
+        if sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)) > _MOST_ALIASES:
+            raise ValueError("its parts are repeated by aliases, which could make it endless")
+        content = yaml.safe_load(text)
+        if not isinstance(content, dict | None):
+            raise ValueError(f"it holds a {type(content).__name__}")
+    except RecursionError as error:
+        raise ValueError(f"{path} is damaged (its brackets are nested too deep); restore it") from error
+    except (yaml.YAMLError, ValueError) as error:
+        why = "it is no YAML: " if isinstance(error, yaml.YAMLError) else ""
+        raise ValueError(f"{path} is damaged ({why}{' '.join(str(error).split())[:300]}); restore it") from error
+    return content or {}
 
 
 def loss_terms(row: Mapping[str, object]) -> list[str]:
@@ -129,14 +153,27 @@ def _checksum_of(result: Mapping[str, object], checksums: Mapping[str, object]) 
 
 
 def _read_text(path: Path) -> str:
+    try:
+        return _text(path, _MOST)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _text(path: Path, most: int) -> str:
+    """Return the text in a file of at most so many bytes.
+
+    Raises:
+        ValueError: With what is wrong, in a clause.
+    """
     if not path.is_file():
-        raise _damaged(path, "it is not a file")
-    if path.stat().st_size > _MOST:
-        raise _damaged(path, f"it has {path.stat().st_size:,} bytes")
+        raise ValueError("it is not a file")
+    size = path.stat().st_size
+    if not 0 < size <= most:  # the kernel's log has no size, and never ends
+        raise ValueError(f"it has {size:,} bytes")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise _damaged(path, "it is not text") from error
+        raise ValueError("it is not text") from error
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:

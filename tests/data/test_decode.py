@@ -100,9 +100,9 @@ def test_damaged_images_are_named() -> None:
 def test_what_is_no_file_is_said_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     began = time.perf_counter()
-    with pytest.raises(ValueError, match=r"pipe.png is no file but a folder, pipe, socket or device"):
+    with pytest.raises(ValueError, match=r"pipe.png is a folder, pipe, socket or device: remove it"):
         rgb(tmp_path / "pipe.png", "pipe.png")
-    with pytest.raises(ValueError, match=r"^none.png is missing$"):
+    with pytest.raises(ValueError, match=r"^none.png is missing: restore it$"):
         rgb(tmp_path / "none.png", "none.png")
     assert time.perf_counter() - began < 1
 

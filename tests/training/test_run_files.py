@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.training.run_files import dump_rows, loss_terms, read_result, read_rows
+from stillhouse.training.run_files import dump_rows, loss_terms, read_config, read_result, read_rows
 from stillhouse.training.run_folder import Run
 from tests.helpers.networks import QuickNet
 from tests.training.test_run_folder import OUTCOME, row
@@ -135,3 +135,34 @@ def test_a_network_that_is_a_pipe_is_missing(tmp_path: Path) -> None:
     os.mkfifo(student)  # to open it would wait for ever
     with pytest.raises(ValueError, match=r"student.safetensors is missing or cut off"):
         read_result(student.parent)
+
+
+ALIASES = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+
+def test_a_configuration_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("x: &x [1, 2]\ny: *x\n")
+    assert read_config(tmp_path / "a.yaml") == {"x": [1, 2], "y": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (ALIASES, "its parts are repeated by aliases, which could make it endless"),
+        ("x: " + "[" * 50_000, "its brackets are nested too deep"),
+        ("x: y\n" * 100_000, "it has 500,000 bytes"),
+        ("", "it has 0 bytes"),
+        ("!!python/object/apply:os.system [touch owned]", "it is no YAML: could not determine a constructor"),
+        ("[1, 2]", "it holds a list"),
+    ],
+)
+def test_a_configuration_that_is_damaged_or_endless_is_refused(tmp_path: Path, content: str, why: str) -> None:
+    (tmp_path / "a.yaml").write_text(content)
+    with pytest.raises(ValueError, match=rf"a\.yaml is damaged \({why}.*\); restore it$"):
+        read_config(tmp_path / "a.yaml")
+
+
+def test_a_pipe_in_place_of_a_configuration_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    with pytest.raises(ValueError, match=r"a\.yaml is damaged \(it is not a file\)"):
+        read_config(tmp_path / "a.yaml")

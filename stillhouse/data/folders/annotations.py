@@ -26,7 +26,7 @@ def annotated(tree: Tree, folder: str, classes: Sequence[str]) -> tuple[list[tup
     known = {name: label for label, name in enumerate(classes)}
     for name in sorted(os.listdir(folder)):
         path = Path(folder, name)
-        if path.suffix.lower() in _SUFFIXES and path.is_file() and path.stat().st_size <= _LARGEST:
+        if path.suffix.lower() in _SUFFIXES and path.is_file() and 0 < path.stat().st_size <= _LARGEST:
             labels = _read(path, known)
             found = [labels.get(image.name, labels.get(os.path.basename(image.name))) for image in images]
             whole = [(image, label) for image, label in zip(images, found, strict=True) if label is not None]

@@ -15,10 +15,13 @@ from ..options import LoadOptions
 from ..splits import SplitName
 from .features import Features, features_of
 from .labels import Label, plain
+from .shards import check_file
 from .table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_LARGEST = 1 << 26  # bytes of a description
 
 
 def read(table: Table, by_split: dict[SplitName, list[Path]], options: LoadOptions) -> Table:
@@ -47,8 +50,9 @@ def _refuse_indices(folder: Path) -> None:
 
 def _json(path: Path) -> Mapping[str, object]:
     try:
+        check_file(path, _LARGEST)
         content = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -56,6 +60,7 @@ def _json(path: Path) -> Mapping[str, object]:
 def _read(path: Path, options: LoadOptions) -> tuple[Features, Iterator[tuple[Source, Label]]]:
     import pyarrow as pa
 
+    check_file(path)
     try:
         table, base = _opened(path)
     except (pa.ArrowException, OSError) as error:
@@ -63,6 +68,10 @@ def _read(path: Path, options: LoadOptions) -> tuple[Features, Iterator[tuple[So
     noted = _json(path.parent / "dataset_info.json").get("features")
     info = noted if isinstance(noted, dict) else None
     features = features_of(table.schema, str(path), options.image_column, options.label_column, info)
+    try:
+        table.select([features.image, features.label]).validate(full=True)  # else a wrong offset crashes Python
+    except pa.ArrowException as error:
+        raise ValueError(f"{path} is damaged ({error}): save the data set again") from error
     return features, _rows(table, base, path, features)
 
 

@@ -17,6 +17,7 @@ from ..options import LoadOptions
 from ..splits import SplitName
 from .features import Features, features_of
 from .labels import Label, plain
+from .shards import check_file
 from .table import Table
 from .unpacked import Unpacked
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ROWS = 250  # read at a time
 BUFFER = 1 << 18  # bytes read at a time
+_FEW, _LEAST = 10_000, 10  # rows; bytes of an image in a file with more
 IN_MEMORY = 1 << 29  # bytes of encoded images
 
 
@@ -80,6 +82,8 @@ def _open(path: Path) -> pq.ParquetFile:
     import pyarrow as pa  # here, because only this format needs it
     import pyarrow.parquet as pq
 
+    check_file(path)
+
     try:
         return pq.ParquetFile(path, buffer_size=BUFFER)  # else it reads a whole column at once
     except (pa.ArrowException, OSError) as error:
@@ -94,6 +98,11 @@ def _features(path: Path, options: LoadOptions) -> Features:
 def _image_bytes(path: Path, column: str) -> int:
     """Return the number of bytes that the images take, uncompressed."""
     with _open(path) as file:
+        size, rows = path.stat().st_size, file.metadata.num_rows
+        if rows > _FEW and rows * _LEAST > size:
+            raise ValueError(
+                f"{path} promises {rows:,} images in {size:,} bytes, one again and again: the file may be malicious"
+            )
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
         return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] == column)

@@ -31,6 +31,21 @@ class Shards:
         return [file for files in self.by_split.values() for file in files]
 
 
+def check_file(path: Path, most: int | None = None) -> None:
+    """Refuse what cannot be read to its end: a pipe, a log of the system, which has no size, or more than `most` bytes.
+
+    Raises:
+        ValueError: The sentence says what it is instead.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is no ordinary file: give a file that holds the data set, or its folder")
+    size = path.stat().st_size
+    if size == 0:
+        raise ValueError(f"{path} is empty: get it again")
+    if most is not None and size > most:
+        raise ValueError(f"{path} has {size:,} bytes, more than a table of images ever has: get it again")
+
+
 def files_below(root: Path, *suffixes: str) -> list[Path]:
     """Return the files with one of these suffixes in a folder and below, hidden folders left out, sorted by path."""
     found: list[Path] = []

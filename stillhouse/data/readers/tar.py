@@ -15,6 +15,7 @@ from ..options import LoadOptions
 from ..splits import SplitName
 from .columns import LABELS, asked_for, named
 from .labels import Label, plain
+from .shards import check_file
 from .table import Table
 
 _LARGEST = 1 << 20  # bytes of a label
@@ -52,6 +53,7 @@ def read(table: Table, by_split: dict[SplitName, list[Path]], options: LoadOptio
 
 
 def _samples(path: Path, label_column: str | None) -> dict[str, _Sample]:
+    check_file(path)
     samples: dict[str, _Sample] = {}
     try:
         with tarfile.open(path, "r:") as archive:

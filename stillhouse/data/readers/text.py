@@ -11,8 +11,10 @@ from pathlib import Path
 
 from ..folders.tree import SUFFIXES
 from .columns import LABELS, PATHS, SPLITS, asked_for, named
+from .shards import check_file
 
 _DELIMITERS = (",", "\t", ";", "|")
+_LARGEST, _MOST_COLUMNS = 1 << 31, 1_000  # bytes of a table
 _EXAMPLE = '{"file_name": "1.jpg", "label": "cat"}'
 
 
@@ -49,6 +51,7 @@ def read_lines(path: Path, asked: Collection[str] = ()) -> Lines:
     Raises:
         ValueError: If it is no table; the sentence names the line.
     """
+    check_file(path, _LARGEST)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -69,6 +72,8 @@ def _json_lines(path: Path, text: str) -> Lines:
             raise ValueError(f"{path}, line {number}, is no JSON object, such as {_EXAMPLE}")
         rows.append(row)
         columns |= dict.fromkeys(row)
+        if len(columns) > _MOST_COLUMNS:
+            raise ValueError(f"{path}, line {number}, is where more than {_MOST_COLUMNS:,} different names are reached")
     return Lines(path, tuple(columns), [[row.get(column) for column in columns] for row in rows])
 
 
@@ -80,6 +85,8 @@ def _separated(path: Path, text: str, asked: Collection[str]) -> Lines:
         reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True, skipinitialspace=True)
         for row in reader:
             if any(cell.strip() for cell in row):
+                if len(row) > _MOST_COLUMNS:
+                    raise ValueError(f"{path}, line {reader.line_num}, has more than {_MOST_COLUMNS:,} columns")
                 if rows and len(row) != len(rows[0]):
                     raise ValueError(
                         f"{path}, line {reader.line_num}, has {len(row)} columns, not {len(rows[0])} as the first line"

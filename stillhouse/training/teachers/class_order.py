@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 MOST = 1000  # classes for which the best order is looked for
+_LARGEST = 1 << 26  # bytes of a file with their names
 _SHOWN = 4  # classes in a sentence
 
 
@@ -31,6 +32,8 @@ def read_classes(option: str, value: str, classes: Sequence[str]) -> tuple[str, 
     path = Path(value).expanduser()
     if not path.is_file():
         raise ValueError(f"{option} takes {', '.join(ORDERS)} or a file with one class name a line, not {value}")
+    if not 0 < path.stat().st_size < _LARGEST:
+        raise ValueError(f"{option}: {path} has {path.stat().st_size:,} bytes; it needs one class name a line")
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (UnicodeDecodeError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,25 @@ def test_rows_without_an_image_are_refused(tmp_path: Path) -> None:
             writer.write_table(table)
     with pytest.raises(ValueError, match="the column image has no image in 1 row: save it with its imag"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("end", [2**31 - 1, -(2**31)])
+def test_labels_that_are_said_to_lie_elsewhere_do_not_crash_python(tmp_path: Path, end: int) -> None:
+    images = pa.array([{"bytes": png(picture(n)), "path": None} for n in range(4)], IMAGE)
+    table = pa.table({"image": images, "label": pa.array(["cats", "dog", "cats", "dog"])})
+    with (tmp_path / "train.arrow").open("wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    content = (tmp_path / "train.arrow").read_bytes()
+    ends = np.array([0, 4, 7, 11, 14], np.int32).tobytes()
+    assert content.count(ends) == 1
+    (tmp_path / "train.arrow").write_bytes(content.replace(ends, np.array([0, end, 7, 11, 14], np.int32).tobytes()))
+    with pytest.raises(ValueError, match=r"train.arrow is damaged \("):
+        load(tmp_path / "train.arrow")
+
+
+def test_a_description_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path / "train" / "data.arrow", range(4))
+    write(tmp_path / "test" / "data.arrow", range(4, 6))
+    os.mkfifo(tmp_path / "train" / "state.json")
+    (tmp_path / "test" / "dataset_info.json").write_text("[" * 100_000)
+    assert len(load(tmp_path).train) == 4

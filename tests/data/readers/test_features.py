@@ -79,3 +79,8 @@ def test_what_is_lacking_is_said_with_what_is_there(columns: dict[str, pa.DataTy
 def test_notes_of_others_are_no_class_names(metadata: bytes) -> None:
     fields = pa.schema([("image", IMAGE), ("label", pa.int64())]).with_metadata({"huggingface": metadata})
     assert features_of(fields, "t").names == ()
+
+
+def test_a_note_of_endless_brackets_is_passed_over() -> None:
+    fields = schema(image=IMAGE, label=pa.int64()).with_metadata({"huggingface": "[" * 1_000_000})
+    assert features_of(fields, "t") == Features("image", "label", (), ())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from stillhouse.data.readers.shards import data_sets, files_below, only_one
+from stillhouse.data.readers.shards import check_file, data_sets, files_below, only_one
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -64,3 +65,13 @@ def test_files_that_tell_no_split_are_kept_apart(tmp_path: Path) -> None:
     (found,) = data_sets(root, files_below(root, ".parquet"))
     assert (found.by_split, found.others) == ({}, [root / "metadata.parquet"])
     assert only_one(root, "files", [found]) is None
+
+
+def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "log.csv").touch()  # as /proc/kmsg, which would wait for ever
+    (tmp_path / "huge.csv").touch()
+    os.truncate(tmp_path / "huge.csv", 1 << 40)
+    for name, why in (("pipe", "is no ordinary file"), ("log", "is empty"), ("huge", "has 1,099,511,627,776 bytes")):
+        with pytest.raises(ValueError, match=f"{name}.csv {why}"):
+            check_file(tmp_path / f"{name}.csv", most=1000)

@@ -91,3 +91,12 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "file,label\n1.jpg,caf\u00e9\n", encoding="latin-1")
     with pytest.raises(ValueError, match=r"labels.csv is not in UTF-8: save it as CSV in UTF-8"):
         read_lines(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.csv", "label," + "x," * 1001 + "\n"), ("a.jsonl", "".join(f'{{"k{n}": 1}}\n' for n in range(1001)))],
+)
+def test_a_table_of_endless_columns_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}, line .*more than 1,000 (columns|different names)"):
+        read_lines(write(tmp_path, text, name))
