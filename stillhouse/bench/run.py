@@ -9,6 +9,7 @@ from time import sleep
 
 from ..cli.arguments import named_values
 from ..cli.build import run_alone, run_taught, trainer_alone, trainer_taught
+from ..cli.distill import Opened, opened
 from ..cli.train import fit_alone, fit_room
 from ..spelling import counted
 from ..training.classroom import Classroom
@@ -18,7 +19,6 @@ from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
 from .claims import Claims, is_claimed
 from .display import BenchDisplay
-from .opened import Opened, opened
 from .pace import Pace, measured
 from .plan import Cell, Room, rooms
 
@@ -164,7 +164,6 @@ class Comparison:
             return None
         if room.teacher not in self._scores:
             precision, device = command.precision.dtype, command.run.device.torch_device()
-            teacher.net.precision = None
             trusted = command.knowledge.trust_teacher
             scores = examine(teacher, precision, device, shared.data, self.display, trusted)
             self._scores[room.teacher] = scores

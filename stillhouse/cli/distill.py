@@ -21,7 +21,7 @@ from ..training.evaluation import evaluate, size_of
 from ..training.progress import Display
 from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
-from ..training.teachers.located import about_place, locate, place_of
+from ..training.teachers.located import Located, about_place, locate, place_of
 from ..training.teachers.teacher import Teacher, prepare, trained
 from .arguments import named_values
 from .build import check_fit, trainer_alone, trainer_taught
@@ -108,23 +108,58 @@ class Distill:
         asked = self.distillation
         return self.knowledge.source(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)
 
+    def read_teacher(self, found: Located, data: Data, display: Display) -> Teacher:
+        """Read a teacher that has weights, its classes in the order that the options give."""
+        found = dataclasses.replace(found, source=self.knowledge.for_data(found.source, data))
+        display.note(note_on_reading(found.source.short, found.about, self.run.data))
+        return prepare(found, data, self.run.device.torch_device(), self.run.output.seed, say=display.note)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Data and teacher of a distillation.
+
+    Args:
+        teacher: None if it was not needed, or has no weights yet.
+        size: Of the images, in px, where the teacher decides it.
+        is_trained: True if the teacher has weights, whether it was needed or not.
+    """
+
+    data: Data
+    teacher: Teacher | None
+    size: int | None
+    is_trained: bool
+
+    def complete(self, command: Distill) -> Distill:
+        """Return the options with what the data and the teacher decide filled in."""
+        return command.for_data(self.data, self.size)
+
+
+def opened(command: Distill, display: Display, strong_view: bool = False, needs_teacher: bool = True) -> Opened:
+    """Load the data of a distillation, and its teacher if it is needed and has weights.
+
+    Raises:
+        ValueError: If they cannot be read.
+    """
+    found = locate(command.teacher_source())
+    is_trained = bool(found.source.weights)
+    data = command.run.load(display, strong_view, found.input if is_trained else None)
+    if not (needs_teacher and is_trained):
+        return Opened(data, None, found.input.size, is_trained)
+    teacher = command.read_teacher(found, data, display)
+    teacher.net.precision = command.precision.dtype
+    return Opened(data, teacher, found.input.size, is_trained)
+
 
 def distill(command: Distill, display: Display) -> None:
     asked = command.distillation
     command.run.tracking.check()
     method_specs = asked.method_specs()  # what can be refused at once is refused before data are read
-    found = locate(command.teacher_source())
-    needs_strong_view = any(method.build().needs_strong_view for method in method_specs)
-    data = command.run.load(display, needs_strong_view, found.input if found.source.weights else None)
-    command = command.for_data(data, found.input.size)
+    shared = opened(command, display, any(method.build().needs_strong_view for method in method_specs))
+    command, data = shared.complete(command), shared.data
     options, device = command.run, command.run.device.torch_device()
     source = asked.student_source()
-    if found.source.weights:
-        found = dataclasses.replace(found, source=command.knowledge.for_data(found.source, data))
-        display.note(note_on_reading(found.source.short, found.about, options.data))
-        teacher = prepare(found, data, device, options.output.seed, say=display.note)
-    else:
-        teacher = train_teacher(command, method_specs, data, display)
+    teacher = shared.teacher or train_teacher(command, method_specs, data, display)
     scores = examine(teacher, command.precision.dtype, device, data, display, command.knowledge.trust_teacher)
 
     taught = trainer_taught(source, teacher, method_specs, data, options, named_values(command), say=display.note)

@@ -7,7 +7,7 @@ import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,7 +26,7 @@ from ..training.progress import Display
 from ..training.run_files import read_config, read_result, read_rows
 from ..training.student import StudentTrainer
 from ..training.teachers.located import locate
-from ..training.teachers.teacher import Teacher, prepare, trained
+from ..training.teachers.teacher import Teacher, trained
 from ..user_code import Untrusted, named_by_run
 from .arguments import parse
 from .build import trainer_alone, trainer_taught
@@ -170,8 +170,7 @@ def _teacher(distilled: Distill, data: Data, device: torch.device, display: Disp
     """Find the teacher of a finished distillation, also one that was trained for it."""
     found, options = locate(distilled.teacher_source()), distilled.run
     if found.source.weights:
-        found = replace(found, source=distilled.knowledge.for_data(found.source, data))
-        return prepare(found, data, device, options.output.seed, say=display.note)
+        return distilled.read_teacher(found, data, display)
     run = trainer_alone(found.source, data, options).run
     if not run.is_done:
         raise ValueError(f"the teacher {found.given} is not in {options.output.folder} any more; give its --teacher")

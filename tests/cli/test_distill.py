@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stillhouse.cli.arguments import parse
+from stillhouse.cli.distill import Distill, opened
 from stillhouse.training.progress import Display
 from tests.helpers.commands import World, contents, done, only, refusal
 from tests.helpers.pictures import write_pictures
@@ -203,3 +205,29 @@ def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_pat
         world.pictures, *wide, str(untrained)
     )
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_trained_teacher_is_brought_with_the_data(world: World, tmp_path: Path) -> None:
+    quiet = Display(quiet=True)
+    command = parse("distill", Distill, world.distill(tmp_path, "--teacher_precision", "bfloat16")[1:])
+    shared = opened(command, quiet)
+    assert shared.is_trained
+    assert shared.teacher is not None
+    assert shared.teacher.net.precision == torch.bfloat16
+    assert shared.complete(command).run.config.epochs == 2
+    assert opened(command, quiet, needs_teacher=False).teacher is None
+
+
+def test_a_teacher_that_is_given_images_read_in_another_way_is_said_wherever_it_is_read(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    opened(parse("distill", Distill, world.distill(tmp_path, "--resize", "pad")[1:]), Display())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "was trained on images that were read with resize crop, and is given those read with resize pad" in said
+
+
+def test_a_teacher_without_weights_is_none_yet(world: World, tmp_path: Path) -> None:
+    words = world.distill(tmp_path)[1:]
+    words[1] = f"{world.nets}:wide"
+    shared = opened(parse("distill", Distill, words), Display(quiet=True))
+    assert (shared.teacher, shared.is_trained) == (None, False)

@@ -46,6 +46,7 @@ def examine(
         teacher.net.precision = precision
         display.note(f"the teacher {teacher.name} {teacher.net.foreign_logits}; no method may read its logits")
         return None
+    teacher.net.precision = None  # whatever it was before
     held_out = data.validation or data.test
     scores = teacher.scores(held_out, device)
     better = better_normalisation(teacher, data, held_out, device, "teacher_")

@@ -126,3 +126,6 @@ def test_a_teacher_is_examined_in_the_precision_it_teaches_in(world: World, caps
     assert torch.equal(teacher.scores(data.test, CPU).logits, rough.logits)
     assert not torch.equal(exact.logits, rough.logits)
     torch.testing.assert_close(exact.logits, rough.logits, rtol=0.05, atol=0.1)
+    again = examine(teacher, None, CPU, data, display)  # in float32, although it was not in float32 just now
+    assert again is not None
+    assert torch.equal(again.logits, exact.logits)
