@@ -6,6 +6,7 @@ import pickle
 import pickletools
 import zipfile
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -111,6 +112,8 @@ def look_into(path: Path) -> None:
                     look_over(content.read())
 
 
-def _look_over_all(file: IO[bytes]) -> None:
+def _look_over_all(file: BufferedReader) -> None:
     for _ in range(_PICKLES):
         look_over(file)
+        if not file.peek(1):  # one pickle alone: PyTorch says what is in it
+            return

@@ -25,6 +25,7 @@ FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, a
 MUCH = 3 * 10**9  # bytes; reading more takes so long that it is said
 KEPT = 50  # folders that are remembered
 _LARGE = 1 << 26  # bytes; larger files are not held in memory, but decoded to see whether they are whole
+_MOST = 1 << 32  # bytes; 256 megapixels, the most that is read, take less in any format
 _AT_ONCE = 64  # files that a thread is given
 _TAIL = 1 << 12  # bytes at the end of a file that are looked at
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -75,9 +76,10 @@ def examine(
 
 def _size(path: Source) -> int:
     try:
-        return path.stat().st_size if isinstance(path, Path) else 0
+        size = path.stat().st_size if isinstance(path, Path) else 0
     except OSError:
         return 0
+    return size if size <= _MOST else 0  # others are not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def _read(path: Source) -> _Read:
     """Read a file and look at its end, in a thread: nothing here calls Pillow."""
     try:
         if isinstance(path, Path) and (size := path.stat().st_size) > _LARGE:
+            if size > _MOST:
+                return _Read(b"", size, False, f"{path} has {size:,} bytes, more than any image: replace or delete it")
             with path.open("rb") as file:
                 return _Read(hashlib.file_digest(file, _digest).digest(), size, is_whole=False)
         content = content_of(path)

@@ -59,6 +59,12 @@ def test_a_checkpoint_that_would_take_for_ever_is_refused(tmp_path: Path, is_zip
         read_weights(path)
 
 
+def test_a_pickle_alone_is_called_by_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(b"\x80\x02csubprocess\ngetoutput\n.")
+    with pytest.raises(ValueError, match=r"holds more than weights \(subprocess\.getoutput\) and reading it"):
+        read_weights(tmp_path / "a.pth")
+
+
 def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.pth", pickle.dumps({}), bytes(1 << 24))
     with pytest.raises(ValueError, match=r"a\.pth was not read: it unpacks to 0\.0168 GB"):

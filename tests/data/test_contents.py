@@ -166,3 +166,12 @@ def test_folders_that_were_not_read_for_longest_are_forgotten(tmp_path: Path, mo
         os.utime(tmp_path / "cache" / name, (age + 1, age + 1))
     examine([path], tmp_path / "cache" / "d")
     assert sorted(file.name for file in (tmp_path / "cache").iterdir()) == ["c", "d"]
+
+
+def test_a_file_of_a_terabyte_is_refused_at_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "a.png").touch()
+    os.truncate(tmp_path / "a.png", 1 << 40)  # takes no room
+    (content,) = examine([tmp_path / "a.png"], say=said.append)
+    assert content.problem.endswith("a.png has 1,099,511,627,776 bytes, more than any image: replace or delete it")
+    assert said == []

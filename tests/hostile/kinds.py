@@ -1,0 +1,6 @@
+"""All kinds of hostile files."""
+
+from tests.hostile import images, pickles, places, tables, weights
+from tests.hostile.trial import Maker
+
+KINDS: dict[str, Maker] = {**images.KINDS, **pickles.KINDS, **weights.KINDS, **tables.KINDS, **places.KINDS}
