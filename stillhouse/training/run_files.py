@@ -67,7 +67,7 @@ def read_rows(folder: Path) -> list[Row]:
         ValueError: If they are not rows of epochs 1, 2, ... with a number in each column.
     """
     path = folder / "metrics.jsonl"
-    if not path.exists():
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):  # stopped in its first epoch
         return []
     rows = []
     for number, line in enumerate(_read_text(path).splitlines(), 1):

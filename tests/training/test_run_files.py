@@ -137,6 +137,12 @@ def test_a_network_that_is_a_pipe_is_missing(tmp_path: Path) -> None:
         read_result(student.parent)
 
 
+def test_a_run_that_was_stopped_in_its_first_epoch_has_no_rows(tmp_path: Path) -> None:
+    assert read_rows(tmp_path) == []
+    (tmp_path / "metrics.jsonl").write_text(dump_rows([]))
+    assert read_rows(tmp_path) == []
+
+
 ALIASES = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 
 
