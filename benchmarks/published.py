@@ -2,7 +2,7 @@
 
     python benchmarks/published.py DATA [--teachers FOLDER] [--minutes 9] [--epochs 240] [--seeds 0,1,2]
 
-For a GPU that one has for some minutes: after --minutes all students are saved, and the same command goes on from
+For a GPU that is available for some minutes: after --minutes all students are saved, and the same command resumes from
 there, until it says that all is done. The teachers are FOLDER's NAME.safetensors; one that is not there is trained
 first, for as many epochs. Runs are kept in --folder; whatever is finished is written to results/published.csv.
 """
@@ -126,7 +126,7 @@ class Table:
 
 
 def between_rooms(number: int, frame: FrameType | None) -> None:
-    raise Stopped("stopped between two rooms; the same command goes on")
+    raise Stopped("stopped between two rooms; run the same command again to resume")
 
 
 def main() -> None:

@@ -155,5 +155,5 @@ def _watched() -> Iterator[None]:
     except RuntimeError as error:  # DistBackendError, or gloo's own
         raise Lost(
             f"another process of this training is gone ({str(error).splitlines()[0][:120]}); nothing that was saved is "
-            "lost, and the same command resumes from there"
+            "lost; run the same command again to resume"
         ) from error

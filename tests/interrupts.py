@@ -2,7 +2,7 @@
 
     python -m tests.interrupts [--times 40]
 
-Each time it must end with exit code 2 and one sentence, and leave nothing that stops the same command from going on.
+Each time it must end with exit code 2 and one sentence, and leave nothing that keeps the same command from resuming.
 Moments are counted in calls of Python functions, so that they are the same on every machine; they end with the first
 step of the student, after the teacher was examined and memory was measured. The tests do the same a few times.
 """
@@ -27,7 +27,8 @@ from tests.soak import FORKS
 
 FIRST = 20  # calls; before that the command has not begun to read its words
 SENTENCE = re.compile(
-    r"stillhouse: (interrupted before it began|(interrupted|stopped)[^\n]*; the same command goes on[^\n]*)\n"
+    r"stillhouse: (interrupted before it began|"
+    r"(interrupted|stopped)[^\n]*; run the same command again to resume[^\n]*)\n"
 )
 
 

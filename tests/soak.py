@@ -1,10 +1,10 @@
-"""Ends trainings in every way they end in practice, at random moments, and looks at what is left.
+"""Ends trainings in every way that happens in practice, at random moments, and checks what is left.
 
     python -m tests.soak [--times 200] [--seed 0] [--capture auto|on|off]
 
-Each time the same command goes on where the last one was ended; no file may be damaged and no epoch lost, and whenever
-it gets to the end, the networks and measurements are compared with those of a run that nothing happened to: byte by
-byte. Then it begins anew. The tests do the same a few times.
+Each time the same command resumes where the last one stopped. No file may be damaged and no epoch lost, and when it
+gets to the end, its networks and measurements are compared byte by byte with those of an uninterrupted run. Then it
+starts again. The tests do the same a few times.
 """
 
 import argparse
@@ -41,7 +41,7 @@ FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets", "stil
 Kind = Literal["killed", "killed writing", "terminated", "disk full", "read-only", "out of memory", "worker dead"]
 BY_STEP: tuple[Kind, ...] = ("killed", "terminated", "out of memory", "worker dead")
 SENTENCES: dict[Kind, str] = {
-    "terminated": "the same command goes on",
+    "terminated": "run the same command again to resume",
     "disk full": "make room",
     "read-only": "check that path",
     "out of memory": "too little memory",

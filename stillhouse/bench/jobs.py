@@ -1,4 +1,4 @@
-"""Rooms as jobs: command lines that processes of this machine run, one a GPU, or the workers of a Ray cluster."""
+"""Rooms as jobs: command lines run by processes on this machine, one per GPU, or by the workers of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from ..training.loop import Stopped, StopSignals
 
 Say = Callable[[str], None]
-TRIES = 3  # of a job whose process is killed; each goes on where the last was
+TRIES = 3  # of a job whose process is killed; each resumes where the last one stopped
 _POLL = 0.2  # seconds
 
 
 @dataclass(frozen=True)
 class Job:
-    """A room, trained by a process of its own.
+    """A room that its own process trains.
 
     Args:
-        name: For people.
-        command: The command that trains it, to be run in `folder`.
-        folder: The working directory, which has to be the same on all machines.
+        name: For messages.
+        command: The command that trains it, run in `folder`.
+        folder: The working directory, which must be the same on all machines.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Job:
     folder: str
 
     def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start it; what it prints goes where the output of this process goes."""
+        """Start it; it prints to the same place as this process."""
         return subprocess.Popen(self.command, cwd=self.folder, env={**os.environ, **(environment or {})}, text=True)
 
 
@@ -40,21 +40,21 @@ def job(command: str, number: int, name: str, options: str) -> Job:
     """Return the job that trains a room.
 
     Args:
-        command: `bench` or another one with rooms.
-        number: Of the room, from 1.
-        options: Of the command, as JSON.
+        command: `bench` or another command with rooms.
+        number: Number of the room, from 1.
+        options: Options of the command, as JSON.
     """
     words = (sys.executable, "-m", "stillhouse", command, "--config", options, "--room", str(number))
     return Job(name, words, os.getcwd())
 
 
 def run_here(jobs: Sequence[Job], processes: int, gpus: int, say: Say) -> None:
-    """Run jobs in processes of this machine, each with a GPU of its own where there are some.
+    """Run jobs in processes on this machine, each with its own GPU if there are any.
 
-    A process that is killed is started again; one that ends with an error is not: the reader of the outcome sees it.
+    A process that is killed is started again. One that ends with an error is not; the bench reports its failures.
 
     Raises:
-        Stopped: If a signal asked for it, once all have saved and ended.
+        Stopped: If a signal asks for it, after all have saved and ended.
     """
     waiting, tries = deque(jobs), dict.fromkeys((job.name for job in jobs), 0)
     running: dict[int, tuple[Job, subprocess.Popen[str]]] = {}  # by slot
@@ -70,16 +70,16 @@ def run_here(jobs: Sequence[Job], processes: int, gpus: int, say: Say) -> None:
                     continue
                 del running[slot]
                 if process.returncode < 0 and tries[job.name] < TRIES and not stop.requested:
-                    say(f"{job.name}: its process was killed (signal {-process.returncode}); another goes on")
+                    say(f"{job.name}: its process was killed (signal {-process.returncode}); starting it again")
                     waiting.append(job)
             if stop.requested:
                 _end([process for _, process in running.values()])
-                raise Stopped("stopped; the same command goes on")
+                raise Stopped("stopped; run the same command again to resume")
             time.sleep(_POLL)
 
 
 def _gpu(slot: int, gpus: int) -> str:
-    """Return the GPU of a slot, of those that this process may use."""
+    """Return the GPU of a slot, from those that this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (visible.split(",") if visible else [str(number) for number in range(gpus)])[slot % gpus]
 
@@ -92,9 +92,9 @@ def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
 
 
 def run_on_ray(jobs: Sequence[Job], address: str, needs_gpu: bool, say: Say) -> None:
-    """Run jobs as tasks of a Ray cluster whose machines share this folder; a GPU each, never a part of one.
+    """Run jobs as tasks of a Ray cluster whose machines share this folder; a whole GPU each.
 
-    A task whose worker dies is run again, and goes on where that one was.
+    A task whose worker dies is run again and resumes where that one stopped.
 
     Raises:
         ValueError: If Ray is not installed, or there is no such cluster.

@@ -85,7 +85,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         else:
             _act(command, arguments, display)
     except (Stopped, KeyboardInterrupt, distributed.Lost) as stop:
-        return _refuse(str(stop) or "interrupted; the same command goes on from the last save")
+        return _refuse(str(stop) or "interrupted; run the same command again to resume from the last save")
     except (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
         if is_worker_death(error):
             raise

@@ -1,4 +1,4 @@
-"""A classroom: one teacher, many students. What the loop steps through; a single distillation is one of one student."""
+"""A classroom: one teacher and its students, which the loop trains; a single distillation is one of one student."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ OnFailure = Callable[[StudentTrainer, Exception], None]
 class Classroom:
     """Runs the teacher once per batch, for all of its students.
 
-    A student trained among others equals the same student trained alone: nothing here depends on who else is trained.
-    Only one student's activations live at a time.
+    A student trained among others equals the same student trained alone: nothing here depends on the other students.
+    Only one student's activations are in memory at a time.
 
     Args:
         teacher: The trained network, with the taps of all students; None if no student needs one.
         trainers: The students.
     """
 
-    on_failure: OnFailure | None = None  # told of a student that fails, who is then left out; raised when None
+    on_failure: OnFailure | None = None  # told of a student that fails, which is then left out; None: raise
 
     def __init__(self, teacher: Tapped | None, trainers: Sequence[StudentTrainer]):
         self.teacher, self.trainers = teacher, list(trainers)
         self.cache: TeacherCache | None = None
-        self.replays = False  # CUDA graphs, whose outputs are overwritten by those of the next step
+        self.replays = False  # True for CUDA graphs, whose outputs the next step overwrites
         self._batch_statistics: Tapped | None = None  # a copy, so that the teacher's own buffers stay as they are
 
     def part(self, trainers: Sequence[StudentTrainer]) -> Classroom:
@@ -50,10 +50,11 @@ class Classroom:
     def for_each(
         self, act: Callable[[StudentTrainer], object], trainers: Iterable[StudentTrainer] | None = None
     ) -> None:
-        """Do something with each of these students, with all when they are left out.
+        """Do something with each of these students, by default with all.
 
-        Where `on_failure` is set, it is told of a student with which it fails, who is left out from then on; the others
-        go on as if nothing had happened. What concerns all of them, such as a full disk, is raised.
+        If `on_failure` is set, it is told of each student for which this fails. That student is left out from then on;
+        the others continue as if nothing had happened. An error that concerns all of them, such as a full disk, is
+        raised.
         """
         for trainer in [*(self.trainers if trainers is None else trainers)]:
             try:
@@ -77,10 +78,10 @@ class Classroom:
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
 
     def use_cache(self, store: CacheStore, data: Data) -> str | None:
-        """Keep the teacher's outputs on disk from now on; return a line for people, None if no student needs them.
+        """Keep the teacher's outputs on disk from now on; return a line for the log, or None if no student needs them.
 
         Raises:
-            ValueError: If the store insists on it and it cannot be done, or if it holds another teacher's outputs.
+            ValueError: If the store requires a cache and there cannot be one, or if it holds another teacher's outputs.
         """
         learners = [one.distillation for one in self.trainers if not one.is_done and one.distillation.has_teacher]
         if self.teacher is None or not learners:
@@ -100,11 +101,11 @@ class Classroom:
             except CacheUnavailable as why:
                 obstacle = str(why)
         if store.use == "on":
-            raise ValueError(f"--teacher_cache on: {obstacle}; leave that out")
+            raise ValueError(f"--teacher_cache on: {obstacle}; leave it out")
         return f"no teacher cache: {obstacle}"
 
     def prefetch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield the batches of an epoch; where there is a cache, several are looked up in it at once."""
+        """Yield the batches of an epoch; if there is a cache, several are looked up at once."""
         return self.cache.prefetch(batches) if self.cache else batches
 
     @property
@@ -125,12 +126,12 @@ class Classroom:
         ]
 
     def train_step(self, batch: Batch, trainers: Sequence[StudentTrainer]) -> None:
-        """Run the teacher on a batch, and train each of these students for a step on its outputs."""
+        """Run the teacher on a batch, and train each of these students for a step."""
         batch, outputs = self._run_teacher(batch, trainers)
         self.for_each(lambda one: one.train_step(batch, outputs[one.distillation.teacher_mode]), trainers)
 
     def trial_step(self, batch: Batch, trainer: StudentTrainer) -> None:
-        """Run the teacher on a batch, and let a student that has not begun take a step that is undone."""
+        """Run the teacher on a batch, and let a student that has not started take a step that is undone."""
         batch, outputs = self._run_teacher(batch, [trainer])
         trainer.trial_step(batch, outputs[trainer.distillation.teacher_mode])
 
@@ -147,7 +148,7 @@ class Classroom:
 
     @torch.no_grad()
     def teacher_outputs(self, batch: Batch, mode: TeacherMode) -> Outputs | None:
-        """Run the teacher, or look up its outputs; None in the mode of students without one."""
+        """Run the teacher or look up its outputs; return None in the mode of students without a teacher."""
         if mode == "none" or self.teacher is None:
             return None
         if mode == "batch_stats" and self._batch_statistics:
@@ -156,13 +157,13 @@ class Classroom:
 
 
 def _is_own(error: Exception) -> bool:
-    """Tell a failure of one student from one of the machine, or of other processes, which wait for this one."""
+    """Return True for a failure of one student, False for one of the machine or one that other processes wait on."""
     of_all = isinstance(error, OSError | MemoryError | torch.OutOfMemoryError) or is_worker_death(error)
     return not of_all and distributed.world_size() == 1
 
 
 def cache_obstacle(learners: Sequence[Distillation]) -> str | None:
-    """Return why a teacher's outputs for these students cannot be kept, in a clause; None if nothing is in the way."""
+    """Return why a teacher's outputs for these students cannot be kept, in a clause; None if they can."""
     if all(distillation.teacher_mode == "batch_stats" for distillation in learners):
         return "the teacher's BatchNorms use each batch's own statistics"
     if any(distillation.needs_strong_view for distillation in learners):

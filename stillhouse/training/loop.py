@@ -1,4 +1,4 @@
-"""The training loop: all of it, top to bottom. There is no other."""
+"""The training loop, all of it, from top to bottom. There is no other."""
 
 import signal
 import threading
@@ -27,10 +27,11 @@ from .versions import versions
 SAVE_EVERY = 600.0  # seconds, inside long epochs
 ASK_EVERY = 16  # steps between two questions to other ranks
 LOOK_EVERY = 1.0  # seconds between two looks at the losses (each waits for the device)
+_RESUME = "run the same command again to resume"
 
 
-class Stopped(Exception):  # noqa: N818 (it is no error)
-    """Training was asked to stop, and everything is saved."""
+class Stopped(Exception):  # noqa: N818 (it is not an error)
+    """Training was asked to stop and saved everything."""
 
 
 def fit(
@@ -42,24 +43,24 @@ def fit(
     cache_store: CacheStore | None = None,
     capture: Use = "auto",
 ) -> None:
-    """Train every student of a classroom, from wherever its run folder was left, to the end.
+    """Train every student of a classroom to the end, from where its run folder left off.
 
-    Interrupted by SIGINT or SIGTERM it saves all students between two steps; killed, it goes on from the last save:
-    either way the outcome is the same, bit for bit on a CPU, as if nothing had happened. A student whose run is
-    finished already gets the weights that are kept there, and is not trained again.
+    On SIGINT or SIGTERM it saves all students between two steps; after a kill it resumes from the last save. Either
+    way the outcome is the same as without an interruption, bit for bit on a CPU. A student whose run is already
+    finished gets the weights saved there and is not trained again.
 
     Args:
-        device: Where to train; the GPU if there is one.
-        display: Shows the progress; silent if left out.
-        teacher_scores: The teacher's outputs for the held-out images, for the agreement with it.
-        cache_store: Where to keep the teacher's outputs, so that they are computed once; this changes no result.
-        capture: Repeat whole steps as CUDA graphs: "auto" does it on a GPU if there are steps enough to earn it back,
+        device: Where to train; by default the GPU if there is one.
+        display: Shows the progress; by default nothing is shown.
+        teacher_scores: The teacher's outputs for the held-out images, to measure the agreement with it.
+        cache_store: Where to keep the teacher's outputs, so that they are computed once; this does not change results.
+        capture: Repeat whole steps as CUDA graphs: "auto" does it on a GPU if there are enough steps to pay for it,
             "on" always; on a CPU it changes neither results nor speed.
 
     Raises:
         Stopped: If a signal asked for it.
         ArithmeticError: If a loss or a weight became NaN or infinite.
-        RuntimeError: If the teacher's weights or buffers are not what they were before.
+        RuntimeError: If the teacher's weights or buffers have changed.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     display = display or Display(quiet=True)
@@ -74,7 +75,7 @@ def fit(
         unfinished = _resume(classroom, data, display, cache_store)
         steps_to_go = (classroom.epochs - classroom.position[0]) * data.train.steps if classroom.position else 0
         graphs = captured(classroom, data.train.batch_size, steps_to_go, device, capture, display.say)
-        room = graphs or classroom  # either trains it
+        room = graphs or classroom  # both can train the students
         save_time, look_time = _Timer(SAVE_EVERY), _Timer(LOOK_EVERY)
         while (position := classroom.position) is not None:
             epoch, start = position
@@ -92,7 +93,7 @@ def fit(
                     save_time.start()
                     classroom.for_each(StudentTrainer.save, classroom.trainers_at(epoch, step + 1))
                 if must_stop:
-                    raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; the same command goes on")
+                    raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; {_RESUME}")
             seconds = time.perf_counter() - began
             end_epoch = partial(_end_epoch, data, device, display, teacher_scores, seconds)
             classroom.for_each(end_epoch, classroom.trainers_at(epoch, data.train.steps))
@@ -104,11 +105,11 @@ def fit(
         classroom.for_each(finish, [trainer for trainer in classroom.trainers if trainer in unfinished])
         distributed.barrier()
         if any(distributed.collect(stop.requested)):
-            raise Stopped("stopped after the last epoch, and all is saved; the same command goes on")
+            raise Stopped(f"stopped after the last epoch, and everything is saved; {_RESUME}")
 
 
 def _resume(classroom: Classroom, data: Data, display: Display, cache_store: CacheStore | None) -> list[StudentTrainer]:
-    """Let all students go on where they were, open the teacher cache, and return the students that are not finished."""
+    """Restore all students, open the teacher cache, and return the students that are not finished."""
     steps = data.train.steps
     unfinished: list[StudentTrainer] = []
 
@@ -127,14 +128,14 @@ def _resume(classroom: Classroom, data: Data, display: Display, cache_store: Cac
     note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
     if note:
         display.say(note)
-    distributed.barrier()  # all have read before anything is changed
+    distributed.barrier()  # every process has read before any changes a file
     unfinished = [trainer for trainer in classroom.trainers if trainer in unfinished]
     classroom.for_each(lambda trainer: trainer.run.begin(), unfinished)
     return unfinished
 
 
 class _Timer:
-    """Is up when so many seconds have passed since it was started."""
+    """A timer that is up when this many seconds have passed since it was started."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds
@@ -149,7 +150,7 @@ class _Timer:
 
 
 def _agreed(step: int, *wishes: bool) -> tuple[bool, ...]:
-    """Return what any of several ranks wishes; they ask each other now and then only."""
+    """Return the wishes of all ranks combined with OR; they only ask each other now and then."""
     if distributed.world_size() == 1:
         return wishes
     collected = distributed.collect(wishes) if step % ASK_EVERY == 0 else []
@@ -167,7 +168,7 @@ def _end_epoch(
 
 
 def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: TeacherCache | None) -> None:
-    """Write the last epoch's network and its scores on the test images, the outcome of the run."""
+    """Write the outcome of the run: the last epoch's network and its scores on the test images."""
     scores = evaluate(trainer.model, data.test, device)
     best, best_epoch = trainer.best
     outcome: dict[str, object] = {
@@ -190,21 +191,21 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
         outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
     if data.skipped:
         outcome["skipped_images"] = data.skipped
-    outcome |= {name: value for name, value in trainer.about.items() if name != "trained_on"}  # which no person reads
+    outcome |= {name: value for name, value in trainer.about.items() if name != "trained_on"}  # not for people
     trainer.run.finish(trainer.model, trainer.about, outcome, trainer.distillation.methods, Predictions.of(scores))
 
 
 def _size(trainer: StudentTrainer, image_size: int) -> dict[str, int]:
-    """Return the network's parameters and multiply-accumulates, without the latter where PyTorch cannot count them."""
+    """Count the network's parameters and its multiply-accumulates, unless PyTorch cannot count the latter."""
     try:
         parameters, macs = size_of(trainer.model, image_size)
-    except (RuntimeError, TypeError, ValueError, AssertionError):  # a network of the user's: no reason to lose a run
+    except (RuntimeError, TypeError, ValueError, AssertionError):  # the user's network: no reason to lose a run
         return {"parameters": sum(one.numel() for one in trainer.model.parameters())}
     return {"parameters": parameters, "macs": macs}
 
 
 class StopSignals(AbstractContextManager["StopSignals"]):
-    """Turn the first SIGINT or SIGTERM into a request; a second one interrupts at once."""
+    """Turn the first SIGINT or SIGTERM into a request to stop; a second one interrupts immediately."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,4 +1,4 @@
-"""Students in as few classrooms as memory allows, which is measured by having each take a step."""
+"""Students split into as few classrooms as memory allows, measured by letting each take a step."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from .evaluation import batch_size
 from .loop import Stopped, StopSignals
 from .student import StudentTrainer
 
-SHARE = 0.9  # of the free memory that training may take
+SHARE = 0.9  # of the free memory, for training
 _GB = 1e9
 
 
 def split_by_memory(
     classroom: Classroom, data: DataInfo, device: torch.device, budget: float | None = None, capture: Use = "auto"
 ) -> Iterator[Classroom]:
-    """Yield the students in as few classrooms as memory allows, to be trained one classroom after the other.
+    """Yield the students in as few classrooms as memory allows, to be trained one after another.
 
-    Each of several students takes a step that is undone, on made-up images, while the gradients and momentum of those
-    before it stay where they are: the memory in use at its highest is then that of the training to come, to within a
-    tenth, for it fragments. It changes nothing but the time, a student being the same in every classroom. One student
-    is trained by itself whatever it takes.
+    If there are several students, each takes a step on made-up images that is undone, while the gradients and momentum
+    of the students before it stay in memory. The peak is then that of the training to come, to within a tenth, because
+    memory fragments. The split changes only the time, since a student is the same in every classroom. A single student
+    is trained however much memory it takes.
 
     CUDA graphs keep the memory of their step for themselves, while students without them use the same memory in turn.
-    So where graphs will be captured each student takes a second step on its graph's stream, whose memory PyTorch keeps
-    apart in the same way. That stands for the graph, which is not captured here: the copies of batch and teacher's
-    outputs that graphs read, and what CUDA itself keeps of a graph, are not in the figure.
+    So where graphs will be captured, each student takes a second step on its graph's stream, whose memory PyTorch keeps
+    apart in the same way. This approximates the graph, which is not captured here: the figure does not include the
+    copies of the batch and the teacher's outputs that graphs read, nor CUDA's own memory for a graph.
 
     Args:
-        classroom: All students, none of them begun, and their teacher.
-        budget: GB that this process may take, of memory on a CPU, of the GPU's otherwise. Nine tenths of what is free
-            when left out.
+        classroom: All students, before their first step, and their teacher.
+        budget: Memory in GB that this process may use: GPU memory on a GPU, main memory on a CPU. By default nine
+            tenths of the free memory.
         capture: As for `fit`.
 
     Raises:
-        Stopped: If a signal asked for it meanwhile.
+        Stopped: If a signal asks for it.
     """
     memory = _GPU(device) if device.type == "cuda" else _Resident()
     steps = classroom.epochs * math.ceil(len(data.labels) / data.batch_size)
@@ -62,10 +62,10 @@ def split_by_memory(
 def _plan(
     classroom: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None, graphs: Capture | None
 ) -> list[Classroom]:
-    """Measure the students one after the other, and return all classrooms."""
+    """Measure the students one after another, and return all classrooms."""
     parts, waiting, batch = [], classroom.trainers, made_up_batch(data, memory.device)
     while waiting:
-        if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or nothing to decide by
+        if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or no way to measure
             return [classroom]
         limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
         fitting = max(1, _count_fitting(classroom, waiting, batch, memory, limit, graphs))
@@ -77,7 +77,7 @@ def _plan(
 
 
 def _unload(classroom: Classroom) -> None:
-    """Make room for other students."""
+    """Free memory for other students."""
     for trainer in classroom.trainers:
         trainer.free_step_memory()
         trainer.distillation.to("cpu")
@@ -91,14 +91,14 @@ def _count_fitting(
     limit: float,
     graphs: Capture | None,
 ) -> int:
-    """Count how many of those that wait, the first ones, fit into memory together."""
+    """Count how many of the waiting students, from the first on, fit into memory together."""
     count = 0
     with preserved(), StopSignals() as stop:
         for trainer in waiting:
             beside = graphs.students[trainer].beside() if graphs else None
             fits = _fits(classroom.part(waiting[: count + 1]), trainer, batch, memory, limit, beside)
             if stop.requested:
-                raise Stopped("stopped before the first step; the same command goes on")
+                raise Stopped("stopped before the first step; run the same command again to resume")
             if not fits:
                 break
             count += 1
@@ -115,7 +115,7 @@ def _fits(
     limit: float,
     beside: AbstractContextManager[None] | None,
 ) -> bool:
-    """Try the last of these students beside the others, which have taken their trial step already."""
+    """Try the last of these students beside the others, which have already taken their trial step."""
     part.to(batch.images.device)
     try:
         for _ in range(3 if part.replays else 1):  # CUDA graphs: warm-up, capture, replay
@@ -126,7 +126,7 @@ def _fits(
         _evaluate(trainer, batch)
     except Exception as error:
         full = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
-        if not full and part.on_failure:  # which is told of it when the student is trained
+        if not full and part.on_failure:  # it is told when the student is trained
             return True
         if not full or distributed.world_size() > 1:  # the others would wait for this one
             raise
@@ -143,7 +143,7 @@ def _evaluate(trainer: StudentTrainer, batch: Batch) -> None:
 
 
 def made_up_batch(data: DataInfo, device: torch.device) -> Batch:
-    """Return a batch as large as those to come."""
+    """Return a batch of the size that training will use."""
     count = min(data.batch_size, len(data.labels))
     rows = torch.arange(count) * (len(data.labels) // count)
     images = torch.randn(count, 3, data.image_size, data.image_size, generator=stream(data.seed, "rehearsal"))
@@ -153,13 +153,13 @@ def made_up_batch(data: DataInfo, device: torch.device) -> Batch:
 
 
 class _GPU:
-    """The memory of a GPU that PyTorch has taken for this process."""
+    """The GPU memory that PyTorch has allocated for this process."""
 
     def __init__(self, device: torch.device):
         self.device = device
 
     def begin(self) -> bool:
-        """Forget the peak so far; return False if there is nothing to be measured."""
+        """Forget the peak so far; return False if memory cannot be measured."""
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.device)
         return True
@@ -175,13 +175,13 @@ class _GPU:
 
 
 class _Resident:
-    """The main memory that this process has in use, as Linux counts it."""
+    """The main memory that this process uses, as Linux counts it."""
 
     device = torch.device("cpu")
     _PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
 
     def begin(self) -> bool:
-        """Forget the peak so far; return False if there is nothing to be measured."""
+        """Forget the peak so far; return False if memory cannot be measured."""
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
         if trim is not None:
             trim(0)
@@ -198,7 +198,7 @@ class _Resident:
         return _bytes(self._PROCESS / "status", "VmHWM:")
 
     def free(self) -> int:
-        """Return this process's share of what is free in the machine, or in the container that has least."""
+        """Return this process's share of the free memory: the machine's, or that of its most limited container."""
         free = [_bytes(Path("/proc/meminfo"), "MemAvailable:"), *self._free_in_groups()]
         return min(free) // distributed.on_this_machine()
 
@@ -208,10 +208,10 @@ class _Resident:
         except OSError:
             return
         for group in (self._GROUPS / own, *(self._GROUPS / own).parents):
-            try:  # what it may have in use, and has but for copies of files
+            try:  # its limit, and its use without copies of files
                 limit, current = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
                 yield limit - current + _number(group / "memory.stat", "inactive_file")
-            except (OSError, ValueError):  # it has no limit
+            except (OSError, ValueError):  # there is no limit
                 continue
 
 

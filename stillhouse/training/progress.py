@@ -73,7 +73,7 @@ class Display(AbstractContextManager["Display"]):
     def resumed(self, trainer: StudentTrainer) -> None:
         step = f", step {trainer.step + 1}" if trainer.step else ""
         self.say(
-            f"{trainer.name}: goes on at epoch {trainer.epoch + 1} of {trainer.epochs}{step} ({trainer.run.folder})"
+            f"{trainer.name}: resumes at epoch {trainer.epoch + 1} of {trainer.epochs}{step} ({trainer.run.folder})"
         )
 
     def epoch(self, room: Classroom, epoch: int, steps: int, start: int = 0) -> None:

@@ -34,7 +34,7 @@ def test_a_process_that_is_killed_is_started_again_and_one_that_fails_is_not(tmp
     run_here([python("killed", killed, tmp_path), python("failing", failing, tmp_path)], 1, 0, said.append)
     assert (tmp_path / "k").read_text() == "xx"
     assert (tmp_path / "f").read_text() == "x"
-    assert said == ["killed: its process was killed (signal 9); another goes on"]
+    assert said == ["killed: its process was killed (signal 9); starting it again"]
 
 
 def test_a_process_that_is_always_killed_is_given_up(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_signal_ends_all_processes_gently(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=stop).start()
-    with pytest.raises(Stopped, match="the same command goes on"):
+    with pytest.raises(Stopped, match="run the same command again to resume"):
         run_here([python("long", code, tmp_path)], 1, 0, print)
     assert (tmp_path / "saved").exists()
 

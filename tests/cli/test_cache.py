@@ -50,7 +50,9 @@ def test_it_goes_on_where_it_was_left(world: World, tmp_path: Path, capsys: Capt
 
     with patch("os.pwrite", interrupted):
         assert main(words(world, tmp_path, "--embedding", "true")) == 2
-    assert capsys.readouterr().err == "stillhouse: interrupted; the same command goes on from the last save\n"
+    assert (
+        capsys.readouterr().err == "stillhouse: interrupted; run the same command again to resume from the last save\n"
+    )
     counted: list[int] = []
 
     def counting(file: int, content: bytes, offset: int) -> int:

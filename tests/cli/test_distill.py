@@ -147,8 +147,8 @@ def test_ctrl_c_saves_and_the_same_command_ends_as_if_nothing_had_happened(
     with monkeypatch.context() as patch:
         patch.setattr(Display, "epoch", interrupt)
         outputs = refusal(capsys, words)
-    assert outputs == "stillhouse: stopped in epoch 2 after step 1; the same command goes on\n"
-    assert "goes on at epoch 2 of 3, step 2" in done(capsys, words)
+    assert outputs == "stillhouse: stopped in epoch 2 after step 1; run the same command again to resume\n"
+    assert "resumes at epoch 2 of 3, step 2" in done(capsys, words)
     for name, (_, content) in contents(tmp_path / "whole").items():
         if name.endswith("safetensors"):
             assert (tmp_path / "stopped" / name).read_bytes() == content

@@ -35,7 +35,7 @@ SENTENCES = {
     "train --num-workers 1": "stillhouse train has no option --num-workers; use --workers. See",
     "train --mean 0.5,0.5,0.5": "stillhouse train has no option --mean; training images are normalised by their own",
     "distill --teacher_image_size 224": "stillhouse distill has no option --teacher_image_size; all networks see",
-    "train --resume": "stillhouse train has no option --resume; re-running the same command resumes training",
+    "train --resume": "stillhouse train has no option --resume; run the same command again to resume",
     "train --model wrn-16-2": "there is no network 'wrn-16-2' in the zoo. Nearest: wrn_16_2",
     "evaluate": "the following arguments are required: model. See stillhouse evaluate --help",
     "evaluate --model x": "stillhouse evaluate takes the model without --model: stillhouse evaluate runs/NAME",
@@ -162,7 +162,7 @@ def test_help_shows_every_option_with_its_meaning(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (KeyboardInterrupt(), "interrupted; the same command goes on from the last save"),
+        (KeyboardInterrupt(), "interrupted; run the same command again to resume from the last save"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to ..."), "the GPU has too little free memory; choose a"),
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/x/state.pt"),

@@ -122,7 +122,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_lost(
     assert "No space left on device" in outputs
     assert f"{only(tmp_path)}/state.pt" in outputs
     assert "make room, or choose another --folder; nothing that was saved is lost" in outputs
-    assert "goes on at epoch 2 of 3" in done(capsys, words)
+    assert "resumes at epoch 2 of 3" in done(capsys, words)
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
@@ -169,7 +169,7 @@ def test_numbers_that_are_none_stop_the_run_and_are_never_saved(
     assert not (only(tmp_path) / "result.json").exists()
     for file in only(tmp_path).glob("*.safetensors"):
         assert all(value.isfinite().all() for value in load_file(file).values())
-    assert refusal(capsys, words) == outputs  # going on ends in the same place
+    assert refusal(capsys, words) == outputs  # resuming ends in the same place
 
 
 def test_images_that_a_network_cannot_take_are_refused(world: World, tmp_path: Path, capsys: Capture) -> None:

@@ -82,7 +82,7 @@ def test_stopped_by_a_signal_it_saves_and_goes_on_to_the_same_student(tmp_path: 
                 os.kill(os.getpid(), signal.SIGINT)
 
         method.after_step = stop  # type: ignore[method-assign] # a stand-in for the test
-        with pytest.raises(loop.Stopped, match="the same command goes on"):
+        with pytest.raises(loop.Stopped, match="run the same command again to resume"):
             loop.fit(room, data, "cpu")
     room, _ = new("stopped")
     loop.fit(room, quick_data(), "cpu")
@@ -198,7 +198,7 @@ def test_only_a_run_that_was_begun_goes_on_and_what_is_done_is_said(tmp_path: Pa
             with suppress(loop.Stopped):
                 loop.fit(Classroom(None, [one]), quick_data(), display=display)  # on the device that there is
     folder = one.run.folder
-    went_on, done = f"ce: goes on at epoch 1 of 3, step 2 ({folder})", f"ce: already trained, {folder}"
+    went_on, done = f"ce: resumes at epoch 1 of 3, step 2 ({folder})", f"ce: already trained, {folder}"
     assert [line for line in words if not line.startswith("ce  epoch")] == ["again", "again", went_on, "again", done]
 
 
@@ -276,7 +276,9 @@ def test_asked_to_stop_in_the_last_evaluation_it_finishes_and_says_so(tmp_path: 
 
     with (
         patch.object(loop, "evaluate", asked_in_the_end),
-        pytest.raises(loop.Stopped, match="stopped after the last epoch, and all is saved; the same command goes on"),
+        pytest.raises(
+            loop.Stopped, match="after the last epoch, and everything is saved; run the same command again to resume"
+        ),
     ):
         fit_one(None, one)
     assert one.run.is_done

@@ -109,7 +109,7 @@ def test_a_signal_in_a_trial_step_says_how_to_go_on(room: Classroom) -> None:
 
     with (
         patch.object(StudentTrainer, "train_step", train_step),
-        pytest.raises(Stopped, match="the same command goes on"),
+        pytest.raises(Stopped, match="run the same command again to resume"),
     ):
         seated(room, 1, 2, 3, 4)
 

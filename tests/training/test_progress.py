@@ -100,7 +100,7 @@ def test_a_warm_up_is_called_by_its_name(clock: Clock, capsys: pytest.CaptureFix
 def test_time_left_counts_only_what_this_process_did(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     student = Student("s", {}, epoch=2)
     with Display() as display:
-        display.epoch(room(student), 2, 10, start=5)  # goes on in the middle of the third of four epochs
+        display.epoch(room(student), 2, 10, start=5)  # resumes in the middle of the third of four epochs
         clock.now += 50  # for half an epoch: 100 s an epoch
         display.row(cast(StudentTrainer, student), row(3))
     assert capsys.readouterr().out.endswith("1:40 left\n")
@@ -112,8 +112,8 @@ def test_a_resumed_run_says_where(capsys: pytest.CaptureFixture[str]) -> None:
     student.step = 0
     Display().resumed(cast(StudentTrainer, student))
     first, second = capsys.readouterr().out.splitlines()
-    assert first == f"resnet8: goes on at epoch 3 of 4, step 8 ({student.run.folder})"
-    assert second == f"resnet8: goes on at epoch 3 of 4 ({student.run.folder})"
+    assert first == f"resnet8: resumes at epoch 3 of 4, step 8 ({student.run.folder})"
+    assert second == f"resnet8: resumes at epoch 3 of 4 ({student.run.folder})"
 
 
 def test_steps_are_silent_without_a_terminal_unless_an_epoch_is_long(

@@ -58,7 +58,7 @@ def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
     with new(tmp_path) as run:
         with pytest.raises(ValueError, match=rf"{run.folder.name} is in use by another process; wait for it"):
             new(tmp_path).__enter__()
-        with new(tmp_path, seed=1):  # another run may go on beside it
+        with new(tmp_path, seed=1):  # another run may continue beside it
             pass
     with new(tmp_path):  # and this one once it is free
         pass

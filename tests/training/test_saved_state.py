@@ -1,4 +1,4 @@
-"""What state.pt holds is checked before anything goes on from it."""
+"""What state.pt holds is checked before anything resumes from it."""
 
 import copy
 import math

@@ -5,7 +5,7 @@ trainers that people come from.
 """
 
 _KD_WEIGHTS = "use the weights in --methods 'CE(weight=0.1), KD(weight=0.9)'"
-_RESUMED = "re-running the same command resumes training"
+_RESUMED = "run the same command again to resume"
 _BEST = "with --validation 0.1 the best epoch on validation images is kept beside the last"
 _NORMALISED = (
     "training images are normalised by their own statistics, large ones by ImageNet's; for a teacher that was trained "

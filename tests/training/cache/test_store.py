@@ -264,7 +264,7 @@ def test_a_classroom_has_a_cache_only_if_all_of_its_students_can_use_it(tmp_path
         assert note is not None
         assert re.fullmatch(f"no teacher cache: {why}", note)
         assert room.cache is None
-        with pytest.raises(ValueError, match=f"^--teacher_cache on: {why}; leave that out$"):
+        with pytest.raises(ValueError, match=f"^--teacher_cache on: {why}; leave it out$"):
             outputs(tmp_path, insists, methods)
     _, room = outputs(tmp_path, insists, [CE(), KD()], [CE(), BatchStatistics()])
     assert room.cache is not None  # the copy with batch statistics runs beside it
