@@ -1,4 +1,4 @@
-"""Weights in and out of files: every public format is read, none of them may run code."""
+"""Read and write weights: every public format is read, and no file can run code."""
 
 from .files import (
     about_weights as about_weights,

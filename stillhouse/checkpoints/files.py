@@ -1,4 +1,4 @@
-"""Files of our own: weights with a header, and what a run needs to go on, written so that none is ever half there."""
+"""Files that stillhouse writes: weights with a header, and the state of a run. Each is written whole or not at all."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ from .pickles import look_into
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that either all of it is there under its name, or what was there before."""
+    """Write a file atomically: its name always refers to the complete new content or to the old content."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -33,15 +33,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            error.filename = str(path)  # a full disk does not say where it is
+            error.filename = str(path)  # the error of a full disk does not name the file
         raise
 
 
 def save_weights(model: nn.Module, path: Path, about: Mapping[str, object]) -> None:
-    """Write a safetensors file with the state dict; `about` says in its header what the network is.
+    """Write the state dict to a safetensors file whose header, `about`, describes the network.
 
     Raises:
-        ValueError: If the network keeps a state that is no tensor.
+        ValueError: If the network keeps a state that is not a tensor.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in check_state(model).items()}
     shared = _unshared(weights)
@@ -59,7 +59,7 @@ def _unshared(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def about_weights(path: Path) -> dict[str, object]:
-    """Return what `save_weights` wrote into the header; empty for files of other origin."""
+    """Return the header that `save_weights` wrote; empty for other files."""
     if not path.is_file() or path.suffix != ".safetensors":
         return {}
     try:
@@ -71,7 +71,7 @@ def about_weights(path: Path) -> dict[str, object]:
 
 
 def is_complete(path: Path) -> bool:
-    """Tell whether it is a whole safetensors file; what the weights are is not looked at."""
+    """Return True for a complete safetensors file; its weights are not checked."""
     try:
         with safe_open(path, "pt"):
             return True
@@ -80,24 +80,24 @@ def is_complete(path: Path) -> bool:
 
 
 def save_state(path: Path, state: Mapping[str, object]) -> None:
-    """Write tensors and plain types, to be read by `load_state`."""
+    """Write tensors and plain types for `load_state`."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     write_atomically(path, buffer.getvalue())
 
 
 def load_state(path: Path) -> dict[str, object]:
-    """Read what `save_state` wrote.
+    """Read a file that `save_state` wrote.
 
     Raises:
-        ValueError: If the file is damaged, or would have to run code to be read.
+        ValueError: If the file is damaged, or reading it would run code.
     """
     try:
         if not (path.is_file() and path.stat().st_size):
             raise ValueError("it is no file, or empty")
         look_into(path)
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:  # PyTorch writes checksums and does not look at them
+            if archive.testzip() is not None:  # PyTorch writes checksums but does not check them
                 raise zipfile.BadZipFile("a checksum is wrong")
         with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -111,7 +111,7 @@ def load_state(path: Path) -> dict[str, object]:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Return a hash of every parameter and buffer, bit by bit."""
+    """Return a hash of the bits of every parameter and buffer."""
     digest = hashlib.blake2b(digest_size=16)
     for name, value in model.state_dict().items():
         digest.update(name.encode())

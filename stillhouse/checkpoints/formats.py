@@ -1,4 +1,4 @@
-"""From a file to the tensors in it, whatever wrote it: PyTorch (zip and legacy), safetensors. No code of it is run."""
+"""Read the tensors in a file: PyTorch (zip and legacy formats) or safetensors. No code in the file is run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .kinds import no_weights
 from .pickles import TooMuch, look_into
 
 MAX_DEPTH = 8  # of dictionaries inside dictionaries
-_MAX_KINDS = 200  # of objects beside tensors, in one file
+_MAX_KINDS = 200  # of objects other than tensors, in one file
 _SHOWN = 6  # names in a sentence
 
-UNREADABLE = (  # what PyTorch raises for files that are cut off or something else
+UNREADABLE = (  # raised by PyTorch for files that are cut off or not checkpoints
     pickle.UnpicklingError,
     RuntimeError,
     EOFError,
@@ -47,7 +47,7 @@ UNREADABLE = (  # what PyTorch raises for files that are cut off or something el
 
 
 class _Inert:
-    """Stands for an object of a class that is not loaded: takes whatever it is made of and does nothing with it."""
+    """Stand-in for an object whose class is not loaded: it accepts any content and ignores it."""
 
     def __new__(cls, *_: object, **__: object) -> _Inert:
         return object.__new__(cls)
@@ -58,11 +58,11 @@ class _Inert:
 
 
 def _plain_dict(*_: object) -> OrderedDict[object, object]:
-    """Return a dictionary in place of one with defaults."""
+    """Return a plain dictionary in place of a defaultdict."""
     return OrderedDict()
 
 
-# What harmless training checkpoints hold beside tensors: NumPy numbers, command-line options, paths.
+# Harmless objects in training checkpoints besides tensors: NumPy numbers, command-line options, paths.
 _HARMLESS: list[Any] = [
     argparse.Namespace,
     np.dtype,
@@ -93,10 +93,10 @@ def read_weights(path: Path, key: str | None = None) -> dict[str, Tensor]:
     """Return the state dict in a file: bare, or under a key such as "model" or "state_dict", with or without "module.".
 
     Args:
-        key: Which of several; those of the network itself, not their average, when left out.
+        key: Selects one of several state dicts; by default the network's own weights, not their average.
 
     Raises:
-        ValueError: If the file is missing, cut off, no checkpoint, or would have to run code to be read.
+        ValueError: If the file is missing, cut off or not a checkpoint, or if reading it would run code.
     """
     from .state_dicts import by_itself
 
@@ -104,7 +104,7 @@ def read_weights(path: Path, key: str | None = None) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[tuple[str, ...], Tensor]:
-    """Return every tensor of a file by the keys that lead to it, in the file's order.
+    """Return every tensor in a file by its path of keys, in the file's order.
 
     Raises:
         ValueError: As in `read_weights`.
@@ -128,13 +128,13 @@ def read_tensors(path: Path) -> dict[tuple[str, ...], Tensor]:
 
 
 _PICKLED = (
-    "holds a whole pickled network, not its weights alone, and reading it could run code. Where you trust it, load it "
+    "holds a whole pickled network, not its weights alone, and reading it could run code. If you trust it, load it "
     "yourself once with torch.load(..., weights_only=False) and save model.state_dict()"
 )
 
 
 def _flat(content: dict[Any, Any]) -> dict[tuple[str, ...], Tensor]:
-    """Of dictionaries in dictionaries; one that holds itself is visited once."""
+    """Flatten nested dictionaries; one that contains itself is visited once."""
     found: dict[tuple[str, ...], Tensor] = {}
     waiting: list[tuple[tuple[str, ...], dict[Any, Any]]] = [((), content)]
     seen: set[int] = set()
@@ -152,7 +152,7 @@ def _flat(content: dict[Any, Any]) -> dict[tuple[str, ...], Tensor]:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """Tell by the first bytes, for names lie: the length of a header, and the header."""
+    """Decide by the first bytes, because suffixes can be wrong: the length of the header, then the header."""
     with path.open("rb") as file:
         start = file.read(9)
     return path.suffix == ".safetensors" or (len(start) == 9 and start[8:] == b"{" and start[5:8] == b"\0\0\0")
@@ -171,7 +171,7 @@ def _read_torch(path: Path) -> object:
     try:
         look_into(path)
     except TooMuch as error:
-        raise ValueError(f"{path} was not read: {error}; get it again from somebody you trust") from error
+        raise ValueError(f"{path} was not read: {error}; download it again from a source you trust") from error
     except UNREADABLE as error:
         raise _cut_off(path, error) from error
     harmless = [*_HARMLESS, *((_Inert, name) for name in _unknown_names(path) if not _may_run(name))]
@@ -185,7 +185,7 @@ def _read_torch(path: Path) -> object:
                 beside = f" ({unknown[1]})" if unknown else ""
                 raise ValueError(
                     f"{path} was not read: it is damaged, or holds more than weights{beside} and reading it could run "
-                    f"code. Where you trust it, load it yourself once and save model.state_dict() with torch.save"
+                    f"code. If you trust it, load it yourself once and save model.state_dict() with torch.save"
                 ) from error
             harmless.append((_Inert, unknown[1]))
         except UNREADABLE as error:
@@ -194,11 +194,11 @@ def _read_torch(path: Path) -> object:
 
 def _cut_off(path: Path, error: BaseException) -> ValueError:
     why = ": ".join(dict.fromkeys([type(error).__name__, first_line(error)]))
-    return ValueError(f"{path} is cut off or no PyTorch checkpoint ({why}); get it again")
+    return ValueError(f"{path} is cut off or is not a PyTorch checkpoint ({why}); get it again")
 
 
 def _unknown_names(path: Path) -> list[str]:
-    """List the classes and functions in a file that PyTorch does not load by itself; none for its oldest format."""
+    """List classes and functions in a file that PyTorch does not load by default; empty for its oldest format."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except UNREADABLE:
@@ -207,7 +207,7 @@ def _unknown_names(path: Path) -> list[str]:
 
 
 def _may_run(name: str) -> bool:
-    """Tell whether a name is one of Python's own, which no checkpoint needs: no file with such a name is read."""
+    """Return True for names of Python's standard library: no checkpoint needs them, and files with them are refused."""
     return "." not in name or name.partition(".")[0] in sys.stdlib_module_names
 
 

@@ -1,37 +1,37 @@
-"""Names for files that people take for checkpoints and that hold no weights to read, each with a way out."""
+"""Descriptions of files that are mistaken for checkpoints, each with a remedy."""
 
 import re
 import zipfile
 from pathlib import Path
 
 _SHOWN = 6  # names in a sentence
-_KINDS = (  # first bytes of files that people take for checkpoints
+_KINDS = (  # first bytes of files that are mistaken for checkpoints
     (rb"\s*<(!doctype|html|\?xml|head)", "is a web page, not a checkpoint: the download failed; get it again"),
     (rb"version https://git-lfs", "is a Git LFS pointer, not the file itself; get it with: git lfs pull"),
     (rb"\x89HDF", "is an HDF5 file (Keras, TensorFlow); only PyTorch and safetensors files are read"),
     (rb"\x93NUMPY", "is a NumPy array; only PyTorch and safetensors files are read"),
     (rb"GGUF", "is a GGUF file; only PyTorch and safetensors files are read"),
     (rb"....TFL3", "is a TensorFlow Lite model; only PyTorch and safetensors files are read"),
-    (rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf", "is a compressed archive; unpack it and give the file that was in it"),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf", "is a compressed archive; unpack it and give the file inside"),
 )
 
 
 def no_weights(path: Path) -> str | None:
-    """Return what a file is, in a clause with a way out, where it is none that holds weights."""
+    """Return a clause that says what a file without readable weights is, with a remedy; None for other files."""
     if path.is_dir():
         return _folder(path)
     if not path.exists():
         raise ValueError(f"there is no file {path}; check the path of the weights")
     if not path.is_file():
-        return "is no ordinary file; give a file that holds weights"
-    if path.stat().st_size == 0:  # some of the system's own wait for ever when they are read
+        return "is not a regular file; give a file that holds weights"
+    if path.stat().st_size == 0:  # reading some of the system's files blocks for ever
         return "is empty; get it again"
     with path.open("rb") as file:
         start = file.read(512)
     if not start.strip(b"\0"):
-        return "begins with zeros, as downloads do that were not finished; get it again"
+        return "begins with zeros, as unfinished downloads do; get it again"
     if start[257:262] == b"ustar":
-        return "is a tar archive, no checkpoint of PyTorch 0.4 or later; unpack it and give the file that was in it"
+        return "is a tar archive, not a checkpoint of PyTorch 0.4 or later; unpack it and give the file that was in it"
     if path.suffix == ".onnx":
         return "is an ONNX file; only PyTorch and safetensors files are read"
     for magic, kind in _KINDS:
@@ -60,7 +60,7 @@ def _archive(path: Path) -> str | None:
     inside = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inside and any(name.startswith("code/") for name in inside):
         return (
-            "is a TorchScript file, a program together with its weights. Where you trust it, load it yourself once "
+            "is a TorchScript file, a program with its weights. If you trust it, load it yourself once "
             "with torch.jit.load and save its state_dict() with torch.save"
         )
     if "archive_format" in inside or any(name.startswith("models/") and name.endswith(".json") for name in inside):

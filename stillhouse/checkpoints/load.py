@@ -1,4 +1,4 @@
-"""From a file into a network: every name and shape has to fit, and what is left out is said."""
+"""Load a file's weights into a network: every name and shape must fit, and whatever is left out is reported."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .state_dicts import Tensors, Weights, choose
 
 _SHOWN = 3  # names in a sentence
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_HEADS = ("head", "heads", "fc", "classifier", "last_linear", "logits", "head_dist")  # what people call the last layer
+_HEADS = ("head", "heads", "fc", "classifier", "last_linear", "logits", "head_dist")  # common names of the last layer
 
 Say = Callable[[str], object]
 
 
-class OtherHead(ValueError):  # noqa: N818 (what is wrong is the name)
-    """The weights fit but for the classifier, which is one for other classes, or is not there.
+class OtherHead(ValueError):  # noqa: N818 (the name says what is wrong)
+    """All weights fit except the classifier, which is for other classes or missing.
 
     Attributes:
-        classes: What the file's classifier predicts; None if it has none.
+        classes: Number of classes that the file's classifier predicts; None if it has no classifier.
     """
 
     def __init__(self, message: str, classes: int | None):
@@ -40,18 +40,18 @@ def load_weights(
     say: Say | None = None,
     option: str = "",
 ) -> None:
-    """Fill a network from a file; every name and shape has to fit.
+    """Load a file's weights into a network; every name and shape must fit.
 
     Args:
         path: A file of weights, or the folder of a finished run.
-        key: Which weights to take where a file holds several: "state_dict_ema", "teacher".
-        skip_head: Leave the classifier as it is if the file's is one for other classes, or is not there.
-        say: Is told what was chosen and what was left out, a sentence each.
-        option: What the names of the options begin with that choose, for messages: "teacher_".
+        key: Selects the weights in a file with several sets: "state_dict_ema", "teacher".
+        skip_head: Leave the classifier as it is if the file's is for other classes or missing.
+        say: Called with a sentence for each choice and each omission.
+        option: Prefix of the options' names in messages: "teacher_".
 
     Raises:
-        OtherHead: If all fits but the classifier.
-        ValueError: If names or shapes do not fit, or weights are no finite numbers; the sentence names the first.
+        OtherHead: If everything except the classifier fits.
+        ValueError: If names or shapes do not fit, or weights are NaN or infinite; the message names the first.
     """
     run = path / "student.safetensors"
     path = run if run.is_file() else path
@@ -73,7 +73,7 @@ def load_weights(
 def _by_former_names(
     model: nn.Module, path: Path, tensors: Tensors, own: Mapping[str, Tensor], key: str | None
 ) -> Weights | None:
-    """Return the weights in a file of the time when modules of a network of the zoo were called otherwise."""
+    """Return the weights of a file that uses old names for the modules of a network of the zoo."""
     former = getattr(model, "former_names", None)
     if not isinstance(former, dict) or not any(names[-1].endswith(tuple(former.values())) for names in tensors):
         return None
@@ -84,18 +84,18 @@ def _by_former_names(
 
 
 def check_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return the state dict of a network that can be kept in a file.
+    """Return a network's state dict, if it can be saved.
 
     Raises:
-        ValueError: If a module keeps an extra state that is no tensor.
+        ValueError: If a module has an extra state that is not a tensor.
     """
     state = model.state_dict()
     odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if odd:
         owner = model.get_submodule(odd[0].rpartition(".")[0])
         raise ValueError(
-            f"{type(owner).__name__}.get_extra_state returns a {type(state[odd[0]]).__name__} ({odd[0]}), and files of "
-            f"weights hold tensors only; return a tensor, or keep it with self.register_buffer(name, tensor)"
+            f"{type(owner).__name__}.get_extra_state returns a {type(state[odd[0]]).__name__} ({odd[0]}), but files of "
+            f"weights hold only tensors; return a tensor, or keep it with self.register_buffer(name, tensor)"
         )
     return dict(state)
 
@@ -109,7 +109,7 @@ def _check_head(
     skip: bool,
     option: str,
 ) -> list[str]:
-    """Take another head out of the weights and return its names, or refuse it."""
+    """Remove a head for other classes from the weights and return its names, or refuse it."""
     heads = head_modules(model)
     ours = [name for name in own if name.rpartition(".")[0] in heads]
     wrong = [name for name in (*reshaped, *weights.missing) if name in ours]
@@ -120,10 +120,10 @@ def _check_head(
     matrix = next((name for name in reshaped if name in ours), None)
     count = len(weights.values[matrix]) if matrix and weights.values[matrix].ndim else None
     if not skip:
-        size = f"a head for {count:,} classes ({matrix})" if matrix and count else f"no {', '.join(wrong)}"
+        size = f"a head for {count:,} classes ({matrix})" if matrix and count else f"no {' or '.join(wrong)}"
         raise OtherHead(
-            f"{path} has {size} and {type(model).__name__} is to have {len(own[wrong[0]])} classes; begin with all the "
-            f"rest and train a new head with {option} true, or give weights that were trained for as many classes",
+            f"{path} has {size}, but {type(model).__name__} needs {len(own[wrong[0]])} classes; pass {option} true to "
+            f"keep the other weights and train a new head, or give weights that were trained for that many classes",
             count,
         )
     for name in ours:
@@ -134,7 +134,7 @@ def _check_head(
 
 
 def head_modules(model: nn.Module) -> tuple[str, ...]:
-    """Return the paths of the layers that give logits: declared by the network or by timm, else the last layer."""
+    """Return the paths of the layers that return logits: declared by the network or by timm, else the last layer."""
     declared = getattr(getattr(model, "anatomy", None), "head", None)
     if isinstance(declared, str):
         return (declared,)
@@ -159,7 +159,7 @@ def _check_names(model: nn.Module, path: Path, weights: Weights, own: Mapping[st
 
 def _check_shapes(model: nn.Module, path: Path, values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
     reshaped = [
-        f"{name} is {tuple(value.shape)} there and {tuple(own[name].shape)} here"
+        f"{name} is {tuple(value.shape)} in the file and {tuple(own[name].shape)} in the network"
         for name, value in values.items()
         if value.shape != own[name].shape
     ]
@@ -175,7 +175,7 @@ def _check_values(model: nn.Module, path: Path, values: Mapping[str, Tensor], ow
     for name, value in values.items():
         if own[name].is_floating_point() and value.dtype not in _FLOATS:
             kind = str(value.dtype).removeprefix("torch.")
-            raise ValueError(f"{path} holds quantised weights ({name} is {kind}); give those in floating point")
+            raise ValueError(f"{path} holds quantised weights ({name} is {kind}); give floating-point weights")
         if not value.is_floating_point():
             continue
         strict = name in parameters or name.rpartition(".")[2].startswith("running_")

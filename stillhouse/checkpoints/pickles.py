@@ -1,4 +1,4 @@
-"""Pickles and archives of strangers, looked over before anything is made of them: could they be read in time at all?"""
+"""Checks of untrusted pickles and archives before they are loaded: refuse those that would take too long or crash."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
-MOST_STEPS = 2_000_000  # of reading a pickle; CIFAR-100's take a fifth of it
-MOST_PARTS = 1_000_000  # of a tuple, those of tuples in it included: to hash it takes a step for each
-DEEPEST = 100  # tuples in tuples; hashing thousands would crash Python
-MOST_UNPACKED = 20  # times the size of an archive; weights hardly get smaller
+MOST_STEPS = 2_000_000  # to read a pickle; CIFAR-100's take a fifth of this
+MOST_PARTS = 1_000_000  # of a tuple, including those of the tuples in it: hashing it takes a step for each
+DEEPEST = 100  # nested tuples; hashing thousands would crash Python
+MOST_UNPACKED = 20  # times the size of an archive; weights hardly compress
 _PICKLES = 5  # in a file of PyTorch's oldest format: number, version, system, content, keys
 
 _HOLDS = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET", "REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST"}
 _FILLS = {"BUILD", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS"}
 _MAKES = {"BUILD", "EMPTY_TUPLE", "LIST", "EMPTY_LIST", "DICT", "EMPTY_DICT", "EMPTY_SET", *_HOLDS}
 _PUTS, _GETS = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}, {"GET", "BINGET", "LONG_BINGET"}
-_Size = tuple[int, int]  # parts of an object, and tuples in tuples below it
+_Size = tuple[int, int]  # parts of an object, and depth of nested tuples in it
 _MARK: _Size = (0, 0)
 _PLAIN: _Size = (1, 0)
-_PUSHES: dict[str, list[_Size]] = {  # operations that take nothing: most of those in a file
+_PUSHES: dict[str, list[_Size]] = {  # operations that pop nothing: most of those in a file
     one.name: [_MARK if kind is pickletools.markobject else _PLAIN for kind in one.stack_after]
     for one in pickletools.opcodes
     if not one.stack_before and one.name not in (*_PUTS, *_GETS, *_MAKES)
 }
-_TOO_MUCH = "it is made of more parts than data ever are: the file may be malicious"
+_TOO_MUCH = "it has more parts than real data ever has: the file may be malicious"
 
 
 class TooMuch(pickle.UnpicklingError):
-    """A pickle would take for ever to read, or crash Python; the message says why, in a clause."""
+    """A pickle would take for ever to read, or would crash Python; the message is a clause that says why."""
 
 
 def look_over(content: bytes | IO[bytes], most_made: int | None = None) -> None:
-    """Go through the operations of a pickle, up to its end, without doing them.
+    """Go through all operations of a pickle without executing them.
 
-    A few bytes can describe a tuple that holds one twice that holds one twice, sixty times over.
+    A few bytes can describe a tuple that holds another tuple twice, which holds another twice, and so on sixty times.
 
     Args:
-        most_made: Lists, tuples, dictionaries and objects that it may make.
+        most_made: Largest number of lists, tuples, dictionaries and objects that it may create.
 
     Raises:
-        TooMuch: If it is made of too many parts.
+        TooMuch: If it has too many parts.
         pickle.UnpicklingError, ValueError, IndexError, KeyError: If it is damaged.
     """
     stack: list[_Size] = []
@@ -68,7 +68,7 @@ def look_over(content: bytes | IO[bytes], most_made: int | None = None) -> None:
 
 
 def _taken(operation: pickletools.OpcodeInfo, stack: list[_Size]) -> list[_Size]:
-    """Take from the stack what an operation does, in order, without a mark."""
+    """Pop an operation's operands from the stack, in order, without the mark."""
     before, taken = operation.stack_before or [], list[_Size]()
     count = len(before)
     if pickletools.markobject in before or (operation.name == "POP" and stack[-1] == _MARK):
@@ -79,7 +79,7 @@ def _taken(operation: pickletools.OpcodeInfo, stack: list[_Size]) -> list[_Size]
 
 
 def _result(operation: pickletools.OpcodeInfo, taken: Sequence[_Size]) -> list[_Size]:
-    """Return what an operation puts onto the stack."""
+    """Return what an operation pushes onto the stack."""
     name, after = operation.name, operation.stack_after or []
     if name in _FILLS or name == "DUP":
         return [taken[0]] * len(after)
@@ -87,15 +87,15 @@ def _result(operation: pickletools.OpcodeInfo, taken: Sequence[_Size]) -> list[_
         return [_PLAIN] * len(after)
     parts, depth = 1 + sum(one[0] for one in taken), 1 + max((one[1] for one in taken), default=0)
     if parts > MOST_PARTS or depth > DEEPEST:
-        raise TooMuch("it holds more tuples in tuples than data ever do: the file may be malicious")
+        raise TooMuch("it nests tuples more deeply than real data ever does: the file may be malicious")
     return [(parts, depth)]
 
 
 def look_into(path: Path) -> None:
-    """Look over the pickles in a file of PyTorch's, an archive or one of the older format.
+    """Check the pickles in a PyTorch file, an archive or one in the older format.
 
     Raises:
-        TooMuch: If it would take for ever, or all memory, to read.
+        TooMuch: If reading it would take for ever, or all memory.
     """
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:

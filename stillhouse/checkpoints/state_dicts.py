@@ -1,4 +1,4 @@
-"""Find a network's weights among a file's tensors, and their names: prefixes, averages, what is left out."""
+"""Find a network's weights among a file's tensors: prefixes of names, averages, tensors to leave out."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Weights:
     Attributes:
         values: By the network's own names.
         missing: Names that the network has and the file does not.
-        unexpected: Names that stand among them and that the network does not have.
-        notes: What was chosen and what was left out, a clause each.
+        unexpected: Names among them that the network does not have.
+        notes: A clause for each choice and each omission.
     """
 
     values: dict[str, Tensor]
@@ -41,16 +41,16 @@ class Weights:
 
 @dataclass(frozen=True)
 class _Entry:
-    name: str  # all keys that lead to it, joined
-    container: str  # those of the dictionaries around it, with a dot behind
+    name: str  # its path of keys, joined
+    container: str  # that of the dictionary around it, with a dot at the end
     value: Tensor
 
 
 def by_itself(path: Path, tensors: Tensors, key: str | None = None) -> dict[str, Tensor]:
-    """Return the state dict in a file without asking which network it is for.
+    """Return the state dict in a file without knowing its network.
 
     Raises:
-        ValueError: If nothing in it looks like one.
+        ValueError: If nothing in the file looks like one.
     """
     containers = list(dict.fromkeys(keys[:-1] for keys in tensors))
     usual = [keys for keys in containers if all(part in _WRAPPERS for part in keys)]
@@ -71,16 +71,16 @@ def choose(
 ) -> Weights:
     """Find a network's weights in a file.
 
-    Names may stand behind any prefix, in any dictionary of the file. Of several sets that fit, those of the network
-    itself win over their average (EMA), and a student's over its teacher's.
+    Names may have any prefix, in any dictionary of the file. If several sets fit, the network's own weights win over
+    their average (EMA), and a student's over its teacher's.
 
     Args:
-        own: The state dict of the network that is to be filled.
-        key: A part of what stands before the names that are to be taken: "state_dict_ema", "teacher".
-        option: The option that gives the key, for messages.
+        own: The state dict of the network to fill.
+        key: Part of the prefix of the names to take: "state_dict_ema", "teacher".
+        option: The option that sets the key, for messages.
 
     Raises:
-        ValueError: If no name of the file is one of the network's, or none with this key.
+        ValueError: If no name in the file, or none with this key, is one of the network's.
     """
     entries = _entries(tensors, own)
     found = [_Candidate(prefix, within, entries, own) for prefix, within in _prefixes(entries, own)]
@@ -102,15 +102,15 @@ def choose(
 
 
 def is_optional(name: str) -> bool:
-    """Tell whether a network is whole without this entry: a counter, or a table that follows from its sizes."""
+    """Return True for entries that a file may lack: counters, and tables that follow from the network's sizes."""
     return name.rpartition(".")[2] in _TABLES
 
 
 class _Candidate:
-    """The entries of a file behind one prefix, compared with a network's.
+    """The entries of a file with one prefix, compared with a network's.
 
     Args:
-        within: What the network's own names have before those of the file, such as "model.".
+        within: Prefix that the network's names have and the file's do not, such as "model.".
     """
 
     def __init__(self, prefix: str, within: str, entries: Mapping[str, _Entry], own: Mapping[str, Tensor]):
@@ -133,23 +133,23 @@ class _Candidate:
 
     @property
     def shown(self) -> str:
-        return self.prefix.removesuffix(".") or "the top"
+        return self.prefix.removesuffix(".") or "the top level"
 
     def repeats(self, other: _Candidate) -> bool:
-        """Tell whether these are the same tensors under another name."""
+        """Return True if these are the same tensors under other names."""
         return all(e.value.data_ptr() == other.values[name].value.data_ptr() for name, e in self.values.items())
 
     def weights(self, others: Iterable[_Candidate], option: str) -> Weights:
         notes = []
-        behind = self.prefix.removeprefix(self.container) if self.prefix.startswith(self.container) else ""
-        if any(part not in _PREFIXES for part in behind.removesuffix(".").split(".") if part):
-            notes.append(f"the prefix {behind.removesuffix('.')} was taken off its names")
+        extra = self.prefix.removeprefix(self.container) if self.prefix.startswith(self.container) else ""
+        if any(part not in _PREFIXES for part in extra.removesuffix(".").split(".") if part):
+            notes.append(f"the prefix {extra.removesuffix('.')} was removed from its names")
         if self.within:
-            notes.append(f"the network's prefix {self.within.removesuffix('.')} was put before its names")
+            notes.append(f"the network's prefix {self.within.removesuffix('.')} was added to its names")
         if alternatives := list(dict.fromkeys(one.shown for one in others)):
             notes.append(
-                f"those under {self.shown} are taken, those under {' and '.join(alternatives)} left out "
-                f"({option} chooses)"
+                f"the weights under {self.shown} are used, those under {' and '.join(alternatives)} left out "
+                f"(choose with {option})"
             )
         if self.outside:
             notes.append(f"left out {_grouped(self.outside)}")
@@ -166,7 +166,7 @@ class _Candidate:
 
 
 def _entries(tensors: Tensors, own: Mapping[str, Tensor]) -> dict[str, _Entry]:
-    """Of a file by the joined keys; parts that compiling or sharding put inside are left out."""
+    """Return a file's entries by joined keys; parts that compiling or sharding inserted are left out."""
     inside = _INSIDE - {part for name in own for part in name.split(".")}
 
     def joined(keys: Sequence[str]) -> str:
@@ -180,7 +180,7 @@ def _entries(tensors: Tensors, own: Mapping[str, Tensor]) -> dict[str, _Entry]:
 
 
 def _prefixes(entries: Mapping[str, _Entry], own: Mapping[str, Tensor]) -> Iterable[tuple[str, str]]:
-    """Return all that stands before names of the network in the file, and what of its own names is left off for it."""
+    """Return each prefix of the network's names in the file, with the part of its own names that the file lacks."""
     first = next(iter(own), "").split(".")[:-1]
     common = ["".join(f"{part}." for part in first[:count]) for count in range(len(first) + 1)]
     for within in (prefix for prefix in common if all(name.startswith(prefix) for name in own)):
@@ -197,12 +197,12 @@ def _prefixes(entries: Mapping[str, _Entry], own: Mapping[str, Tensor]) -> Itera
 
 
 def _has_part(prefix: str, key: str) -> bool:
-    """Tell whether a key is one or more whole parts of a prefix: "ema" of "ema.module.", not of "schema."."""
+    """Return True if a key is one or more whole parts of a prefix: "ema" of "ema.module.", not of "schema."."""
     return f".{key.strip('.')}." in f".{prefix.removesuffix('.')}."
 
 
 def _grouped(names: Sequence[str]) -> str:
-    """Name a few of many entries, by what they belong to."""
+    """Name a few of many entries, grouped by module."""
     groups = Counter(name.rpartition(".")[0] or name for name in names)
     shown = ", ".join(list(groups)[:_SHOWN])
     return f"{len(names)} of its entries ({shown}{', ...' if len(groups) > _SHOWN else ''})"

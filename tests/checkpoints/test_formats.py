@@ -101,7 +101,7 @@ def test_a_bare_pickle_is_not_executed_under_any_name(tmp_path: Path, name: str)
 
 def test_any_other_text_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "net.pth").write_text("junk\n")
-    with pytest.raises(ValueError, match=r"net.pth is cut off or no PyTorch checkpoint"):
+    with pytest.raises(ValueError, match=r"net.pth is cut off or is not a PyTorch checkpoint"):
         read_weights(tmp_path / "net.pth")
 
 

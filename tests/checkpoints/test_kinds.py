@@ -51,7 +51,7 @@ def written(content: bytes) -> Callable[[Path], object]:
 
 
 KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "TorchScript": (torchscript, "is a TorchScript file, a program together with its weights. .* torch.jit.load"),
+    "TorchScript": (torchscript, "is a TorchScript file, a program with its weights. .* torch.jit.load"),
     "program": (exported, r"is an exported program \(torch.export\); save the network's state_dict"),
     "zip": (zipped, "is a zip archive without a PyTorch checkpoint; unpack it"),
     "npz": (arrays, "is a NumPy archive; only PyTorch and safetensors files are read"),
@@ -59,7 +59,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "folder": (folder, "is a folder; give one of its files: model.safetensors"),
     "empty folder": (Path.mkdir, "is a folder; give a file that holds weights"),
     "empty": (Path.touch, "is empty; get it again"),
-    "pipe": (os.mkfifo, "is no ordinary file"),
+    "pipe": (os.mkfifo, "is not a regular file"),
     "web page": (written(b"\n<!doctype html><p>404"), "is a web page, not a checkpoint: the download failed"),
     "pointer": (written(b"version https://git-lfs.github.com/spec/v1\noid 1"), "is a Git LFS pointer.*git lfs pull"),
     "Keras": (written(b"\x89HDF\r\n\x1a\n"), "is an HDF5 file"),

@@ -28,7 +28,9 @@ def test_weights_that_do_not_fit_name_the_differences(tmp_path: Path) -> None:
     net, path = QuickNet(), tmp_path / "weights.pth"
     before = {name: value.clone() for name, value in net.state_dict().items()}
     torch.save(QuickNet(width=5).state_dict(), path)
-    with pytest.raises(ValueError, match=r"0.weight is \(5, 3, 3, 3\) there and \(4, 3, 3, 3\) here; .*at this"):
+    with pytest.raises(
+        ValueError, match=r"0.weight is \(5, 3, 3, 3\) in the file and \(4, 3, 3, 3\) in the network; .*at this"
+    ):
         load_weights(net, path)
     torch.save({name: value for name, value in before.items() if not name.startswith("stage1.1")}, path)
     with pytest.raises(ValueError, match=r"does not fit QuickNet: missing stage1.1.weight, .* \(4 missing, 0"):
@@ -52,9 +54,9 @@ def test_another_head_is_named_and_left_out_on_request(tmp_path: Path, kind: str
     weights = heads(1000)[kind]
     torch.save(weights, path)
     fresh = net.head.weight.clone()
-    named = r"a head for 1,000 classes \(head.weight\)" if kind == "other" else "no head.weight, head.bias"
+    named = r"a head for 1,000 classes \(head.weight\)" if kind == "other" else "no head.weight or head.bias"
     with pytest.raises(
-        OtherHead, match=rf"imagenet.pth has {named} and QuickNet is to have 4 classes; .*--skip_head"
+        OtherHead, match=rf"imagenet.pth has {named}, but QuickNet needs 4 classes; .*--skip_head"
     ) as caught:
         load_weights(net, path)
     assert caught.value.classes == (1000 if kind == "other" else None)
@@ -74,7 +76,7 @@ def test_a_head_that_fits_is_taken_even_if_it_may_be_left_out(tmp_path: Path) ->
 def test_more_than_another_head_is_refused_for_what_it_is(tmp_path: Path) -> None:
     torch.save(QuickNet(num_classes=7, width=5).state_dict(), tmp_path / "weights.pth")
     for skip in (False, True):
-        with pytest.raises(ValueError, match=r"stage1.0.weight is \(5, 3, 3, 3\) there"):
+        with pytest.raises(ValueError, match=r"stage1.0.weight is \(5, 3, 3, 3\) in the file"):
             load_weights(QuickNet(), tmp_path / "weights.pth", skip_head=skip)
 
 

@@ -42,18 +42,18 @@ FORMS: dict[str, tuple[Callable[[Weights], object], str]] = {
     "DDP of compiled": (lambda w: behind("_orig_mod.module.", w), ""),
     "Lightning": (
         lambda w: {"state_dict": behind("model.", w), "hyper_parameters": {"lr": 0.1}, "callbacks": {}},
-        "the prefix model was taken off its names",
+        "the prefix model was removed from its names",
     ),
     "Lightning, net": (
         lambda w: {"state_dict": behind("model.net.", w)},
-        "the prefix model.net was taken off its names",
+        "the prefix model.net was removed from its names",
     ),
-    "transformers": (lambda w: behind("timm_model.", w), "the prefix timm_model was taken off its names"),
+    "transformers": (lambda w: behind("timm_model.", w), "the prefix timm_model was removed from its names"),
     "with a loss": (
         lambda w: {"state_dict": behind("net.", w) | {"loss.weight": torch.ones(3)}},
-        "the prefix net was taken off its names; left out 1 of its entries (loss)",
+        "the prefix net was removed from its names; left out 1 of its entries (loss)",
     ),
-    "teacher prefix": (lambda w: behind("teacher.", w), "the prefix teacher was taken off its names"),
+    "teacher prefix": (lambda w: behind("teacher.", w), "the prefix teacher was removed from its names"),
     "compiled parts": (lambda w: {name.replace("stage1.", "stage1._orig_mod."): v for name, v in w.items()}, ""),
     "sharded parts": (lambda w: {name.replace("e2.", "e2._fsdp_wrapped_module."): v for name, v in w.items()}, ""),
     "thop": (
@@ -70,23 +70,24 @@ FORMS: dict[str, tuple[Callable[[Weights], object], str]] = {
     ),
     "raw and EMA": (
         lambda w: {"state_dict_ema": other(), "state_dict": w},
-        "those under state_dict are taken, those under state_dict_ema left out (--weights_key chooses)",
+        "the weights under state_dict are used, those under state_dict_ema left out (choose with --weights_key)",
     ),
     "EMA beside, in one dictionary": (
         lambda w: {"state_dict": behind("ema.", other()) | behind("model.", w)},
-        "the prefix model was taken off its names; those under state_dict.model are taken, those under state_dict.ema "
-        "left out (--weights_key chooses); left out 14 of its entries (ema.stage1.0, ema.stage1.1, ema.stage2.0, ...)",
+        "the prefix model was removed from its names; the weights under state_dict.model are used, "
+        "those under state_dict.ema left out (choose with --weights_key); left out 14 of its entries (ema.stage1.0, "
+        "ema.stage1.1, ema.stage2.0, ...)",
     ),
     "the same twice": (lambda w: {"model": w, "state_dict": w}, ""),
     "student and another teacher": (
         lambda w: {"model": behind("module.student.", w) | behind("module.teacher.", other(8)), "epoch": 240},
-        "the prefix module.student was taken off its names; those under model.module.student are taken, those under "
-        "model.module.teacher left out (--weights_key chooses); left out 14 of its entries (module.teacher.stage1.0, "
-        "module.teacher.stage1.1, module.teacher.stage2.0, ...)",
+        "the prefix module.student was removed from its names; the weights under model.module.student are used, "
+        "those under model.module.teacher left out (choose with --weights_key); left out 14 of its entries "
+        "(module.teacher.stage1.0, module.teacher.stage1.1, module.teacher.stage2.0, ...)",
     ),
     "teacher first": (
         lambda w: {"teacher": other(), "student": w},
-        "those under student are taken, those under teacher left out (--weights_key chooses)",
+        "the weights under student are used, those under teacher left out (choose with --weights_key)",
     ),
     "beside an optimiser": (lambda w: {"model": w, "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}}, ""),
 }
@@ -108,7 +109,7 @@ def test_a_file_of_mdistiller_serves_the_student_and_the_teacher(tmp_path: Path)
     content = {"epoch": 240, "model": together, "optimizer": {"state": {}, "param_groups": []}, "best_acc": 70.1}
     for saved, fresh, name in ((student, zoo("resnet8", 5), "student"), (teacher, zoo("resnet14", 5), "teacher")):
         net, notes = said(tmp_path, content, fresh)
-        assert notes.startswith(f"the prefix module.{name} was taken off its names; ")
+        assert notes.startswith(f"the prefix module.{name} was removed from its names; ")
         assert torch.equal(net.get_parameter("fc.weight"), saved.get_parameter("fc.weight"))
 
 
@@ -138,7 +139,7 @@ def test_a_network_behind_a_prefix_of_its_own_takes_bare_names(tmp_path: Path) -
 
     saved = QuickNet()
     net, notes = said(tmp_path, saved.state_dict(), Wrapped())
-    assert notes == "the network's prefix model was put before its names"
+    assert notes == "the network's prefix model was added to its names"
     assert torch.equal(net.get_parameter("model.head.weight"), saved.head.weight)
 
 

@@ -58,7 +58,7 @@ def test_weights_for_images_of_another_size_are_refused(world: World, tmp_path: 
     evaluate = ["evaluate", str(only(tmp_path)), "--data", str(world.pictures), "--device", "cpu", "--image_size"]
     assert "24 images" in done(capsys, [*evaluate, "32"])
     outputs = refusal(capsys, [*evaluate, "48"])
-    assert "pos_embed is (1, 5, 64) there and (1, 10, 64) here" in outputs
+    assert "pos_embed is (1, 5, 64) in the file and (1, 10, 64) in the network" in outputs
     assert "at this --image_size" in outputs
 
 

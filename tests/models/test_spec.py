@@ -31,13 +31,13 @@ def test_weights_are_taken_and_what_was_chosen_is_said(nets: str, tmp_path: Path
         source = NetworkSource(f"{nets}:small", str(tmp_path / "w.pth"), key=key, option="teacher_")
         assert torch.equal(source.build(quick_data(), 0, notes.append).get_parameter("head.bias"), expected)
     assert len(notes) == 1
-    assert notes[0].endswith("those under model_ema left out (--teacher_weights_key chooses)")
+    assert notes[0].endswith("those under model_ema left out (choose with --teacher_weights_key)")
 
 
 def test_another_head_names_the_option_of_this_network(nets: str, tmp_path: Path) -> None:
     torch.save(QuickNet(num_classes=9).state_dict(), tmp_path / "w.pth")
     source = NetworkSource(f"{nets}:small", str(tmp_path / "w.pth"), option="student_")
-    with pytest.raises(OtherHead, match="with --student_skip_head true"):
+    with pytest.raises(OtherHead, match="pass --student_skip_head true to keep"):
         source.build(quick_data(), 0)
     assert source.build(quick_data(), 0, num_classes=9).get_parameter("head.bias").shape == (9,)
 
