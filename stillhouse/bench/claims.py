@@ -1,4 +1,4 @@
-"""Claims: a file in a run's folder says which process trains it, so that no two benches on one shared disk both do."""
+"""Claims: a file in a run's folder names the process that trains it, so that benches on a shared disk never both do."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 
 NAME = "claim.json"
 EVERY = 10.0  # seconds between two heartbeats
-STALE = 120.0  # seconds without one after which a claim is taken over
+STALE = 120.0  # seconds without a heartbeat after which a claim is taken over
 
 
 class Claims(AbstractContextManager["Claims"]):
-    """Folders of runs that this process has claimed; a thread keeps the claims fresh until they are released.
+    """Claims on folders of runs; a thread keeps them fresh until they are released.
 
-    A claim is stale if its file was not touched for `STALE` seconds by the clock of the disk, or at once if it is from
-    this machine and its process has ended.
+    A claim is stale if its file was not touched for `STALE` seconds by the clock of the disk. A claim by a process of
+    this machine is stale as soon as that process has ended.
 
     Args:
-        folders: Those to claim. `taken` holds the ones that no other process has.
+        folders: Folders to claim. `taken` holds those that no other process has claimed.
     """
 
     def __init__(self, folders: Iterable[Path]):
@@ -42,23 +42,23 @@ class Claims(AbstractContextManager["Claims"]):
             (folder / NAME).unlink(missing_ok=True)
             if {path.name for path in folder.iterdir()} <= {"lock"}:  # nothing was trained there
                 (folder / "lock").unlink(missing_ok=True)
-                with suppress(OSError):  # somebody else begins just now
+                with suppress(OSError):  # another process is just starting
                     folder.rmdir()
 
     def _beat(self) -> None:
         while not self._over.wait(EVERY):
             for folder in self.taken:
-                with suppress(OSError):  # the disk may be away for a while
+                with suppress(OSError):  # the disk may be unavailable for a while
                     os.utime(folder / NAME)
 
 
 def is_claimed(folder: Path) -> bool:
-    """Tell if a process that lives has claimed a run's folder."""
+    """Return True if a live process has claimed a run's folder."""
     return _living(folder) is not None
 
 
 def _living(folder: Path) -> os.stat_result | None:
-    """Return the status of the claim in a folder; None if there is none, or if it is stale."""
+    """Return the status of the claim in a folder; None if there is none or it is stale."""
     claim = folder / NAME
     try:
         status = claim.stat()
@@ -81,7 +81,7 @@ def _take(folder: Path) -> bool:
     try:
         if claim.exists() and not _remove_stale(folder, claim):
             return False
-        os.link(own, claim)  # of several that try, one succeeds
+        os.link(own, claim)  # of several attempts, one succeeds
         return True
     except FileExistsError:
         return False
@@ -90,7 +90,7 @@ def _take(folder: Path) -> bool:
 
 
 def _remove_stale(folder: Path, claim: Path) -> bool:
-    """Remove a claim that nobody keeps fresh; return False if there is another one now."""
+    """Remove a stale claim; return False if there is a new one by now."""
     try:
         seen = claim.stat()
         if _living(folder) is not None:
@@ -98,7 +98,7 @@ def _remove_stale(folder: Path, claim: Path) -> bool:
         aside = folder / f".{NAME}.{_who()}.stale"
         os.rename(claim, aside)
         is_same = os.path.samestat(seen, aside.stat())
-        if not is_same:  # somebody took it over between these lines
+        if not is_same:  # another process took it over between these lines
             with suppress(FileExistsError):
                 os.link(aside, claim)
         aside.unlink()
@@ -118,13 +118,13 @@ def _runs(process: object) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # another user's
         return True
     return True
 
 
 def _now(folder: Path) -> float:
-    """Return the time by the clock that stamps files there, which may be that of another machine."""
+    """Return the time by the clock that stamps files there, which may be another machine's."""
     probe = folder / f".clock.{_who()}"
     try:
         probe.touch()

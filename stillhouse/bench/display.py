@@ -1,4 +1,4 @@
-"""A bench as a person sees it: its plan, how far each student is, and what came out."""
+"""Display of a bench: its plan, the progress of each student, and the results."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class BenchDisplay(Display):
-    """Shows a table of methods and seeds that fills up; where there is no terminal, a line for every epoch of a room.
+    """A table of methods and seeds that fills up; without a terminal, a line for every epoch of a room.
 
     Args:
-        plain: Where to print.
+        plain: Display to print to.
     """
 
     def __init__(self, plain: Display):
@@ -42,16 +42,16 @@ class BenchDisplay(Display):
         self._to_go, self._began = 0.0, time.perf_counter()
 
     def say(self, text: str) -> None:
-        """Print a line; each once, for many students have the same to say."""
+        """Print a line unless it was printed before: many students say the same."""
         if text not in self._said:
             self._said.add(text)
             super().say(text)
 
     def plan(self, runs: Mapping[Cell, Run], seconds: float) -> None:
-        """Print what is going to be trained.
+        """Print what will be trained.
 
         Args:
-            seconds: An estimate of what that takes.
+            seconds: Estimated duration.
         """
         self._runs, self._to_go, self._began = runs, seconds, time.perf_counter()
         done = sum(run.is_done for run in runs.values())
@@ -65,11 +65,11 @@ class BenchDisplay(Display):
         return f"bench: {' x '.join(counted(len(found), noun) for noun, found in numbers.items())}"
 
     def begin(self, cells: Mapping[StudentTrainer, Cell]) -> None:
-        """These students are trained next."""
+        """Set the students that are trained next."""
         self._cells = cells
 
     def row(self, trainer: StudentTrainer, row: Row) -> None:
-        """A student has finished an epoch; print a line when all of its room have."""
+        """Record an epoch of a student; print a line when all students of its room have finished it."""
         self._latest[self._cells[trainer]] = row
         with_this_epoch = [cell for one, cell in self._cells.items() if one.epochs >= row["epoch"]]
         found = {cell: latest for cell in with_this_epoch if (latest := self._latest.get(cell)) is not None}
@@ -87,7 +87,7 @@ class BenchDisplay(Display):
         return "  ".join(f"{cell.label} {percent(value)}" for cell, value in top1.items())
 
     def step(self, room: Classroom, done: int) -> None:
-        """Show that so many steps of this epoch are done."""
+        """Show the number of finished steps in this epoch."""
         if self._live is None:
             return
         rate, left = self._pace.rate(done), duration(self._pace.left(done, room.epochs))
@@ -97,7 +97,7 @@ class BenchDisplay(Display):
         self._live.update(Group(self._table(), words), refresh=True)
 
     def results(self, failures: Mapping[Cell, str]) -> None:
-        """Print what came out, as `stillhouse report` would, and who failed."""
+        """Print the results as `stillhouse report` would, then the failures."""
         done = [run.folder for run in self._runs.values() if run.is_done]
         if done:
             grids = [grid_of(group) for group in compare(read_records(done).records)]
@@ -107,7 +107,7 @@ class BenchDisplay(Display):
             super().say(f"failed: {cell}: {why}")
 
     def _table(self) -> Table:
-        """Return top-1 by pair, method and seed, as far as it is known."""
+        """Return top-1 by pair, method and seed, as far as known."""
         seeds = sorted({cell.seed for cell in self._runs})
         table = Table("pair", "method", *(f"seed {seed}" for seed in seeds), box=box.SIMPLE_HEAD)
         by_method: dict[tuple[str, str], dict[int, str]] = {}

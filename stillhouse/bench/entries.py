@@ -1,4 +1,4 @@
-"""The students of a bench as they are typed: `CE, CE + KD(temperature=2), my_kd.py:MyKD`."""
+"""The methods of a bench as typed: `CE, CE + KD(temperature=2), my_kd.py:MyKD`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 @dataclass(frozen=True)
 class Entry:
-    """A method of a bench: the losses of one student, and what tables call it.
+    """A method of a bench: the losses of one student, and its label in tables.
 
     Args:
-        label: As it was typed, or the name of a recipe.
-        methods: Whose losses are added up.
-        recipe: Data and method of the published settings it is trained with, such as cifar100/dkd.
+        label: The method as typed, or the name of a recipe.
+        methods: Methods whose losses are added up.
+        recipe: Published settings that it is trained with, by data and method, such as cifar100/dkd.
     """
 
     label: str
@@ -30,12 +30,12 @@ def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | 
     """Return the methods of a bench, each once.
 
     Args:
-        methods: Separated by commas, the losses of one added with +; or a list, whose items may be written as for
+        methods: Separated by commas, the losses of one joined by +; or a list, whose items may be written as for
             `stillhouse distill`.
         recipes: Names of recipes without their pairs, separated by commas, or a list.
 
     Raises:
-        ValueError: If a method cannot be read or is there twice, or a list is empty.
+        ValueError: If a method cannot be read or is given twice, or a list is empty.
     """
     for option, value in (("methods", methods), ("recipes", recipes)):
         if value is not None and not (value.strip(" ,") if isinstance(value, str) else value):
@@ -58,7 +58,7 @@ def _label(item: str) -> str:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split at a separator that is outside of brackets and quotes; nothing remains of empty parts."""
+    """Split at a separator outside of brackets and quotes, and drop empty parts."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         quote = "" if letter == quote else quote or (letter if letter in "'\"" else "")
@@ -71,12 +71,12 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def learns_alone(methods: Sequence[MethodSpec]) -> bool:
-    """Tell a student that learns from labels alone, as `stillhouse train` has it, from one that has a teacher."""
+    """Return True for a student that learns only from labels, as in `stillhouse train`; False if it has a teacher."""
     return [str(method) for method in methods] == [str(method) for method in parse("CE")]
 
 
 def unlabelled(found: Sequence[Entry]) -> Iterator[str]:
-    """Yield the labels of methods that were typed without a loss on the images' labels."""
+    """Yield the names of methods that were typed without a loss on the images' labels."""
     for entry in found:
         if entry.methods and not any(issubclass(method.cls, CE) for method in entry.methods):
             yield entry.label

@@ -1,4 +1,4 @@
-"""The seconds that a bench will take, by trial steps before the first real one."""
+"""An estimate of the duration of a bench, from trial steps before the first real one."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from ..training.classroom import Classroom
 from ..training.memory import made_up_batch
 from ..training.student import StudentTrainer
 
-_TRIALS = 2  # steps; the first one pays for what is set up once
-_FORWARD = 0.35  # of a step's time, for evaluation: there is no backward pass
+_TRIALS = 2  # steps; the first includes one-time setup
+_FORWARD = 0.35  # of a step's time, for evaluation, which has no backward pass
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds a training step.
+    """Seconds per training step.
 
     Args:
-        teacher: Of the teacher, once for all students.
-        students: By the label of each student, its evaluation included.
+        teacher: Seconds of the teacher, once for all students.
+        students: Seconds of each student by its label, including its evaluation.
     """
 
     teacher: float
     students: Mapping[str, float] = field(default_factory=dict)
 
     def seconds(self, epochs: Mapping[str, int]) -> float:
-        """Return the seconds of one step of every epoch, for students that train so many epochs each."""
+        """Return the seconds that one step in every epoch takes, for students with these numbers of epochs."""
         usual = sum(self.students.values()) / max(len(self.students), 1)
         alone = sum(count * self.students.get(label, usual) for label, count in epochs.items())
         return alone + self.teacher * max(epochs.values(), default=0)
 
 
 def measured(teacher: Tapped | None, trainers: Mapping[StudentTrainer, str], data: Data, device: torch.device) -> Pace:
-    """Let the teacher and each student take a few steps that are undone, and return their times."""
+    """Measure the teacher and each student in a few steps, which are undone."""
     classroom = Classroom(teacher, list(trainers))
-    classroom.on_failure = lambda trainer, error: None  # it is told when it is trained
+    classroom.on_failure = lambda trainer, error: None  # reported when it is trained
     classroom.to(device)
     batch, students = made_up_batch(data.info, device), dict[str, float]()
     evaluation = 1 + _FORWARD * len(data.validation or data.test) / max(len(data.train), 1)

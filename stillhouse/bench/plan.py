@@ -1,4 +1,4 @@
-"""The plan of a bench: its students, each with the options of `stillhouse distill`, and who shares a room."""
+"""The plan of a bench: its students, each with the options of `stillhouse distill`, and its rooms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..methods.parse import MethodSpec
 from ..report.recipes import find
 from .entries import Entry, learns_alone
 
-Pair = Mapping[str, object]  # options of `stillhouse distill` that only this pair has; teacher and student at least
+Pair = Mapping[str, object]  # options of `stillhouse distill` for this pair only; at least teacher and student
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,11 @@ class Cell:
     """One student of a bench.
 
     Args:
-        pair: Teacher and student, as tables call them.
-        label: What tables call its method.
+        pair: Name of teacher and student in tables.
+        label: Name of its method in tables.
         command: The options of `stillhouse distill` that train it.
-        methods: Whose losses are added up.
-        recipe: The published settings it is trained with, by their full name.
+        methods: Methods whose losses are added up.
+        recipe: Full name of the published settings that it is trained with.
     """
 
     pair: str
@@ -50,7 +50,7 @@ class Cell:
         return any(method.build().needs_strong_view for method in self.methods)
 
     def with_weights_of_teacher(self, folder: Path) -> Cell:
-        """Return the same student with a teacher that has been trained by now."""
+        """Return the same student with a teacher that has meanwhile been trained."""
         asked = dataclasses.replace(self.command.distillation, teacher_weights=str(folder))
         return dataclasses.replace(self, command=dataclasses.replace(self.command, distillation=asked))
 
@@ -60,13 +60,13 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """Students that see the same images beside the same teacher, so that it runs once for all of them."""
+    """Students that see the same images and have the same teacher, which therefore runs once for all of them."""
 
     cells: tuple[Cell, ...]
 
     @property
     def command(self) -> Distill:
-        """The options that all of them share."""
+        """The options that all of its students share."""
         return self.cells[0].command
 
     @property
@@ -79,14 +79,14 @@ class Room:
 
     @property
     def teacher(self) -> str:
-        """Return in words which teacher it is, and how it sees the images."""
+        """Describe the teacher and its view of the images."""
         asked, command = self.command.distillation, self.command
         what = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy, command.knowledge, command.precision)
         return repr((what, self.needs_teacher))
 
 
 def pairs_of(teacher: str, student: str, pairs: str | Sequence[Pair] | None) -> list[Pair]:
-    """Return the pairs of a bench: those listed, or else the one teacher and student.
+    """Return the pairs of a bench: those listed, or the one teacher and student.
 
     Raises:
         ValueError: If they cannot be read.
@@ -116,8 +116,8 @@ def cells(
     """Return every student of a bench, pair by pair and seed by seed.
 
     Args:
-        typed: Values of options of `stillhouse distill` that the user gave; they win over those of pairs, and these
-            over those of recipes.
+        typed: Options of `stillhouse distill` that the user gave; they win over those of pairs, which win over those
+            of recipes.
 
     Raises:
         ValueError: If a recipe is not published for a pair, or a value cannot be read.
@@ -141,7 +141,7 @@ def cells(
 
 
 def rooms(found: Sequence[Cell]) -> list[Room]:
-    """Put together who sees the same images beside the same teacher."""
+    """Group students that see the same images and have the same teacher."""
     together: dict[str, list[Cell]] = {}
     for cell in found:
         together.setdefault(_shared(cell.command), []).append(cell)
@@ -149,7 +149,7 @@ def rooms(found: Sequence[Cell]) -> list[Room]:
 
 
 def typed_options(values: Mapping[str, Any], given: frozenset[str]) -> dict[str, Any]:
-    """Return those of a bench's values that were given and are options of `stillhouse distill` as well."""
+    """Return the given values of a bench that are also options of `stillhouse distill`."""
     known = {field.name for group in option_groups(Distill) for field in dataclasses.fields(group)}
     return {name: value for name, value in values.items() if name in known & given}
 
@@ -164,7 +164,7 @@ def _read(options: str) -> dict[str, Any]:
 
 
 def _shared(command: Distill) -> str:
-    """Return in words all options that students of one room have in common: all but student, methods and optimiser."""
+    """Describe all options that students of one room share: all except student, methods and optimiser."""
     asked, run = command.distillation, command.run
     teacher = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy, command.knowledge, command.precision)
     images = (run.data, run.split, run.output, run.config.batch_size)

@@ -1,4 +1,4 @@
-"""A bench as it runs: teachers first, then room by room what is not trained yet, then the table."""
+"""The run of a bench: teachers first, then the untrained students room by room, then the table."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .pace import Pace, measured
 from .plan import Cell, Room, rooms
 
 Elsewhere = Callable[[Mapping[int, str]], None]
-LOOK_EVERY = 2.0  # seconds, for what other processes train
+LOOK_EVERY = 2.0  # seconds between checks of runs that other processes train
 
 
 class Comparison:
-    """Trains every student of a bench that is not trained yet.
+    """Train every student of a bench that is not trained yet.
 
     Args:
         cells: The students.
-        display: Shows how far they are, and in the end what came out.
-        teacher_per_seed: Train a teacher that has no weights once for each seed, not once for all.
+        display: Shows their progress, and the results at the end.
+        teacher_per_seed: Train a teacher without weights once per seed, not once for all seeds.
     """
 
     def __init__(self, cells: Sequence[Cell], display: BenchDisplay, teacher_per_seed: bool = False):
@@ -50,24 +50,24 @@ class Comparison:
 
     @property
     def waiting(self) -> list[Cell]:
-        """Return the students that are neither trained nor given up."""
+        """Return the students that are neither trained nor failed."""
         return [cell for cell, run in self.runs.items() if cell not in self.failures and not run.is_done]
 
     def go(self, elsewhere: Elsewhere | None = None) -> None:
-        """Train all that is not trained, and print the table.
+        """Train every untrained student, and print the table.
 
         Args:
-            elsewhere: Trains rooms, by number and name, in other processes; what it leaves is trained here.
+            elsewhere: Trains rooms, by number and name, in other processes; the rest is trained here.
 
         Raises:
-            ValueError: If students failed, after all others are trained.
+            ValueError: If students failed; raised after all others are trained.
         """
         self.train(elsewhere)
         self.display.results(self.failures)
         self._raise_failures()
 
     def train(self, elsewhere: Elsewhere | None = None) -> None:
-        """Train all that is not trained and does not fail; the argument is that of `go`."""
+        """Train every untrained student, except those that fail; `elsewhere` as in `go`."""
         self.display.plan(self.runs, self._seconds_to_go())
         if elsewhere:
             waiting = self.waiting
@@ -76,7 +76,7 @@ class Comparison:
         self._train_all(self.rooms)
 
     def train_room(self, number: int) -> None:
-        """Train one room, counted from 1, and print nothing in the end.
+        """Train one room, counted from 1, without printing a table.
 
         Raises:
             ValueError: If there is no such room, or students failed.
@@ -90,15 +90,15 @@ class Comparison:
         members = {cell for room in rooms for cell in room.cells}
         while members & {*self.waiting}:
             if not any([self._train(room) for room in rooms]):
-                self.display.note("other processes train what is left; waiting for them")
+                self.display.note("other processes are training the rest; waiting for them")
                 sleep(LOOK_EVERY)
 
     def _raise_failures(self) -> None:
         if self.failures:
-            raise ValueError(f"{counted(len(self.failures), 'student')} of {len(self.runs)} failed, see above")
+            raise ValueError(f"{counted(len(self.failures), 'student')} of {len(self.runs)} failed; see above")
 
     def _with_trained_teacher(self, room: Room) -> Room:
-        """Return the room with weights for its teacher, which is trained first if it has none."""
+        """Return the room with weights for its teacher, which is first trained if it has none."""
         found = opened(room.command, self.display, needs_teacher=False)
         asked = room.command.distillation
         if not room.needs_teacher or found.is_trained:
@@ -113,12 +113,12 @@ class Comparison:
                     self.display.say(f"teacher {asked.teacher} has no weights yet: it is trained first")
                     fit_alone(trainer, found.data, command.run, self.display.plain)
             if not claims.taken:
-                self.display.note(f"another process trains the teacher {asked.teacher}; waiting for it")
+                self.display.note(f"another process is training the teacher {asked.teacher}; waiting for it")
                 sleep(LOOK_EVERY)
         return Room(tuple(cell.with_weights_of_teacher(folder) for cell in room.cells))
 
     def _open(self, room: Room) -> Opened:
-        """Return the data and the teacher of a room, to look at; they may be of another seed."""
+        """Return the data and the teacher of a room for inspection; they may be of another seed."""
         key = repr((room.teacher, room.command.run.data, room.command.run.split))
         if key not in self._known:
             self._known[key] = opened(room.command, self.display, needs_teacher=room.needs_teacher)
@@ -133,7 +133,7 @@ class Comparison:
         return run_taught(source, shared.teacher, cell.methods, shared.data, command.run, named_values(command))
 
     def _train(self, room: Room) -> bool:
-        """Train the students of a room that wait and that no other process has; return False if there are none."""
+        """Train the waiting students of a room that no other process has claimed; return False if there are none."""
         waiting = {self.runs[cell].folder: cell for cell in self.waiting if cell in room.cells}
         if all(is_claimed(folder) for folder in waiting):
             return False
@@ -172,7 +172,7 @@ class Comparison:
         return self._scores[room.teacher]
 
     def _trainers(self, cells: Sequence[Cell], shared: Opened) -> Iterator[tuple[StudentTrainer, Cell]]:
-        """Yield the trainers of these students, but of those whose method refuses the pair."""
+        """Yield the trainers of these students, except those whose method refuses the pair."""
         for cell in cells:
             try:
                 yield self._trainer(cell, shared), cell
@@ -190,7 +190,7 @@ class Comparison:
         return trainer_taught(source, shared.teacher, cell.methods, shared.data, command.run, config, say=say)
 
     def _seconds_to_go(self) -> float:
-        """Estimate by a few trial steps of each pair's students how long all that waits will take."""
+        """Estimate the duration of all waiting training from a few trial steps of each pair's students."""
         total, paces = 0.0, dict[tuple[str, str], Pace]()
         for room in self.rooms:
             waiting = [cell for cell in room.cells if cell in self.waiting]
@@ -209,7 +209,7 @@ class Comparison:
 
     def _failed(self, cell: Cell, error: Exception) -> None:
         why = str(error)
-        if not isinstance(error, ValueError | ArithmeticError):  # a bug, perhaps in a method of the user's
+        if not isinstance(error, ValueError | ArithmeticError):  # a bug, perhaps in the user's method
             where = traceback.extract_tb(error.__traceback__)[-1]
             why = f"{type(error).__name__}: {why} ({Path(where.filename).name}, line {where.lineno})"
         self.failures[cell] = why

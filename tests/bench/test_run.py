@@ -46,7 +46,7 @@ def test_what_another_process_trains_is_waited_for(
     with Claims([finished]):  # of this process, which lives
         out = done(capsys, command)
     assert looks == [run.LOOK_EVERY] * 3
-    assert out.count("note: other processes train what is left; waiting for them") == 1
+    assert out.count("note: other processes are training the rest; waiting for them") == 1
     assert "epoch 1/" not in out
 
 

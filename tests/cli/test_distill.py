@@ -201,8 +201,9 @@ def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_pat
     torch.save(weights | {"head.weight": torch.zeros(3, 16)}, untrained)
     wide = ["--teacher", f"{world.nets}:wide", "--teacher_weights"]
     assert "its class order is not the data's" in outputs(world.pictures, *wide, str(shuffled))
-    assert "no better than chance (33.33 % for always naming the commonest class): its head is untrained" in outputs(
-        world.pictures, *wide, str(untrained)
+    assert (
+        "no better than chance (33.33 % for always predicting the most frequent class): its head is untrained"
+        in outputs(world.pictures, *wide, str(untrained))
     )
     assert not (tmp_path / "runs").exists()
 

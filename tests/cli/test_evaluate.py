@@ -61,7 +61,10 @@ def test_a_run_of_another_size_than_the_images_is_measured_at_its_own(
         assert f"{top1:.2f}" in out
     words = ["evaluate", str(run), "--data", str(moved), "--image_size", "16", "--device", "cpu"]
     said = " ".join(done(capsys, words).split())
-    assert "was trained on images of 24 px, and these have 16; --image_size 24 gives it what it was trained on" in said
+    assert (
+        "was trained on images of 24 px, but these have 16; --image_size 24 gives it the size that it was trained on"
+        in said
+    )
 
 
 def test_a_folder_with_the_name_of_a_network_is_not_taken_for_it(

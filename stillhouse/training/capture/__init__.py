@@ -1,1 +1,1 @@
-"""Training steps as CUDA graphs: recorded once, then repeated without asking the host anything."""
+"""Training steps as CUDA graphs: recorded once, then replayed without involving the host."""

@@ -1,12 +1,12 @@
-"""Steps as graphs: what a step does is recorded once and then repeated, so that a GPU never waits for Python.
+"""Steps as graphs: the work of a step is recorded once and then replayed, so that a GPU never waits for Python.
 
-There is a graph for the teacher, in each mode that somebody needs, and one for each student: its forward and backward
-pass, its losses and its update. They read a batch, the teacher's outputs and what the methods prepared from tensors
-that stay where they are, which are filled before each step. On a GPU the students' graphs run beside each other.
+There is a graph for the teacher in each mode that a student needs, and one for each student: its forward and backward
+pass, its losses and its update. Graphs read the batch, the teacher's outputs and the tensors that methods prepared at
+fixed addresses, which are filled before each step. On a GPU the students' graphs run concurrently.
 
-Nothing is undone: the first steps of each phase are ordinary ones, which warm up what is captured after them. A student
-whose step asks the host something is found out on a copy of it, and trains without a graph beside the others; so does
-everyone in an epoch's last, smaller batch.
+No step is undone: the first steps of each phase are ordinary steps, which warm up the later capture. Whether a
+student's step needs the host is found out on a copy of the student; if so, it trains without a graph beside the others.
+So do all students on an epoch's last, smaller batch.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from .student import CapturedStudent
 from .teacher import CapturedTeacher
 
 Use = Literal["auto", "on", "off"]
-WORTHWHILE = 2000  # steps; capturing takes as long as some hundreds of them
+WORTHWHILE = 2000  # steps; capturing takes as long as a few hundred of them
 
 
 class Capture:
-    """Trains the students of a classroom by graphs.
+    """Train the students of a classroom with graphs.
 
     Args:
         classroom: The teacher and the students, on their device.
-        batch_size: Of the batches that are captured; others are trained on without graphs.
-        graph: Makes an empty one.
-        say: Is told who runs without a graph, and why.
+        batch_size: Size of the batches that are captured; other batches are trained on without graphs.
+        graph: Makes an empty graph.
+        say: Called with a sentence for each network that runs without a graph.
     """
 
     def __init__(self, classroom: Classroom, batch_size: int, graph: Callable[[], Graph], say: Callable[[str], None]):
         self.classroom, self.batch_size, self._graph, self._say = classroom, batch_size, graph, say
         self.students = {trainer: CapturedStudent(trainer, graph, say) for trainer in classroom.trainers}
         self.teachers: dict[TeacherMode, CapturedTeacher] = {}
-        self._batch: Batch | None = None  # stays where it is
-        self._batches: Iterator[Batch] = iter(())  # to come
-        self._following: Batch | None = None  # the first of them, if it was drawn
+        self._batch: Batch | None = None  # at a fixed address
+        self._batches: Iterator[Batch] = iter(())  # the rest of the epoch
+        self._following: Batch | None = None  # the first of them, if already drawn
         self._has_strong = any(trainer.distillation.needs_strong_view for trainer in classroom.trainers)
 
     def prefetch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield batches; `train_step` draws the one that follows, so that the teacher can run on it meanwhile."""
-        if self.classroom.cache:  # which looks up a page of batches at a time
+        """Yield batches; `train_step` draws the next one early, so that the teacher can already run on it."""
+        if self.classroom.cache:  # it looks up several batches at a time
             yield from self.classroom.prefetch(batches)
             return
         self._batches, self._following = batches, None
@@ -91,19 +91,21 @@ class Capture:
 def captured(
     classroom: Classroom, batch_size: int, steps: int, device: torch.device, use: Use, say: Callable[[str], None]
 ) -> Capture | None:
-    """Return what trains a classroom by graphs, if that is wanted and pays.
+    """Return a `Capture` that trains the classroom with graphs, if that is asked for and worthwhile; else None.
 
     Args:
-        steps: Still to be taken.
-        use: "auto" captures on a GPU if there are steps enough to earn it back, "on" wherever it can be done.
-        say: Is told what is not captured.
+        steps: Number of steps that remain.
+        use: "auto" captures on a GPU if there are enough steps to pay for it, "on" wherever possible.
+        say: Called with a sentence about anything that is not captured.
     """
     on_gpu = device.type == "cuda"
     if use == "off" or (use == "auto" and (not on_gpu or steps < WORTHWHILE)):
         return None
     if distributed.world_size() > 1 or classroom.replays:
         others = (
-            "several processes train together" if distributed.world_size() > 1 else "compiled with graphs of its own"
+            "several processes train together"
+            if distributed.world_size() > 1
+            else "the networks are compiled with graphs of their own"
         )
         say(f"no CUDA graphs of whole steps: {others}")
         return None

@@ -1,4 +1,4 @@
-"""Graphs: work that is recorded once and repeated on the same tensors. On a GPU CUDA's, elsewhere a stand-in."""
+"""Graphs: work that is recorded once and replayed on the same tensors. CUDA's on a GPU, a stand-in elsewhere."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ T = TypeVar("T")
 
 
 class Graph(Protocol):
-    """Work that reads and writes tensors which stay where they are.
+    """Work that reads and writes tensors at fixed addresses.
 
     Attributes:
-        warm_up: How often the work has to be done without the graph before it is captured.
+        warm_up: Number of times that the work must be done without the graph before it is captured.
     """
 
     warm_up: int
 
     def beside(self) -> AbstractContextManager[object]:
-        """In which work is done beside that of other graphs, until `join`; also what comes before the capture."""
+        """Run work concurrently with that of other graphs, until `join`; for the steps before the capture as well."""
 
     def capture(self, work: Callable[[], None]) -> None:
-        """Record work, without doing it."""
+        """Record work without doing it."""
 
     def replay(self) -> None:
-        """Do the work that was recorded."""
+        """Do the recorded work."""
 
     def join(self) -> None:
-        """Let whatever comes next wait for what was done beside it."""
+        """Make later work wait for the concurrent work."""
 
 
 class RepeatedCalls:
-    """A stand-in for devices without graphs: it calls the work again, on the same tensors."""
+    """A stand-in for devices without graphs: it calls the work again on the same tensors."""
 
     warm_up = 1
 
@@ -57,14 +57,15 @@ class RepeatedCalls:
 
 
 class CUDAGraph:
-    """CUDA's graphs, each on a stream of its own, so that several run beside each other.
+    """A CUDA graph on its own stream, so that several graphs run concurrently.
 
-    Each has random numbers of its own, which go on from where the default generator is before a replay. In PyTorch 2.11
-    (no longer in 2.14) a generator keeps the seed that its graphs read in one place: sharing it, a graph would read the
-    seed of the one launched after it, and a capture that failed would leave the default generator unusable.
+    Each has its own random numbers, which continue from the state of the default generator before a replay. In PyTorch
+    2.11 (no longer in 2.14) a generator stores the seed for all of its graphs in one place. With a shared generator a
+    graph would read the seed of the graph launched after it, and a failed capture would make the default generator
+    unusable.
     """
 
-    warm_up = 3  # cuDNN and the allocator settle meanwhile
+    warm_up = 3  # until cuDNN and the allocator have settled
 
     def __init__(self) -> None:
         self._graph, self._stream = _new_graph(), torch.cuda.Stream()  # type: ignore[no-untyped-call] # in PyTorch
@@ -77,13 +78,13 @@ class CUDAGraph:
             yield
 
     def capture(self, work: Callable[[], None]) -> None:
-        # Other threads, such as those that pin memory for a data loader, may go on meanwhile.
+        # Other threads, such as those that pin memory for a data loader, may continue during the capture.
         graph = torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local")
         try:
             with self._own_random_numbers(), _fixed_shapes(), graph:
                 work()
         except RuntimeError:
-            self._graph = _new_graph()  # the half-made one frees what it holds
+            self._graph = _new_graph()  # the unfinished one frees its memory
             raise
 
     def replay(self) -> None:
@@ -109,13 +110,13 @@ def _new_graph() -> torch.cuda.CUDAGraph:
 
 
 def _default_generator() -> torch.Generator:
-    """Return what random numbers on the present GPU are drawn from where no generator is named."""
+    """Return the default random number generator of the present GPU."""
     return torch.cuda.default_generators[torch.cuda.current_device()]
 
 
 @contextmanager
 def _fixed_shapes() -> Iterator[None]:
-    """Let cuDNN look for the fastest algorithm for shapes that stay, unless it must be deterministic."""
+    """Let cuDNN search for the fastest algorithm for fixed shapes, unless it must be deterministic."""
     before = torch.backends.cudnn.benchmark
     must_repeat = torch.backends.cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
     torch.backends.cudnn.benchmark = before or not must_repeat
@@ -126,13 +127,13 @@ def _fixed_shapes() -> Iterator[None]:
 
 
 def like(value: T) -> T:
-    """Return a batch, outputs or a tensor whose tensors are new ones of the same layout, holding nothing yet."""
+    """Return a copy of a batch, outputs or a tensor with new, uninitialised tensors of the same layout."""
     return _mapped(value, _empty_like)
 
 
 @torch.no_grad()
 def fill(kept: object, new: object) -> None:
-    """Copy the tensors of one batch, outputs or tensor into those of another one like it."""
+    """Copy the tensors of a batch, outputs or a tensor into those of another one made by `like`."""
     targets, sources = [*_tensors(kept)], [*_tensors(new)]
     assert [target.shape for target in targets] == [source.shape for source in sources]
     for target, source in zip(targets, sources, strict=True):
@@ -140,7 +141,7 @@ def fill(kept: object, new: object) -> None:
 
 
 def _empty_like(tensor: Tensor) -> Tensor:
-    if 0 in tensor.stride():  # several elements are one number
+    if 0 in tensor.stride():  # several elements share one number
         return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device)
 

@@ -1,8 +1,8 @@
-"""A training step that asks the host nothing: what would stop a CUDA graph from being captured is found on any device.
+"""Detection of host access in a training step: anything that would prevent a CUDA graph is found on any device.
 
-A graph replays kernels with the addresses and numbers of the step that was captured. So a step must not read a number
-back, not make tensors whose shape depends on their values, not copy from or to the host, and not draw from generators
-of its own; and it must not read numbers that change from step to step, which would be constants of the graph.
+A graph replays kernels with the addresses and numbers of the captured step. So a step must not read a number back, make
+tensors whose shapes depend on values, copy from or to the host, or draw from generators of its own. Nor may it read
+numbers that change from step to step, because they would be constants of the graph.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _WAITING = {"_linalg_svd", "_linalg_eigh", "linalg_eig", "linalg_lstsq", "_linal
 _INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index", "_unsafe_index_put"}
 
 
-class NotCapturable(Exception):  # noqa: N818 (such a step is right, and runs eagerly)
-    """A step cannot be captured; the sentence says why."""
+class NotCapturable(Exception):  # noqa: N818 (such a step is correct, and runs eagerly)
+    """A step cannot be captured; the message says why."""
 
 
 @contextmanager
 def host_access() -> Iterator[list[str]]:
-    """Yield a list that fills with what the code inside asks the host: "it reads a number back (at.py, line 7)".
+    """Yield a list that collects each use of the host inside the block: "it reads a number back (at.py, line 7)".
 
-    A GPU in use is told to refuse to be waited for, which kernels can do that look like any other from here; the code
-    inside then ends there.
+    On a GPU, waiting for the device also raises an error, because some kernels that wait look like any other from here.
+    The block then ends there.
     """
     found: list[str] = []
     with _waiting_refused(found), _Operations(found) as operations, _Calls(found, operations):
@@ -56,13 +56,13 @@ def _waiting_refused(found: list[str]) -> Iterator[None]:
     except RuntimeError as error:
         if "synchronizing CUDA operation" not in str(error):
             raise
-        found.append("it waits for the device")  # unless it was found already, with its place
+        found.append("it waits for the device")  # unless already found, with its location
     finally:
         torch.cuda.set_sync_debug_mode(before)
 
 
 def what_python_holds(net: nn.Module) -> dict[str, object]:
-    """Return what a replay would not change: which tensors a network and its parts have, and their other attributes."""
+    """Return the state that a replay would not change: the identity of a network's tensors, and other attributes."""
     return {
         f"{path}.{name}".lstrip("."): _comparable(value)
         for path, module in net.named_modules()
@@ -87,10 +87,10 @@ def _comparable(value: object, depth: int = 3) -> object:
 
 
 class Withheld:
-    """A number that changes from step to step, and that a captured step must not read.
+    """A number that changes from step to step, which a captured step must not read.
 
     Args:
-        name: What it is called in the sentence with which it refuses.
+        name: Its name in the message when it is read.
     """
 
     def __init__(self, name: str):
@@ -111,19 +111,19 @@ for _operator in (
 
 
 def withheld(batch: Batch) -> Batch:
-    """Return a batch without the numbers that change from step to step: whoever reads them is told that he cannot."""
+    """Return a batch whose numbers that change from step to step raise `NotCapturable` when they are read."""
     numbers: dict[str, Any] = {name: Withheld(f"batch.{name}") for name in ("epoch", "step", "seed")}
     return replace(batch, **numbers)
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTorch
-    """Look at every operation, those of the backward pass included."""
+    """Check every operation, including those of the backward pass."""
 
     def __init__(self, found: list[str]):
         super().__init__()  # type: ignore[no-untyped-call] # in PyTorch
         self.found = found
-        self.is_constant_welcome = False  # a[i] = 1.0 fills where a is
-        self.is_checking = False  # on a CPU only, as `one_hot` does
+        self.is_constant_welcome = False  # a[i] = 1.0 fills on the device
+        self.is_checking = False  # only on a CPU, as in `one_hot`
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -140,7 +140,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTo
             return None if self.is_constant_welcome else "it copies numbers from the host"
         if name in _INDEXING:
             masks = [index for index in args[1] if index is not None and index.dtype in (torch.bool, torch.uint8)]
-            return "it picks elements by a mask, as many as there may be" if masks else None
+            return "it selects elements by a mask, so their number depends on values" if masks else None
         if name in _WAITING:
             return f"{name.strip('_')} waits for the device"
         if kwargs.get("generator") is not None:
@@ -151,7 +151,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # in PyTo
 
 
 class _Calls(TorchFunctionMode):
-    """Look at calls that leave no trace among the operations as long as all tensors are on the CPU."""
+    """Check calls that leave no trace among the operations while all tensors are on the CPU."""
 
     def __init__(self, found: list[str], operations: _Operations):
         super().__init__()
@@ -179,7 +179,7 @@ def _note(found: list[str], what: str) -> None:
 
 
 def _placed(what: str) -> str:
-    """Return what was found with the line of code that did it, the innermost one that is not PyTorch's."""
+    """Return the finding with its line of code, the innermost one that is not PyTorch's."""
     own, torch_itself = Path(__file__), Path(torch.__file__).parent
     frame = sys._getframe(1)
     while frame.f_back and (

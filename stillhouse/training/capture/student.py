@@ -1,4 +1,4 @@
-"""A student's part of a captured step: its forward and backward pass, its losses and its update."""
+"""The student's part of a captured step: its forward and backward pass, its losses and its update."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .host_access import NotCapturable, host_access, what_python_holds, withheld
 
 
 class CapturedStudent:
-    """A student whose steps are replayed as soon as its present phase is captured.
+    """A student whose steps are replayed once its present phase is captured.
 
     Args:
-        trainer: Of the student.
-        graph: Makes an empty one.
-        say: Is told why it trains without a graph, if it does.
+        trainer: Trainer of the student.
+        graph: Makes an empty graph.
+        say: Called with the reason if it trains without a graph.
     """
 
     def __init__(self, trainer: StudentTrainer, graph: Callable[[], Graph], say: Callable[[str], None]):
         self.trainer, self._new_graph, self._say = trainer, graph, say
         self._phase: Phase | None = None
         self._graph = graph()
-        self.obstacle: str | None = None  # in the present phase
+        self.obstacle: str | None = None  # to a graph of the present phase
         self.replays = 0
-        self._held: dict[str, object] = {}  # by Python when it was captured
+        self._held: dict[str, object] = {}  # Python state at the time of the capture
 
     def train_step(self, batch: Batch, outputs: Outputs | None) -> None:
-        """Train for one step; batch and outputs are the same tensors each time."""
+        """Train for one step; batch and outputs must be the same tensors each time."""
         if (phase := self.trainer.phase_at(self.trainer.epoch)[0]) is not self._phase:
             self._begin(phase, batch, outputs)
         with self._graph.beside():
@@ -47,7 +47,7 @@ class CapturedStudent:
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Let a step inside take memory that no other student's steps get, as its graph will."""
+        """Let a step in the block take memory that is not shared with other students' steps, as its graph will."""
         with self._graph.beside():
             yield
         self._graph.join()
@@ -64,8 +64,8 @@ class CapturedStudent:
 
     def _replay(self, batch: Batch, outputs: Outputs | None) -> None:
         begins = self._is_captured and self.trainer.step == 0
-        if begins and what_python_holds(self.trainer.distillation) != self._held:  # as `begin_epoch` set it
-            self._phase = None  # to be captured anew
+        if begins and what_python_holds(self.trainer.distillation) != self._held:  # changed by `begin_epoch`
+            self._phase = None  # capture it again
             self.trainer.learn(batch, outputs)
             return
         if not self._is_captured:
@@ -73,7 +73,7 @@ class CapturedStudent:
         fill(self._prepared, batch.prepared)
         try:
             self._capture(batch, outputs)
-        except RuntimeError as error:  # nothing was computed yet
+        except RuntimeError as error:  # nothing has been computed yet
             self._give_up(" ".join(str(error).split())[:200])
             self.trainer.learn(batch, outputs)
             return
@@ -91,12 +91,12 @@ class CapturedStudent:
 
 
 def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> str | None:
-    """Return why a student's steps cannot be captured, found out on a copy; None if they can."""
+    """Return why a student's steps cannot be captured, tested on a copy; None if they can."""
     try:
         twin = trainer.twin()
     except (RuntimeError, TypeError) as error:
         return f"it cannot be copied ({' '.join(str(error).split())[:200]})"
-    twin.train_step(batch, outputs)  # from now on its momentum is there
+    twin.train_step(batch, outputs)  # creates its momentum
     found: list[str] = []
 
     def watched(batch: Batch, outputs: Outputs | None) -> None:

@@ -13,22 +13,22 @@ from .host_access import host_access, withheld
 
 
 class CapturedTeacher:
-    """The teacher in one mode: its outputs are always in the same tensors, and can be computed a batch ahead.
+    """The teacher in one mode: its outputs are always the same tensors, and can be computed one batch ahead.
 
     Args:
         classroom: Runs the teacher.
-        mode: Of the teacher.
-        graph: An empty one.
-        say: Is told why the teacher runs without a graph, if it does.
+        mode: Mode of the teacher.
+        graph: An empty graph.
+        say: Called with the reason if the teacher runs without a graph.
     """
 
     def __init__(self, classroom: Classroom, mode: TeacherMode, graph: Graph, say: Callable[[str], None]):
         self.classroom, self.mode, self.graph, self._say = classroom, mode, graph, say
         self.replays = 0
-        self._batch: Batch | None = None  # which the graph reads
-        self._next: Outputs | None = None  # which it writes
-        self._kept: Outputs | None = None  # which students read
-        self._step: int | None = None  # of the batch that `_next` is about
+        self._batch: Batch | None = None  # read by the graph
+        self._next: Outputs | None = None  # written by the graph
+        self._kept: Outputs | None = None  # read by the students
+        self._step: int | None = None  # of the batch that `_next` belongs to
         self._is_captured = False
         self._warmed_up = 0
         self._obstacle: str | None = None
@@ -47,7 +47,7 @@ class CapturedTeacher:
         return self._kept
 
     def run_ahead(self, batch: Batch) -> None:
-        """Begin with the batch to come, if there is a graph to do it."""
+        """Start on the next batch, if there is a graph."""
         if self._is_captured:
             with self.graph.beside():
                 self._run(batch)
@@ -67,7 +67,7 @@ class CapturedTeacher:
         self._step = batch.step
 
     def _look(self, batch: Batch) -> None:
-        with host_access() as found:  # compiled networks run as they were inside, so what they return here is not used
+        with host_access() as found:  # compiled networks run uncompiled here, so their outputs are not used
             self.classroom.teacher_outputs(batch, self.mode)
         if found:
             self._give_up(found[0])
@@ -80,7 +80,7 @@ class CapturedTeacher:
         if not self._is_captured:
             try:
                 self.graph.capture(lambda: self._forward(batch))
-            except RuntimeError as error:  # nothing was computed yet
+            except RuntimeError as error:  # nothing has been computed yet
                 self._give_up(" ".join(str(error).split())[:200])
                 self._forward(batch)
                 return

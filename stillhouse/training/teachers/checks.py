@@ -1,4 +1,4 @@
-"""Checks of a trained network before step 1: its classes, its outputs, and whether it knows the data."""
+"""Checks of a trained network before step 1: its classes, its outputs, and its accuracy on the data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...forward import are_probabilities, wrap
 from ..evaluation import Scores
 from .class_order import accuracy_in, best_order, plain, usual_orders
 
-SIGMAS = 4.0  # standard deviations that tell two accuracies apart; measured on thousands of networks, none may fail
-FEW = 200  # held-out images, below which an accuracy may be too vague to judge
-_LEAST_GAIN = 5.0  # percent that another order or normalisation must gain to be named
+SIGMAS = 4.0  # standard deviations between two accuracies that differ; so many that no good network fails by chance
+FEW = 200  # held-out images; with fewer an accuracy may be too uncertain to judge
+_LEAST_GAIN = 5.0  # percent that another order or normalisation must gain to be mentioned
 _SHOWN = 3  # classes in a sentence
 
 
@@ -24,16 +24,16 @@ def check_teacher(
     """Refuse a teacher that cannot teach these data.
 
     Args:
-        name: Of the teacher, for messages.
-        scores: Of the held-out images, in eval mode.
-        about: What its file says of the data it was trained on: "classes", where it does.
-        trust: Note what would be refused where its accuracy is concerned, instead of refusing it.
+        name: Name of the teacher, for messages.
+        scores: Its scores on the held-out images, in eval mode.
+        about: Header of its file, which may hold the "classes" that it was trained on.
+        trust: Note an accuracy that is too low instead of refusing it.
 
     Returns:
-        What was noted.
+        The note.
 
     Raises:
-        ValueError: If it knows other classes, or these no better than chance.
+        ValueError: If it predicts other classes, or is no better than chance on these.
     """
     who = f"the teacher {name}"
     check_classes(who, scores, data, about)
@@ -46,17 +46,17 @@ def check_teacher(
         return None
     if trust:
         return f"{who} {problem}"
-    raise ValueError(f"{who} {problem}; if you know that it is good, go on with --trust_teacher true")
+    raise ValueError(f"{who} {problem}; if you know that it is good, add --trust_teacher true")
 
 
 def check_finite(who: str, scores: Scores) -> None:
-    """Refuse outputs that are no numbers."""
+    """Refuse outputs that are NaN or infinite."""
     if not scores.logits.isfinite().all():
         raise ValueError(f"the outputs of {who} contain NaN or infinity; load another checkpoint")
 
 
 def check_classes(who: str, scores: Scores, data: Data, about: Mapping[str, object]) -> None:
-    """Refuse a network that was made for other classes than the data's; arguments as in `check_teacher`."""
+    """Refuse a network for classes other than the data's; arguments as in `check_teacher`."""
     problem = other_classes(scores.logits.shape[1], data.classes, about.get("classes"))
     if problem:
         raise ValueError(
@@ -66,12 +66,12 @@ def check_classes(who: str, scores: Scores, data: Data, about: Mapping[str, obje
 
 
 def other_classes(count: int, ours: Sequence[str], theirs: object) -> str | None:
-    """Return what is wrong with a network's classes, in a clause; None if they are the data's.
+    """Return a clause about a network's wrong classes; None if they are the data's.
 
     Args:
         count: Number of its outputs.
         ours: Classes of the data.
-        theirs: Its classes by name, in any order, if they are known.
+        theirs: Names of its classes, in any order, if they are known.
     """
     if count != len(ours):
         return f"predicts {count:,} classes, but the data have {len(ours):,}"
@@ -83,12 +83,12 @@ def other_classes(count: int, ours: Sequence[str], theirs: object) -> str | None
 
 
 def chance(labels: Tensor) -> float:
-    """Return the accuracy, from 0 to 1, of always naming the class that has most images: (N,)"""
+    """Return the accuracy, from 0 to 1, of always predicting the most frequent class: (N,)"""
     return float(labels.bincount().max()) / len(labels)
 
 
 def wilson(right: float, count: int, sigmas: float = 1.96) -> tuple[float, float]:
-    """Return the interval that holds an accuracy (Wilson, JASA 1927), of so many images, all from 0 to 1."""
+    """Return the confidence interval of an accuracy on so many images (Wilson, JASA 1927); accuracies are 0 to 1."""
     z = sigmas**2 / count
     middle = (right + z / 2) / (1 + z)
     width = math.sqrt(z * right * (1 - right) + z**2 / 4) / (1 + z)
@@ -96,13 +96,13 @@ def wilson(right: float, count: int, sigmas: float = 1.96) -> tuple[float, float
 
 
 def least_gain(top1: float, count: int) -> float:
-    """Return by how much an accuracy, in percent of so many images, must be surpassed to be worth a word."""
+    """Return the smallest gain over an accuracy on so many images that is worth mentioning, in percent."""
     share = min(max(top1 / 100, 0.01), 0.99)
     return max(_LEAST_GAIN, 100 * SIGMAS * math.sqrt(share * (1 - share) / count))
 
 
 def _problem(scores: Scores, classes: Sequence[str]) -> str | None:
-    """Return why the accuracy is not that of a teacher, in a clause with a way out."""
+    """Return a clause that says why the accuracy is too low for a teacher, with a remedy; None if it is not."""
     predicted, count = scores.logits.argmax(1), len(scores.labels)
     right, least = scores.top1 / 100, chance(scores.labels)
     order = order_problem(scores, classes, "--teacher_classes")
@@ -116,25 +116,25 @@ def _problem(scores: Scores, classes: Sequence[str]) -> str | None:
     if not is_constant and count < FEW and high > 100 * least:
         return (
             f"is right on {scores.top1:.2f} % of only {count:,} held-out images: that may be {low:.0f} to {high:.0f} % "
-            f"of all (95 % interval), and always naming the commonest class would be right on {100 * least:.2f} %: too "
-            f"few images to tell; add held-out images"
+            f"of all (95 % interval), and always predicting the most frequent class would reach {100 * least:.2f} %: "
+            f"too few images to tell; add held-out images"
         )
     return (
         f"is right on {scores.top1:.2f} % of {count:,} held-out images, no better than chance ({100 * least:.2f} % for "
-        f"always naming the commonest class): its head is untrained, its weights were not given, or its images are "
-        f"normalised differently. Give trained weights with --teacher_weights, its normalisation with --teacher_mean "
-        f"and --teacher_std, or train it first: stillhouse train --data ... --model ... If it was trained so, that was "
-        f"too short: raise --epochs"
+        f"always predicting the most frequent class): its head is untrained, its weights were not given, or its images "
+        f"are normalised differently. Give trained weights with --teacher_weights, its normalisation with "
+        f"--teacher_mean and --teacher_std, or train it first: stillhouse train --data ... --model ... If it was "
+        f"trained like this, that was too short: raise --epochs"
     )
 
 
 def order_problem(scores: Scores, classes: Sequence[str], option: str | None) -> str | None:
-    """Return in a clause that a network would be right more often with its classes in another order.
+    """Return a clause if a network would be right more often with its classes in another order; else None.
 
-    The order is found on one half of the images and tried on the other, so that chance finds none.
+    The order is found on one half of the images and tested on the other, so that none is found by chance.
 
     Args:
-        option: What gives the order, to be named as the way out.
+        option: The option that sets the order, named as the remedy.
     """
     predicted, labels, count = scores.logits.argmax(1).cpu(), scores.labels.cpu(), len(classes)
     if count > scores.logits.shape[1] or count < 2 or len(labels) < 2 * count:
@@ -158,7 +158,7 @@ def order_problem(scores: Scores, classes: Sequence[str], option: str | None) ->
     moved = [
         f"{name} as {classes[number]}" for name, number in zip(classes, order, strict=True) if name != classes[number]
     ]
-    way = f"; give {option} FILE, a class name a line in the order of its outputs" if option else ""
+    way = f"; give {option} FILE, one class name per line in the order of its outputs" if option else ""
     return (
         f"with its classes in another order ({', '.join(moved[:_SHOWN])}{', ...' if len(moved) > _SHOWN else ''}) it "
         f"would be right on {most:.2f} %: its class order is not the data's{way}"

@@ -1,4 +1,4 @@
-"""Orders of classes: of the data, and of a network that was trained with them in another one."""
+"""Orders of classes: the data's, and that of a network trained with the same classes in another order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-MOST = 1000  # classes for which the best order is looked for
+MOST = 1000  # classes, at most, for which the best order is sought
 _LARGEST = 1 << 26  # bytes of a file with their names
 _SHOWN = 4  # classes in a sentence
 
@@ -20,9 +20,9 @@ def read_classes(option: str, value: str, classes: Sequence[str]) -> tuple[str, 
     """Return the classes of a network in the order of its outputs.
 
     Args:
-        option: What gave the value, for messages.
-        value: `natural` (1, 2, 10) or `alphabetical` (1, 10, 2) for the data's own, or a file with a name a line.
-        classes: Of the data.
+        option: The option that set the value, for messages.
+        value: `natural` (1, 2, 10) or `alphabetical` (1, 10, 2) for the data's own, or a file with one name per line.
+        classes: Classes of the data.
 
     Raises:
         ValueError: If there is no such file, or a class of the data is not in it.
@@ -31,9 +31,9 @@ def read_classes(option: str, value: str, classes: Sequence[str]) -> tuple[str, 
         return tuple(sorted(classes, key=ORDERS[value]))
     path = Path(value).expanduser()
     if not path.is_file():
-        raise ValueError(f"{option} takes {', '.join(ORDERS)} or a file with one class name a line, not {value}")
+        raise ValueError(f"{option} takes {', '.join(ORDERS)} or a file with one class name per line, not {value}")
     if not 0 < path.stat().st_size < _LARGEST:
-        raise ValueError(f"{option}: {path} has {path.stat().st_size:,} bytes; it needs one class name a line")
+        raise ValueError(f"{option}: {path} has {path.stat().st_size:,} bytes; it needs one class name per line")
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (UnicodeDecodeError, OSError) as error:
@@ -45,19 +45,19 @@ def read_classes(option: str, value: str, classes: Sequence[str]) -> tuple[str, 
     absent = [name for name in classes if plain(name) not in set(map(plain, names))]
     if absent:
         raise ValueError(
-            f"{option}: {path} does not name {', '.join(absent[:_SHOWN])}; it needs every class of the data, as the "
-            f"data call it, in the order of the network's outputs"
+            f"{option}: {path} does not name {', '.join(absent[:_SHOWN])}; it needs every class of the data, with the "
+            f"data's name for it, in the order of the network's outputs"
         )
     return names
 
 
 def plain(name: str) -> str:
-    """Return a name in the one form that equal names have, however their accents were typed."""
+    """Return the Unicode form in which equal names are equal, however their accents were typed."""
     return unicodedata.normalize("NFC", name)
 
 
 def order_of(theirs: Sequence[str], ours: Sequence[str]) -> list[int]:
-    """Return for each of our classes its number among theirs, which hold all of ours."""
+    """Return the number of each of our classes among theirs, which contain all of ours."""
     numbers = {plain(name): number for number, name in enumerate(theirs)}
     return [numbers[plain(name)] for name in ours]
 
@@ -78,16 +78,16 @@ def accuracy_in(order: Sequence[int], predicted: Tensor, labels: Tensor) -> floa
 
 
 def usual_orders(classes: Sequence[str]) -> dict[str, list[int]]:
-    """Return the orders that other tools put these classes into, by name, where they differ from the data's."""
+    """Return the orders in which other tools put these classes, by name, if they differ from the data's."""
     orders = {name: sorted(classes, key=key) for name, key in ORDERS.items()}
     return {name: order_of(order, classes) for name, order in orders.items() if order != list(classes)}
 
 
 def best_order(predicted: Tensor, labels: Tensor, count: int) -> tuple[list[int], float]:
-    """Return the one-to-one order in which a network would be right most often, and that accuracy in percent.
+    """Return the one-to-one order with the highest accuracy, and that accuracy in percent.
 
     Args:
-        predicted: (N,) its first guesses.
+        predicted: (N,) top-1 predictions of the network.
         labels: (N,)
         count: Number of classes.
     """

@@ -1,4 +1,4 @@
-"""Examination of a trained network on held-out images, before it teaches or when it is evaluated."""
+"""Examination of a trained network on held-out images, before it is used as a teacher or when it is evaluated."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..progress import Display
 from .checks import chance, check_teacher, least_gain
 from .teacher import Teacher
 
-_TRIED = 512  # images on which other normalisations are tried
-_MOST_ON_DISK = 2048  # images, above which reading them for that takes too long
+_TRIED = 512  # images with which other normalisations are tried
+_MOST_ON_DISK = 2048  # images; reading more for this takes too long
 
 
 def examine(
@@ -30,17 +30,17 @@ def examine(
     display: Display,
     trust: bool = False,
 ) -> Scores | None:
-    """Measure a teacher on the held-out images, in the precision that it teaches in from now on.
+    """Measure a teacher on the held-out images, in the precision that it will be used in.
 
     Args:
-        precision: To autocast to; None for float32.
-        trust: Note what is wrong with its accuracy instead of refusing it.
+        precision: Format to autocast to; None for float32.
+        trust: Note an accuracy that is too low instead of refusing it.
 
     Returns:
-        None for a teacher whose logits mean nothing for these data.
+        Scores; None for a teacher whose logits have no meaning for these data.
 
     Raises:
-        ValueError: If it is no teacher for these data.
+        ValueError: If it cannot teach these data.
     """
     if teacher.net.foreign_logits:
         teacher.net.precision = precision
@@ -70,14 +70,14 @@ def examine(
 
 
 def better_normalisation(teacher: Teacher, data: Data, split: Split, device: torch.device, prefix: str) -> str | None:
-    """Try usual normalisations on a network that nobody knows the normalisation of; name one that it does better with.
+    """Try common normalisations on a network whose own is not known; name one with which it does better.
 
     Args:
         split: Held-out images.
-        prefix: Of the options that choose it: "teacher_", or nothing.
+        prefix: Prefix of the options that set it: "teacher_", or nothing.
 
     Returns:
-        A clause with the way out.
+        A clause with the remedy; None if none is better.
     """
     spec = teacher.input
     if spec.is_certain and spec.mean:
@@ -101,8 +101,8 @@ def better_normalisation(teacher: Teacher, data: Data, split: Split, device: tor
     mean, std = given if best == "the data's" else USUAL[best]
     return (
         f"on images with mean {shown(mean)} and std {shown(std)} it would be right on {reached[best]:.2f} % instead of "
-        f"{now:.2f} %: give --{prefix}mean {_typed(mean)} --{prefix}std {_typed(std)}, or the present mean and std, "
-        f"--{prefix}mean {_typed(present[0])} --{prefix}std {_typed(present[1])}, to keep them"
+        f"{now:.2f} %: give --{prefix}mean {_typed(mean)} --{prefix}std {_typed(std)}, or keep the present ones with "
+        f"--{prefix}mean {_typed(present[0])} --{prefix}std {_typed(present[1])}"
     )
 
 
@@ -121,7 +121,7 @@ def _renormalised(
 
 
 def _some(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return images from all over a split, and their labels."""
+    """Return images evenly spread over a split, and their labels."""
     step = max(1, len(split) // _TRIED)
     batches = [batch.rows(batch.indices % step == 0) for batch in split.batches(device)]
     images, labels = torch.cat([one.images for one in batches]), torch.cat([one.labels for one in batches])

@@ -1,4 +1,4 @@
-"""Trained networks by the places they are kept in: the folder of a run, a file of one, or a name with its weights."""
+"""Trained networks by location: the folder of a run, a file from one, or a name and its weights."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..run_files import read_result
 
 @dataclass(frozen=True)
 class Located:
-    """A network with weights, found but not read yet.
+    """A network with weights that has been found but not read yet.
 
     Args:
         given: The place or name that the user gave.
         source: The network by name, with its weights.
-        about: What the file of the weights says.
-        folder: Of the run that names the network; None if the user does.
+        about: Header of the file of the weights.
+        folder: Folder of the run that names the network; None if the user named it.
     """
 
     given: str
@@ -35,29 +35,29 @@ class Located:
 
     @property
     def input(self) -> InputSpec:
-        """The images it expects, as far as that is known before it is built."""
+        """The images that it expects, as far as known before it is built."""
         return self.source.input_spec(self.about)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Its classes in the order of its outputs, if they are known."""
+        """Its classes in the order of its outputs, if known."""
         theirs = self.source.classes or self.about.get("classes")
         return tuple(map(str, theirs)) if isinstance(theirs, list | tuple) and theirs else None
 
     def origin(self, typed: Collection[str]) -> AbstractContextManager[None]:
-        """Return the context in which its code is run, or refused."""
+        """Return the context in which its code is run or refused."""
         return named_by_run(self.folder, typed) if self.folder else nullcontext()
 
 
 def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
-    """Find out which network a source is: that of a run or of a file that one holds, or one by name.
+    """Find the network of a source: that of a run, of a file from a run, or one by name.
 
     Args:
-        option: The option that gives the weights, for messages.
+        option: The option that sets the weights, for messages.
 
     Raises:
-        ValueError: If there is nothing of that name, its weights are given twice, the run is not finished, or a file
-            that came alone names code to run.
+        ValueError: If nothing has that name, its weights are given twice, the run is not finished, or a file apart
+            from its run names code to run.
     """
     if not _is_place(source.name):
         return Located(source.name, source, source.about())
@@ -72,8 +72,7 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
     name = about.get("network")
     if not isinstance(name, str):
         raise ValueError(
-            f"{source.name} does not say which network it holds; give the network by its name, and the file with "
-            f"{option}"
+            f"{source.name} does not say which network it holds; give the network by name, and the file with {option}"
         )
     if not is_run and not is_ours(name):
         raise ValueError(
@@ -97,7 +96,7 @@ def about_place(place: Path | None) -> dict[str, object]:
 
 
 def _is_place(name: str) -> bool:
-    """Tell the place of a trained network from the name of one; names of the zoo win over folders."""
+    """Return True for a path of a trained network, False for a name; names of the zoo win over folders."""
     place = Path(name).expanduser()
     if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
         raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")

@@ -1,4 +1,4 @@
-"""Trained networks, brought to the data's images and classes, and measured before they teach."""
+"""Trained networks, adapted to the data's images and classes, and measured before they are used as teachers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _TEACHER = "--teacher_weights"
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network and what is known of it.
+    """A trained network and what is known about it.
 
     Args:
-        net: Takes the data's images; `net.foreign_logits` says why its logits mean nothing for the data, if so.
-        name: As the user or its file gives it.
-        about: What its file says of it.
-        input: The images it was trained on.
+        net: Takes the data's images; `net.foreign_logits` says why its logits have no meaning for the data, if so.
+        name: Its name from the user or from its file.
+        about: Header of its file.
+        input: The images that it was trained on.
     """
 
     net: Tapped
@@ -44,16 +44,16 @@ class Teacher:
 
     @property
     def short(self) -> str:
-        """The name without the folders of a file."""
+        """The name without the folders before a file."""
         return self.name.rpartition("/")[2]
 
     def scores(self, split: Split, device: torch.device) -> Scores:
-        """Measure it on held-out images, in the precision that it teaches in."""
+        """Measure it on held-out images, in the precision that it is used in."""
         with self.net.autocast(device):
             return evaluate(self.net.model.to(device), split, device)
 
     def identity(self) -> dict[str, object]:
-        """Return what a student that learns from it depends on."""
+        """Return everything that a student of this teacher depends on."""
         around = adapted(self.net.model)
         return {
             "network": self.name,
@@ -66,10 +66,10 @@ class Teacher:
 def trained(
     path: str, data: Data, anatomy: Anatomy | None, device: torch.device, typed: Collection[str] = ()
 ) -> Teacher:
-    """Return the network of a run folder, or of a safetensors file that one holds.
+    """Return the network of a run folder, or of a safetensors file from one.
 
     Raises:
-        ValueError: If there is none, or as `prepare`.
+        ValueError: If there is none, or as in `prepare`.
     """
     return prepare(locate(NetworkSource(path, anatomy=anatomy)), data, device, typed=typed)
 
@@ -85,14 +85,14 @@ def prepare(
     typed: Collection[str] = (),
     any_classes: bool = False,
 ) -> Teacher:
-    """Build a network, fill it, and let it take the data's images and answer in their classes.
+    """Build a network, load its weights, and adapt it to the data's images and classes.
 
     Args:
-        seed: Of what the weights leave out.
-        option: The option that gives the weights, for messages; more is asked of a teacher.
-        say: Is told what was chosen, left out and put before the network, a sentence each.
-        typed: Names of code that the user has typed.
-        any_classes: Take a network of other classes than the data's, as a teacher may be: its logits then mean nothing.
+        seed: Seed of the parameters that the weights leave out.
+        option: The option that sets the weights, for messages; a teacher is checked more strictly.
+        say: Called with a sentence for each choice, each omission and each layer put before the network.
+        typed: Names of code that the user typed.
+        any_classes: Accept a network for other classes, as teachers may be; its logits then have no meaning.
 
     Raises:
         ValueError: If it cannot be read, its code came with its run, or it was trained on images of another size.
@@ -106,10 +106,10 @@ def prepare(
     if spec.mean and spec.std:
         renormalise(model, (data.mean, data.std), (spec.mean, spec.std))
     if adapted(model):
-        sure = "" if spec.is_certain else ", as is usual for it: its file does not say"
+        sure = "" if spec.is_certain else ", the usual ones for it: its file does not say"
         say(
             f"{found.source.short} takes images with mean {shown(spec.mean or ())} and std {shown(spec.std or ())} "
-            f"({spec.source}{sure}); the data's are normalised anew for it"
+            f"({spec.source}{sure}); the data's are renormalised for it"
         )
     net.foreign_logits = foreign or _match_classes(found, net, data, say)
     if net.foreign_logits and not any_classes:
@@ -120,7 +120,7 @@ def prepare(
 def _build(
     found: Located, data: Data, seed: int, option: str, say: Say, any_classes: bool
 ) -> tuple[nn.Module, str | None]:
-    """Return the network, and why its logits mean nothing for the data if its classes are others."""
+    """Return the network, and why its logits have no meaning for the data if its classes are others."""
     source, count = found.source, len(found.classes or data.classes)
     try:
         return source.build(data, seed, say, count), None
@@ -140,32 +140,30 @@ def _build(
         if found.folder is None or is_ours(source.name):
             raise
         raise ValueError(
-            f"{found.given} was trained with {source.name}: {error}; give the network as it is called now, and "
+            f"{found.given} was trained with {source.name}: {error}; give the network by its present name, and "
             f"{found.given} with {option}"
         ) from error
 
 
 def _check_size(found: Located, spec: InputSpec, size: int, option: str, say: Say) -> None:
-    """Refuse a teacher that was trained on images of another size; note it where that is not certain, or is asked."""
+    """Refuse a teacher that was trained on images of another size; note it if that is uncertain or was asked for."""
     was = InputSpec.of_header(found.about).size
     if spec.size in (None, size):
         if was not in (None, size):
-            say(f"{found.source.short} was trained on images of {was} px and is given {size} px, as the options say")
+            say(f"{found.source.short} was trained on images of {was} px and gets {size} px, as the options say")
         return
-    differs = f"{found.given} was trained on images of {spec.size} px, and these have {size}"
+    differs = f"{found.given} was trained on images of {spec.size} px, but these have {size}"
     if option == _TEACHER and spec.is_binding:
-        raise ValueError(
-            f"the teacher {differs}; give --image_size {spec.size}, or --teacher_size {size} if it is to take these"
-        )
-    say(f"{differs}; --image_size {spec.size} gives it what it was trained on")
+        raise ValueError(f"the teacher {differs}; give --image_size {spec.size}, or --teacher_size {size} to use these")
+    say(f"{differs}; --image_size {spec.size} gives it the size that it was trained on")
 
 
 def _match_classes(found: Located, net: Tapped, data: Data, say: Say) -> str | None:
-    """Put a network's classes into the order of the data's; return why not, if they are others."""
+    """Put a network's classes into the data's order; return why not if they are others."""
     theirs, count = found.classes, probe(net, data.info.image_size).logits.shape[1]
     if theirs is not None and len(theirs) != count:
-        return f"predicts {count:,} classes, and {len(theirs):,} are named"
-    chosen = found.source.classes is not None  # the user may take some of many
+        return f"predicts {count:,} classes, but {len(theirs):,} are named"
+    chosen = found.source.classes is not None  # the user may use some of many
     problem = other_classes(len(data.classes) if chosen else count, data.classes, theirs)
     if problem or theirs is None:
         return problem

@@ -198,7 +198,7 @@ def test_graphs_are_for_gpus_and_for_long_runs() -> None:
     assert captured(classroom, 8, 10**6, torch.device("cuda"), "auto", said.append)
     classroom.replays = True
     assert captured(classroom, 8, 1, cpu, "on", said.append) is None
-    assert said == ["no CUDA graphs of whole steps: compiled with graphs of its own"]
+    assert said == ["no CUDA graphs of whole steps: the networks are compiled with graphs of their own"]
 
 
 def _expression(name: str) -> str:

@@ -47,7 +47,7 @@ def test_files_that_give_no_order_are_refused(tmp_path: Path, content: bytes, se
 
 def test_a_word_that_is_none_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="--classes takes natural, alphabetical or a file with one class name a line, no"
+        ValueError, match="--classes takes natural, alphabetical or a file with one class name per line, no"
     ):
         read_classes("--classes", "reverse", ("cat",))
 

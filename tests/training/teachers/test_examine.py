@@ -48,7 +48,7 @@ def test_a_usual_normalisation_that_does_better_is_named_with_its_options() -> N
     assert found.startswith(
         "on images with mean 0.5 and std 0.5 it would be right on 100.00 % instead of 25.00 %: give "
     )
-    assert "--teacher_mean 0.5 --teacher_std 0.5, or the present mean and std, --teacher_mean 0.346,0.3462," in found
+    assert "--teacher_mean 0.5 --teacher_std 0.5, or keep the present ones with --teacher_mean 0.346,0.3462," in found
 
 
 def test_a_normalisation_with_which_all_images_are_one_class_is_not_named() -> None:

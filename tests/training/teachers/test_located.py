@@ -106,6 +106,6 @@ def test_a_run_that_was_moved_away_from_its_code_says_which_file_it_needs(
     run = copied(world, tmp_path / "runs" / "run", network="net.py:wide")
     found = locate(NetworkSource(str(run)), "--weights")
     with pytest.raises(
-        ValueError, match=r"run was trained with net.py:wide: there is no file net.py; give the network as"
+        ValueError, match=r"run was trained with net.py:wide: there is no file net.py; give the network by"
     ):
         prepare(found, load(world.pictures, batch_size=16), CPU, option="--weights")

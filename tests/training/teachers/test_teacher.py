@@ -43,9 +43,7 @@ def test_a_file_alone_is_trained_unless_it_names_code(world: World, tmp_path: Pa
         with pytest.raises(ValueError, match=rf"loading .* executes {code}; if you trust it, give {code}"):
             trained(str(file), data, None, CPU)
     save_weights(network("resnet8", 3, 16), file, {})
-    with pytest.raises(
-        ValueError, match=r"does not say which network it holds; give the network by its name, and the f"
-    ):
+    with pytest.raises(ValueError, match=r"does not say which network it holds; give the network by name, and the f"):
         trained(str(file), data, None, CPU)
 
 
@@ -93,11 +91,11 @@ def test_a_teacher_that_always_predicts_the_same_number_of_classes_is_told_from_
 def test_a_teacher_that_was_trained_on_images_of_another_size_is_refused_unless_that_is_asked_for(world: World) -> None:
     data, said = load(world.pictures, batch_size=16, image_size=24), list[str]()
     bare = NetworkSource(str(world.teacher))
-    with pytest.raises(ValueError, match="trained on images of 16 px, and these have 24; give --image_size 16, or"):
+    with pytest.raises(ValueError, match="trained on images of 16 px, but these have 24; give --image_size 16, or"):
         prepare(locate(bare), data, CPU)
     asked = replace(bare, input=InputSpec.typed(None, None, 24, "teacher_"))
     prepare(locate(asked), data, CPU, say=said.append)
-    assert any("was trained on images of 16 px and is given 24 px, as the options say" in note for note in said)
+    assert any("was trained on images of 16 px and gets 24 px, as the options say" in note for note in said)
 
 
 def test_a_teacher_is_given_images_as_its_library_normalises_them(world: World, tmp_path: Path) -> None:
@@ -105,7 +103,7 @@ def test_a_teacher_is_given_images_as_its_library_normalises_them(world: World, 
     net = network("timm:test_vit", 3, 32, seed=1).eval()
     torch.save(net.state_dict(), file)
     teacher = prepare(locate(NetworkSource("timm:test_vit", str(file))), data, CPU, say=said.append)
-    assert any("takes images with mean 0.5 and std 0.5 (timm, as is usual for it" in note for note in said)
+    assert any("takes images with mean 0.5 and std 0.5 (timm, the usual ones for it" in note for note in said)
     pixels = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (data.mean, data.std))
     with torch.no_grad():
