@@ -1,4 +1,4 @@
-"""From the words of a command line to a command's options, and from whatever is wrong with them to one sentence."""
+"""Parse a command line into a command's options, and report anything wrong with it in one sentence."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ set_parsing_settings(import_path_denylist=["*"])  # a class_path in a run's conf
 T = TypeVar("T")
 _LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
 _OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "state.pt")  # files beside a run's config.yaml
-_FORMER = {  # options that config.yaml of an older version has and the command never read
+_FORMER = {  # options in the config.yaml of older versions that the command never read
     "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
 }
 
 
 def option_groups(command: type[Any]) -> Iterator[type[Any]]:
-    """Yield the groups of options that a command, or a group of groups, is made of."""
+    """Yield the groups of options of a command, or of a group of groups."""
     parts = [part for part in typing.get_type_hints(command).values() if dataclasses.is_dataclass(part)]
     parts = [part for part in parts if part is not Anatomy]  # a value, not a group
     if not parts:
@@ -64,7 +64,7 @@ def group_of(command: object, group: type[T]) -> T:
 
 
 def named_values(command: object) -> dict[str, object]:
-    """Return the values of all options of a command by name, as its config.yaml has them."""
+    """Return the values of all options of a command by name, as in its config.yaml."""
     if list(option_groups(type(command))) == [type(command)]:
         return {name: getattr(command, name) for name in typing.get_type_hints(type(command))}
     found: dict[str, object] = {}
@@ -80,18 +80,18 @@ def parse(
     positional: Mapping[str, str] | None = None,
     instead: Mapping[str, object] | None = None,
 ) -> T:
-    """Return the options of a command as they were typed.
+    """Return the options of a command as typed.
 
     Args:
         name: Name of the command.
         command: Dataclass of the option groups that it reads; a field `given` gets the names of the options that are
             not at their defaults because the user left them out.
         arguments: The words after the name.
-        positional: Options that are typed without their name, and what the help says of them.
+        positional: Options that are typed without their name, with their help texts.
         instead: Values that replace what was typed.
 
     Raises:
-        ValueError: If they cannot be read; the sentence says why and what to type instead.
+        ValueError: If they cannot be read; the message says why and what to type instead.
     """
     return build(command, {**read(name, command, arguments, positional), **(instead or {})})
 
@@ -125,16 +125,14 @@ def read(
     except ArgumentError as error:
         raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
     except UnicodeDecodeError:
-        raise ValueError("--config takes a YAML file such as a run's config.yaml, and this is none") from None
+        raise ValueError("--config takes a YAML file such as a run's config.yaml, which this is not") from None
     return values
 
 
 def _refuse_empty(name: str, arguments: Sequence[str]) -> None:
     for before, word in zip(["", *arguments], arguments, strict=False):
-        if word == "" or re.fullmatch(r"--\w+=", word):  # such as a variable of the shell that is not set
-            raise ValueError(
-                f"{word.rstrip('=') or before or name} is given an empty value; leave it out or fill it in"
-            )
+        if word == "" or re.fullmatch(r"--\w+=", word):  # such as an unset shell variable
+            raise ValueError(f"{word.rstrip('=') or before or name} has an empty value; leave it out or fill it in")
 
 
 @contextmanager
@@ -157,7 +155,7 @@ def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping
     """Add every option of a command, and return their names."""
     groups = list(option_groups(command))
     known: list[str] = []
-    if len(groups) > 2:  # what little `inspect` has is in no configuration
+    if len(groups) > 2:  # the few options of `inspect` are in no config file
         parser.add_argument("--config", action="config", help="a run's config.yaml, or part of one; later options win")
         known.append("config")
     for name, text in positional.items():
@@ -174,7 +172,7 @@ def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping
 
 
 def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the words; of an old run's config.yaml, without the options that the command no longer has."""
+    """Yield the words, with an old run's config.yaml replaced by one without options that the command no longer has."""
     before = ""
     for word in arguments:
         option, _, path = word.partition("=") if word.startswith("--config=") else (before, "", word)
@@ -196,7 +194,7 @@ def _values(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _listed(arguments: Sequence[str]) -> list[str]:
-    """Put lists that were typed without brackets into brackets: --milestones 150,180,210."""
+    """Add brackets to lists that were typed without them: --milestones 150,180,210."""
     words: list[str] = []
     for word in arguments:
         words += word.split("=", 1) if word.partition("=")[0] in _LISTS else [word]
@@ -207,7 +205,7 @@ def _listed(arguments: Sequence[str]) -> list[str]:
 
 
 def _misread(command: str, complaint: str, known: Sequence[str], positional: Mapping[str, str]) -> str:
-    """Put jsonargparse's complaint into plain words."""
+    """Rewrite jsonargparse's error message in plain words."""
     see = f"See stillhouse {command} --help"
     unknown = re.search(r"^Unrecognized arguments: (\S+)|^Option '(\S+)' is not accepted", complaint, re.IGNORECASE)
     if unknown:
@@ -219,7 +217,7 @@ def _misread(command: str, complaint: str, known: Sequence[str], positional: Map
     if absent:
         return f"--config: there is no file {absent[1]}"
     if complaint.startswith(("Unexpected config", "Problems parsing config")):
-        return f"--config takes a YAML file such as a run's config.yaml, and this is none ({complaint})"
+        return f"--config takes a YAML file such as a run's config.yaml, which this is not ({complaint})"
     name, reason = misfit(complaint) or ("", "")
     return f"--{name} {reason}" if name else f"{complaint}. {see}"
 

@@ -21,16 +21,16 @@ class BenchOptions:
     """Pairs, methods and seeds.
 
     Args:
-        teacher: Teacher of the one pair there is when --pairs is left out; as for stillhouse distill.
+        teacher: Teacher of the only pair, if there are no --pairs; as for stillhouse distill.
         teacher_weights: A file with its trained weights, or `pretrained` for timm's or torchvision's own.
         student: Student of that pair.
         pairs: Several pairs, TEACHER-STUDENT,...; or, in a file given as --config, a list of {teacher: ..., student:
             ...} with any other options of stillhouse distill for that pair, such as teacher_weights or lr.
-        methods: Methods to compare, separated by commas; the losses of one are added with +, and mean what they mean in
+        methods: Methods to compare, separated by commas; the losses of one method are joined by + and written as for
             stillhouse distill. CE alone is the student without a teacher.
         recipes: Published settings to compare as well, without the pair (`stillhouse list recipes`): cifar100/dkd,...
-        seeds: Number of seeds; the first is --seed. Of each seed all methods see the same images in the same order and
-            begin with the same weights.
+        seeds: Number of seeds; the first is --seed. With one seed all methods see the same images in the same order and
+            start from the same weights.
     """
 
     teacher: str = "resnet32"
@@ -44,7 +44,7 @@ class BenchOptions:
     def __post_init__(self) -> None:
         check_options(self)
         if self.pairs is not None and self.teacher_weights:
-            raise ValueError("--teacher_weights is about the one pair without --pairs; give each pair its own")
+            raise ValueError("--teacher_weights is for the only pair without --pairs; give each pair its own")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def bench(command: Bench, display: Display) -> None:
     methods = by_default if asked.methods is None else asked.methods
     found = entries(methods, asked.recipes)
     for label in unlabelled(found):
-        display.note(f"{label} has no loss on labels, as most tables add; CE + {label} would have one")
+        display.note(f"{label} has no loss on labels, unlike in most published tables; CE + {label} would have one")
     pairs = pairs_of(asked.teacher, asked.student, asked.pairs)
     typed = given_for_distill(command, but=("teacher", "student") if asked.pairs is not None else ())
     first = command.run.output.seed

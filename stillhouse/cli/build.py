@@ -1,4 +1,4 @@
-"""Students' trainers and their run folders, put together from options."""
+"""Build students' trainers and their run folders from options."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .arguments import named_values
 from .config import RunOptions
 from .data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
 
-# Options that identities have in a form of their own.
+# Options that are part of a run's identity in another form.
 _ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken")
 
 
 def about(source: NetworkSource, data: Data, options: DataOptions = DEFAULT_DATA) -> dict[str, object]:
-    """Return what the files with a network's weights say of it."""
+    """Return the description of a network that is written into the files of its weights."""
     images = {name: value for name, value in changed(options).items() if name in IMAGE_OPTIONS}
     code = [hash_of_file(file) for file in network_files(source.name)]
     return {
@@ -60,7 +60,7 @@ def trainer_alone(source: NetworkSource, data: Data, options: RunOptions, *, say
     """Build the trainer of a network that learns from labels only.
 
     Args:
-        say: Is told what was chosen and left out of the weights it starts from.
+        say: Called with a sentence for each choice and each omission in the initial weights.
     """
     run = run_alone(source, data, options)
     return _trainer(source, None, [CE()], data, options, run, f"{source.short} by itself", say)
@@ -77,8 +77,8 @@ def run_taught(
     """Return the run of a student that learns from a teacher.
 
     Args:
-        teacher: In the precision that it teaches in.
-        config: What `config.yaml` says, but for the methods.
+        teacher: The teacher, in the precision that it is used in.
+        config: Content of `config.yaml`, except for the methods.
     """
     method_specs = [str(method) for method in methods]
     precision, known = teacher.net.precision, teacher.identity()
@@ -109,8 +109,8 @@ def trainer_taught(
     """Build the trainer of a student that learns from a teacher.
 
     Args:
-        teacher: In the precision that it teaches in.
-        config: What `config.yaml` says, but for the methods.
+        teacher: The teacher, in the precision that it is used in.
+        config: Content of `config.yaml`, except for the methods.
         say: As for `trainer_alone`.
     """
     run = run_taught(source, teacher, methods, data, options, config)
@@ -125,10 +125,10 @@ def _joined(methods: Sequence[parse.MethodSpec]) -> str:
 def check_fit(
     student: NetworkSource, teacher: NetworkSource, methods: Sequence[parse.MethodSpec], data: Data, seed: int
 ) -> None:
-    """Put a distillation together with a teacher that is not trained yet, so that a refusal does not come after hours.
+    """Build a distillation with a teacher that is not trained yet, so that a refusal does not come after hours.
 
     Raises:
-        ValueError: If a network cannot be built, or a method refuses these two.
+        ValueError: If a network cannot be built, or a method refuses this pair.
     """
     nets = [source.tapped(source.build(data, seed), data) for source in (student, teacher)]
     Distillation(nets[0], nets[1], [method.build() for method in methods], data.info)
@@ -147,7 +147,7 @@ def _trainer(
     model = source.build(data, options.output.seed, say)
     if options.distribution.sync_batchnorm:
         if distributed.world_size() == 1 or options.device.torch_device().type != "cuda":
-            raise ValueError("--sync_batchnorm is for several processes with a GPU each, started by torchrun")
+            raise ValueError("--sync_batchnorm needs several processes with a GPU each; start them with torchrun")
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call] # in PyTorch
     student = source.tapped(model, data)
     distillation = Distillation(student, teacher, methods, data.info)
@@ -156,7 +156,7 @@ def _trainer(
 
 
 def _common_identity(data: Data, options: RunOptions) -> dict[str, object]:
-    """Return what every training depends on, beside its network and teacher."""
+    """Return everything that a training depends on, except its network and teacher."""
     processes = distributed.world_size()
     return {
         "data": data.fingerprint,
@@ -167,13 +167,13 @@ def _common_identity(data: Data, options: RunOptions) -> dict[str, object]:
         "seed": options.output.seed,
         "compile": options.compilation.compile,
         "sync_batchnorm": options.distribution.sync_batchnorm,
-        **({"processes": processes} if processes > 1 else {}),  # each with BatchNorms of its own
+        **({"processes": processes} if processes > 1 else {}),  # each has its own BatchNorm statistics
         **changed(options.data, options.split),
     }
 
 
 def changed(*groups: DataOptions | SplitOptions) -> dict[str, object]:
-    """Return the options that are not at their defaults; of those that came later than the first runs."""
+    """Return the options that are not at their defaults, among those added after the first runs were made."""
     return {
         field.name: str(getattr(group, field.name))
         for group in groups
@@ -183,7 +183,7 @@ def changed(*groups: DataOptions | SplitOptions) -> dict[str, object]:
 
 
 def _plain_config(config: Mapping[str, object]) -> dict[str, object]:
-    """Return the values as YAML shows them best; without `workers`, which suits a machine and not a run."""
+    """Return the values in a form that YAML shows well; without `workers`, which is a matter of the machine."""
     return {name: _plain(value) for name, value in config.items() if name != "workers"}
 
 

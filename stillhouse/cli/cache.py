@@ -1,4 +1,4 @@
-"""`stillhouse cache`: a teacher's outputs for all views of all images, computed before anybody learns from them."""
+"""`stillhouse cache`: a teacher's outputs for all views of all images, computed before students learn from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .data_options import DataOptions, SplitOptions, note_on_reading, reading_of
 from .networks import TeacherOptions
 from .train import speed_up
 
-_PLAIN_EVERY = 60.0  # seconds between two lines where there is no terminal
+_PLAIN_EVERY = 60.0  # seconds between two lines without a terminal
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class FillOptions:
         teacher: The folder of a finished run, or a network as for `stillhouse distill`.
         teacher_weights: A file with the teacher's trained weights, or `pretrained` for timm's or torchvision's own.
         teacher_anatomy: Override the detected layer names of the teacher.
-        embedding: Cache the input of its classifier as well, for methods such as CRD.
+        embedding: Also cache the input of its classifier, for methods such as CRD.
         folder: Folder of the runs that will use the cache.
         batch_size: Batch size of the runs that will use the cache.
-        cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
-            if that is less.
+        cache_budget: Disk space in GB for all teacher caches in --folder; by default 4, or a tenth of the free space if
+            that is less.
     """
 
     teacher: str
@@ -86,7 +86,7 @@ def fill(command: Fill, display: Display) -> None:
     display.note(note_on_reading(found.source.short, found.about, command.data))
     teacher = prepare(found, data, device, say=display.note)
     if teacher.net.foreign_logits:
-        raise ValueError(f"the teacher {teacher.name} {teacher.net.foreign_logits}; its outputs are of no use here")
+        raise ValueError(f"the teacher {teacher.name} {teacher.net.foreign_logits}; its outputs are useless here")
     examine(teacher, command.precision.dtype, device, data, display, command.knowledge.trust_teacher)
     readers = {"logits": "every method"} | ({"embedding": "--embedding"} if asked.embedding else {})
     teacher.net.tap(readers)
@@ -104,7 +104,7 @@ def fill(command: Fill, display: Display) -> None:
 
 
 def _fill(cache: TeacherCache, display: Display) -> None:
-    """Write what is missing, with a bar on a terminal and a line now and then elsewhere."""
+    """Write the missing outputs, with a progress bar on a terminal and an occasional line elsewhere."""
     began = last = time.perf_counter()
     first = None
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

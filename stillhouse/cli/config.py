@@ -1,4 +1,4 @@
-"""Options in small groups: a command is a dataclass of the groups that it reads, and has no other options.
+"""Options in small groups. A command is a dataclass of the groups that it reads, and has no other options.
 
 The first line of a group's docstring is its heading in the help; groups with one heading share a section.
 """
@@ -22,7 +22,7 @@ from ..training.progress import Display
 from ..training.trackers.tracking import is_installed
 from .data_options import DataOptions, SplitOptions
 
-EPOCHS = {"digits": 20}  # what the defaults of the command line are for; other data have the protocol's 240
+EPOCHS = {"digits": 20}  # the data that the defaults are for; other data get the protocol's 240
 EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
 
 
@@ -31,8 +31,8 @@ class OutputOptions:
     """Data, seed, device and output folder.
 
     Args:
-        seed: Everything random follows from it.
-        folder: Folder in which the folders of runs are kept.
+        seed: Seed of all random numbers.
+        folder: Folder that holds the folders of runs.
     """
 
     seed: Seed = 0
@@ -70,7 +70,7 @@ class DeviceOptions:
     """Data, seed, device and output folder.
 
     Args:
-        device: Device to compute on; auto takes the GPU if there is one.
+        device: Device to compute on; auto uses the GPU if there is one.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -93,8 +93,8 @@ class CompileOptions:
     """Speed and memory.
 
     Args:
-        compile: Compile the teacher with torch.compile, on a GPU the students as well, as CUDA graphs: faster after the
-            first steps, equal up to rounding.
+        compile: Compile the teacher with torch.compile, and on a GPU also the students, as CUDA graphs: faster after
+            the first steps, and equal up to rounding.
     """
 
     compile: bool = False
@@ -105,8 +105,8 @@ class CaptureOptions:
     """Speed and memory.
 
     Args:
-        capture: Record whole training steps as CUDA graphs and repeat them; auto does it on a GPU where there are steps
-            enough to earn it back. Methods that cannot be captured run as usual beside the others.
+        capture: Record whole training steps as CUDA graphs and replay them; auto does so on a GPU if there are enough
+            steps to pay for it. Methods that cannot be captured run as usual beside the others.
     """
 
     capture: Literal["auto", "on", "off"] = "auto"
@@ -125,7 +125,7 @@ class PrecisionOptions:
 
     @property
     def dtype(self) -> torch.dtype | None:
-        """The format to autocast to; None for float32."""
+        """Return the format to autocast to; None for float32."""
         return torch.bfloat16 if self.teacher_precision == "bfloat16" else None
 
 
@@ -134,10 +134,10 @@ class CacheOptions:
     """Speed and memory.
 
     Args:
-        teacher_cache: Keep the teacher's outputs for each view of each image on disk, below --folder. This changes no
-            result; auto does it where it is possible and saves time.
-        cache_budget: GB that all teacher caches below --folder may take; 4 when left out, or a tenth of the free disk
-            if that is less.
+        teacher_cache: Keep the teacher's outputs for each view of each image on disk, in --folder. This does not change
+            results; auto does so where it is possible and saves time.
+        cache_budget: Disk space in GB for all teacher caches in --folder; by default 4, or a tenth of the free space if
+            that is less.
     """
 
     teacher_cache: Literal["auto", "on", "off"] = "auto"
@@ -147,7 +147,7 @@ class CacheOptions:
         check_options(self)
 
     def store(self, folder: Path) -> CacheStore | None:
-        """Return the store of caches below the folder of the runs; None if nothing is to be kept."""
+        """Return the store of caches in the folder of the runs; None if no cache is wanted."""
         if self.teacher_cache == "off":
             return None
         return CacheStore(folder / "teacher_cache", self.teacher_cache, self.cache_budget)
@@ -158,8 +158,8 @@ class MemoryOptions:
     """Speed and memory.
 
     Args:
-        memory_budget: GB of memory, the GPU's if there is one, that students may take who are trained together; nine
-            tenths of what is free when left out. Those that do not fit are trained one after another.
+        memory_budget: Memory in GB (GPU memory if there is a GPU) that students trained together may use; by default
+            nine tenths of the free memory. Students that do not fit are trained one after another.
     """
 
     memory_budget: Positive | None = None
@@ -173,8 +173,8 @@ class DistributedOptions:
     """Speed and memory.
 
     Args:
-        sync_batchnorm: With several GPUs (`torchrun -m stillhouse distill ...`), students' BatchNorms see the whole
-            batch instead of each GPU's share.
+        sync_batchnorm: With several GPUs (`torchrun -m stillhouse distill ...`), normalise by the whole batch in the
+            students' BatchNorms, instead of by each GPU's share.
     """
 
     sync_batchnorm: bool = False
@@ -185,21 +185,21 @@ class EpochOptions:
     """Length of the training.
 
     Args:
-        epochs: Passes over the training set (the last one gives the result); when left out 20 for digits, 90 for images
+        epochs: Passes over the training set (the last one gives the result); by default 20 for digits, 90 for images
             too large for memory, 240 for all others.
     """
 
     epochs: int | None = None
 
     def complete(self, config: TrainConfig, data: Data) -> TrainConfig:
-        """Return the configuration with the number of epochs that was asked for, or that suits the data."""
+        """Return the configuration with the requested number of epochs, or the default for the data."""
         suited = EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, TrainConfig.epochs)
         return dataclasses.replace(config, epochs=suited if self.epochs is None else self.epochs)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """All that trainings have in common, whoever is trained: what `train` and `distill` both read."""
+    """Options of every training: those that `train` and `distill` both read."""
 
     data: DataOptions = field(default_factory=DataOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
@@ -213,7 +213,7 @@ class RunOptions:
     config: TrainConfig = field(default_factory=TrainConfig)
 
     def load(self, display: Display, strong_view: bool = False, expected: InputSpec | None = None) -> Data:
-        """Load the data of the run and tell the user what they are; see `DataOptions.load`."""
+        """Load the data of the run and describe them to the user; see `DataOptions.load`."""
         return self.data.load(
             display,
             self.split,
@@ -228,5 +228,5 @@ class RunOptions:
         return dataclasses.replace(self, config=self.length.complete(self.config, data))
 
     def of_size(self, image_size: int) -> RunOptions:
-        """Return the options with a size of the images."""
+        """Return the options with this size of the images."""
         return dataclasses.replace(self, data=dataclasses.replace(self.data, image_size=image_size))

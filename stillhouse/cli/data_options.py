@@ -1,4 +1,4 @@
-"""Options about the images that a command reads."""
+"""Options for the images that a command reads."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class SplitOptions:
     """Data, seed, device and output folder.
 
     Args:
-        validation: Fraction of the training images held out to choose by; the test images then stay unseen to the end.
-        train_fraction: Fraction of each class's training images to train on, of those that --validation leaves; the
+        validation: Fraction of the training images to hold out for choosing; the test images stay unseen until the end.
+        train_fraction: Fraction of each class's training images, without those of --validation, to train on; the
             same images for every seed.
-        flip: Mirror half of the training images; as suits the data when left out (all but digits are mirrored).
+        flip: Mirror half of the training images; by default for all data except digits.
     """
 
     validation: ProperFraction = 0.0
@@ -39,22 +39,21 @@ DEFAULT_SPLIT = SplitOptions()
 class DataOptions:
     """Data, seed, device and output folder.
 
-    A new option of this group or of `SplitOptions` becomes a part of a run's identity where it is not at its default.
+    A new option of this group or of `SplitOptions` is part of a run's identity only if it is not at its default.
 
     Args:
         data: A data set by name (`stillhouse list data`); a folder of class folders, parquet or arrow files, webdataset
             tars, or images with a table of classes; such a table; `file.py:function` or `package.module:function`.
-        image_size: Height and width in px; the data's own when left out.
-        resize: Way to make images square that are not: crop keeps the middle, squash changes the shape, pad adds
-            background.
-        background: Colour behind transparent pixels and beside padded images (white, #808080, ...); none shows what
-            lies under transparency.
-        max_value: Value that is white in images of more than 8 bits; when left out the largest of their type, 65535
-            for 16 bits and 1.0 for floats.
-        image_column: Column of a table that holds the images or their paths; found by its name when left out.
-        label_column: Column of a table that holds the classes; found by its name when left out.
-        workers: Processes that read images from disk; chosen when left out.
-        skip_broken: Leave out images that cannot be read, and count them, instead of refusing the data.
+        image_size: Height and width in px; by default the data's own.
+        resize: How to make images square: crop keeps the middle, squash changes the shape, pad adds background.
+        background: Colour behind transparent pixels and around padded images (white, #808080, ...); none ignores
+            transparency.
+        max_value: Value of white in images of more than 8 bits; by default the largest of their type, 65535 for 16 bits
+            and 1.0 for floats.
+        image_column: Column of a table that holds the images or their paths; by default found by its name.
+        label_column: Column of a table that holds the classes; by default found by its name.
+        workers: Number of processes that read images from disk; by default chosen automatically.
+        skip_broken: Leave out and count images that cannot be read, instead of refusing the data.
     """
 
     data: str = "digits"
@@ -82,10 +81,10 @@ class DataOptions:
         trained_on: tuple[str, ...] | None = None,
         expected: InputSpec | None = None,
     ) -> Data:
-        """Load the data and tell the user what they are.
+        """Load the data and describe them to the user.
 
         Args:
-            expected: Images that a trained network expects; they decide the size where the user does not.
+            expected: Images that a trained network expects; they decide the size if the user does not.
         """
         options = LoadOptions(
             batch_size=batch_size,
@@ -117,7 +116,7 @@ class DataOptions:
 
 
 DEFAULT_DATA = DataOptions()
-IMAGE_OPTIONS = ("resize", "background", "max_value")  # that decide on the pixels of a network's images
+IMAGE_OPTIONS = ("resize", "background", "max_value")  # options that decide the pixels of a network's images
 
 
 def reading_of(about: Mapping[str, object]) -> dict[str, object]:

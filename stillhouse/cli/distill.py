@@ -1,4 +1,4 @@
-"""`stillhouse distill`: a student that learns from a teacher, beside the same student by itself."""
+"""`stillhouse distill`: a student that learns from a teacher, and the same student by itself."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class DistillOptions:
         student: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
             `package.module:callable` or `file.py:callable`.
         student_weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
-        student_weights_key: Part of the names under which a file that holds several weights has the student's.
-        student_skip_head: Start from a file's weights even if its classifier is one for other classes, and train a new
-            one.
+        student_weights_key: For a file with several sets of weights: part of the names of the student's.
+        student_skip_head: Start from a file's weights even if its classifier is for other classes, and train a new
+            classifier.
         methods: Methods that the student learns by (`stillhouse list methods`): CE,KD,AT or 'CE, KD(temperature=2),
-            my_kd.py:MyKD'. Weights and other arguments have their papers' values when left out.
-        recipe: Settings as they were published (`stillhouse list recipes`); options that are typed win over them.
+            my_kd.py:MyKD'. By default weights and other arguments have their papers' values.
+        recipe: Published settings (`stillhouse list recipes`); options that you give win over them.
         baseline: Also train the student by itself, to see what distillation gained.
         teacher_anatomy: Override the detected layer names of the teacher.
         student_anatomy: The same for the student.
@@ -67,7 +67,11 @@ class DistillOptions:
     student_anatomy: Anatomy | None = None
 
     def method_specs(self) -> list[MethodSpec]:
-        """Raise ValueError where `methods` is no list of methods."""
+        """Parse `methods`.
+
+        Raises:
+            ValueError: If it is not a list of methods.
+        """
         return parse(self.methods if isinstance(self.methods, str) else ", ".join(self.methods))
 
     def student_source(self) -> NetworkSource:
@@ -90,12 +94,12 @@ class Distill:
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
-        """Return the options that a published recipe stands for, and those by which the teacher's images were read."""
+        """Return the options of a published recipe, and those with which the teacher's images were read."""
         recipe = dict(find(values["recipe"]).options) if values.get("recipe") else {}
         return reading_of(about_place(place_of(values["teacher"], values["teacher_weights"]))) | recipe
 
     def for_data(self, data: Data, size: int | None) -> Distill:
-        """Return the command with what depends on the data filled in: epochs, and a size that the teacher decided."""
+        """Return the command with the values that depend on the data: epochs, and a size that the teacher decided."""
         run = self.run.of_size(size) if size == data.info.image_size else self.run
         return dataclasses.replace(self, run=run.for_data(data))
 
@@ -154,7 +158,7 @@ def opened(command: Distill, display: Display, strong_view: bool = False, needs_
 def distill(command: Distill, display: Display) -> None:
     asked = command.distillation
     command.run.tracking.check()
-    method_specs = asked.method_specs()  # what can be refused at once is refused before data are read
+    method_specs = asked.method_specs()  # refuse what can be refused before data are read
     shared = opened(command, display, any(method.build().needs_strong_view for method in method_specs))
     command, data = shared.complete(command), shared.data
     options, device = command.run, command.run.device.torch_device()
@@ -185,7 +189,7 @@ def distill(command: Distill, display: Display) -> None:
 
 
 def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, display: Display) -> Teacher:
-    """Train the teacher that has no weights yet, as `stillhouse train` would, unless that was done before."""
+    """Train a teacher that has no weights yet, as `stillhouse train` would, unless its run is done."""
     source, options = command.teacher_source(), command.run
     trainer = trainer_alone(source, data, options, say=display.note)
     display.note(note_on_other_epochs(trainer, "to use that teacher as it is, add --teacher {folder}"))
@@ -197,14 +201,14 @@ def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, d
 
 
 def _published(recipe: Recipe, here: Mapping[str, object]) -> str:
-    """Return what its authors report, and why that may be something else than what was run here."""
+    """Return the result that its authors report, and the settings that differ here."""
     other = [name for name in recipe.differs(here) if name != "data" or recipe.options["data"] in DATASETS]
-    different = f"; here with other {', '.join(other)}" if other else ""
+    different = f"; here with different {', '.join(other)}" if other else ""
     return f"published for {recipe.name}: {recipe.report()}{different}"
 
 
 def _table(teacher: Teacher, trainers: Sequence[StudentTrainer], data: Data, options: RunOptions) -> Table:
-    """Measure the teacher and its students on the test images, as they are now."""
+    """Return a table of the teacher and its students, measured on the test images."""
     device, size = options.device.torch_device(), data.info.image_size
     outputs = None if teacher.net.foreign_logits else teacher.scores(data.test, device)
     name = f"{teacher.short} (teacher)"

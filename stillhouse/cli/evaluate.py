@@ -26,7 +26,7 @@ from .config import DeviceOptions
 from .data_options import DataOptions, note_on_reading, reading_of
 from .networks import MeasureOptions
 
-_CLOSE = 0.005  # percent: what is printed is the same
+_CLOSE = 0.005  # percent: the printed numbers are the same
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class EvaluateOptions:
 
     Args:
         model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
-        weights: A file with the network's weights, or the folder of a run, where `model` is a name.
+        weights: A file with the network's weights, or the folder of a run, if `model` is a name.
     """
 
     model: str
@@ -44,7 +44,7 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a trained network on the held-out images of a data set: of its run's own where no --data is given."""
+    """Measure a trained network on the held-out images of a data set; by default that of its run."""
 
     network: EvaluateOptions
     knowledge: MeasureOptions
@@ -53,7 +53,7 @@ class Evaluate:
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
-        """Return the data of the run that a network is from, and the options by which its images were read."""
+        """Return the data of a network's run, and the options with which its images were read."""
         place = place_of(values["model"], values["weights"])
         known = data_of_run(place)
         if place and "data" not in typed and is_own(str(known.get("data", ""))):
@@ -68,7 +68,7 @@ class Evaluate:
 
 
 def data_of_run(place: Path | None) -> dict[str, object]:
-    """Return the data and image options of a run's folder, or of a file of one; nothing for other names."""
+    """Return the data and image options of a run's folder, or of a file from one; nothing for other names."""
     if place is None:
         return {}
     config = place / "config.yaml"
@@ -103,30 +103,30 @@ def measure(command: Evaluate, display: Display) -> None:
 
 
 def digests(found: Located) -> tuple[str, ...] | None:
-    """Return what a network's file says of the images it was trained on."""
+    """Return the digests of training images in a network's file; None if it has none."""
     known = found.about.get("trained_on")
     return tuple(map(str, known)) if isinstance(known, list) else None
 
 
 def _doubts(network: Teacher, scores: Scores, data: Data, device: torch.device) -> list[str]:
-    """Return what may be wrong with a number, each with a way out."""
+    """Return notes about possible errors in the measurement, each with a remedy."""
     notes = [better_normalisation(network, data, data.test, device, "")]
     order = order_problem(scores, data.classes, "--classes")
     notes.append(f"{network.short} does badly, but {order}" if order else None)
     if are_probabilities(scores.logits):
         notes.append(
-            f"{network.short} returns probabilities (each row sums to one), not logits; the cross-entropy above is not "
-            f"its own"
+            f"{network.short} returns probabilities (each row sums to one), not logits; so the cross-entropy above "
+            f"is not meaningful"
         )
     return [note for note in notes if note]
 
 
 def _compare(found: Located, scores: Scores, data: Data, display: Display) -> None:
-    """Note where a run measures otherwise than when it ended, on what it calls its own data."""
+    """Note if a run scores differently on its own data than when training finished."""
     assert found.folder is not None
     then = read_result(found.folder).get("top1")
     same_size = found.about.get("image_size") in (None, data.info.image_size)
     if isinstance(then, int | float) and abs(then - scores.top1) > _CLOSE and same_size:
         display.note(
-            f"{found.given} was right on {then:.2f} % when it ended: its data, or what computes it, have changed since"
+            f"{found.given} scored {then:.2f} % when training finished; the data or the software has changed since"
         )

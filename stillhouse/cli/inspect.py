@@ -33,7 +33,7 @@ from .build import trainer_alone, trainer_taught
 from .config import DeviceOptions
 from .distill import Distill
 
-_LISTED = 20  # rows on the terminal, at most
+_LISTED = 20  # at most, rows on the terminal
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class InspectOptions:
 
     Args:
         run: The folder of a finished distillation.
-        teacher: The teacher's folder, file or name, if it is no longer where the run found it.
+        teacher: The teacher's folder, file or name, if it is not where the run found it any more.
         data: The data set's folder, if it was moved.
         images: Number of test images, sampled at random, on which the networks' features are compared.
     """
@@ -63,7 +63,7 @@ class InspectOptions:
         """Return the file with the configuration of the run.
 
         Raises:
-            ValueError: If it is no finished distillation.
+            ValueError: If it is not a finished distillation.
         """
         if not self.folder.is_dir():
             raise ValueError(f"there is no folder {self.run}; give that of a finished run of stillhouse distill")
@@ -71,7 +71,7 @@ class InspectOptions:
         path = self.folder / "config.yaml"
         if not path.exists() or "methods" not in read_config(path):
             raise ValueError(
-                f"{self.run} is about a network that learned by itself; give the folder of a run of stillhouse distill"
+                f"{self.run} is the run of a network that learned by itself; give that of a run of stillhouse distill"
             )
         return path
 
@@ -85,7 +85,7 @@ class InspectOptions:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Draw and list what a finished distillation learned, into RUN/inspection."""
+    """Write figures and tables of what a finished distillation learned into RUN/inspection."""
 
     inspection: InspectOptions
     device: DeviceOptions
@@ -106,7 +106,7 @@ def inspect(command: Inspect, display: Display) -> None:
     names = [printable(name) for name in data.classes]
     summary, by_class = summarised(findings), by_classes(findings, names)
     named = f"{distilled.distillation.student_source().short} from {teacher.short} on {data.name}"
-    from ..analysis.figures import figures, save  # with them comes matplotlib, which nobody else needs
+    from ..analysis.figures import figures, save  # they import matplotlib, which nothing else needs
     from ..analysis.fonts import Lettering
 
     letters = Lettering.of([*names, named])
@@ -129,7 +129,7 @@ def inspect(command: Inspect, display: Display) -> None:
 
 @contextmanager
 def _filled(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder elsewhere, and move its files to `folder` once all are written: killed, nothing is left."""
+    """Yield an empty folder elsewhere, and move its files to `folder` at the end; a kill leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="stillhouse-") as elsewhere:
         yield Path(elsewhere)
         folder.mkdir(exist_ok=True)
@@ -140,7 +140,7 @@ def _filled(folder: Path) -> Iterator[Path]:
 def _restored(
     asked: InspectOptions, device_name: str, device: torch.device, display: Display
 ) -> tuple[Distill, Teacher, StudentTrainer, Data]:
-    """Put a finished distillation together again, both networks fed as they were in training."""
+    """Rebuild a finished distillation, with both networks' inputs as in training."""
     instead = asked.instead() | {"device": device_name}
     distilled = parse("distill", Distill, ["--config", str(asked.config())], instead=instead)
     specs, about = distilled.distillation.method_specs(), about_weights(asked.folder / "student.safetensors")
@@ -149,25 +149,25 @@ def _restored(
     teacher = _teacher(distilled, data, device, display)
     if teacher.net.foreign_logits:
         raise ValueError(
-            f"the teacher {teacher.name} {teacher.net.foreign_logits}: there are no outputs of it to compare a student "
-            f"with; stillhouse evaluate measures the student"
+            f"the teacher {teacher.name} {teacher.net.foreign_logits}: its outputs cannot be compared with a "
+            f"student's; stillhouse evaluate measures the student"
         )
     teacher.net.precision = distilled.precision.dtype
     source = distilled.distillation.student_source()
     trainer = trainer_taught(source, teacher, specs, data, distilled.run, {})
     if asked.folder.resolve().name.rpartition("-")[2] != trainer.run.folder.name.rpartition("-")[2]:
-        display.note(f"{asked.run} was made with another teacher, data or configuration than is found now")
+        display.note(f"{asked.run} was made with a different teacher, data set or configuration than the present one")
     for note in restore(trainer, asked.folder):
         display.note(note)
     if about.get("classes") not in (None, list(data.classes)):
-        raise ValueError(f"{asked.run} was trained on other classes than {data.name} has, or in another order")
+        raise ValueError(f"{asked.run} was trained on classes other than those of {data.name}, or in another order")
     if expected.mean and expected.std:
         renormalise(trainer.distillation.student.model, (data.mean, data.std), (expected.mean, expected.std))
     return distilled, teacher, trainer, data
 
 
 def _teacher(distilled: Distill, data: Data, device: torch.device, display: Display) -> Teacher:
-    """Find the teacher of a finished distillation, also one that was trained for it."""
+    """Find the teacher of a finished distillation, including one that was trained for it."""
     found, options = locate(distilled.teacher_source()), distilled.run
     if found.source.weights:
         return distilled.read_teacher(found, data, display)
@@ -178,7 +178,7 @@ def _teacher(distilled: Distill, data: Data, device: torch.device, display: Disp
 
 
 def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
-    """Fill a student's trainer with what a finished run kept, and return what it did not keep."""
+    """Load the saved state of a finished run into a student's trainer, and return notes about missing state."""
     load_weights(trainer.model, folder / "student.safetensors")
     methods, kept = trainer.distillation.methods, folder / "methods.safetensors"
     if kept.is_file():
@@ -190,7 +190,7 @@ def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers, in full for programs and rounded for people."""
+    """A table of numbers: in full for programs, rounded for people."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str | float]]
@@ -201,7 +201,7 @@ class Table:
         return text.getvalue()
 
     def printed(self, columns: int) -> Printed:
-        """Of the first columns as much as fits on a terminal."""
+        """Return the first columns, as far as they fit on a terminal."""
         table = listing(self.headings[:1], [])
         for heading in self.headings[1:columns]:
             table.add_column(heading, justify="right")
@@ -213,7 +213,7 @@ class Table:
 
 
 def summarised(findings: Findings) -> Table:
-    """Return both networks in numbers."""
+    """Return a table of measurements of both networks."""
     s, t = findings.student, findings.teacher
     classes = s.logits.shape[1]
     off_diagonal = ~torch.eye(classes, dtype=torch.bool)
@@ -233,7 +233,7 @@ def summarised(findings: Findings) -> Table:
 
 
 def by_classes(findings: Findings, names: Sequence[str]) -> Table:
-    """Return numbers by class, methods' included, from the student's largest loss to its largest gain."""
+    """Return numbers by class, including methods', from the student's largest loss to its largest gain."""
     s, t = (accuracy_by_class(scores, len(names)) for scores in (findings.student, findings.teacher))
     labels = findings.student.labels
     judged = {name: mean_by_class(one.values, labels, len(names)) for name, one in findings.judged.items()}

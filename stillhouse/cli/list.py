@@ -13,7 +13,7 @@ from ..training.progress import Display
 
 
 def show(what: str, display: Display, containing: str = "") -> None:
-    """The catalogue of methods, the zoo, the data sets or the published settings."""
+    """Show the catalogue of methods, the zoo, the data sets or the published settings."""
     headings, rows, more = LISTS[what](containing)
     rows = [row for row in rows if containing.lower() in row[0].lower()]
     if not rows:
@@ -22,7 +22,7 @@ def show(what: str, display: Display, containing: str = "") -> None:
     display.say(more)
 
 
-_List = tuple[Sequence[str], Sequence[Sequence[str]], str]  # headings, rows, and what else to say
+_List = tuple[Sequence[str], Sequence[Sequence[str]], str]  # headings, rows, and a closing line
 
 
 def _methods(_: str) -> _List:
@@ -44,7 +44,7 @@ def _data(_: str) -> _List:
 
 
 def _recipes(containing: str) -> _List:
-    """The runs that are asked for; if none are, what they are runs of."""
+    """Return the runs whose names match; without a name, the recipes that they belong to."""
     runs = published()
     if containing:
         rows = [(name, str(run.options["methods"]), run.report()) for name, run in runs.items()]
@@ -59,7 +59,7 @@ LISTS = {"methods": _methods, "models": _models, "data": _data, "recipes": _reci
 
 
 def _summary(documented: object) -> str:
-    """The first paragraph of a docstring in one line."""
+    """Return the first paragraph of a docstring in one line."""
     return " ".join((getdoc(documented) or "").partition("\n\n")[0].split())
 
 

@@ -1,4 +1,4 @@
-"""Options about networks: which one, its weights, and what the user knows of it that its file does not say."""
+"""Options for networks: the network, its weights, and facts about it that its file does not hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..models.spec import NetworkSource
 from ..ranges import check_options
 from ..training.teachers.class_order import read_classes
 
-Channels = Sequence[float]  # one number or three; InputSpec.typed says what is wrong with them
+Channels = Sequence[float]  # one number or three; checked by InputSpec.typed
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class NetworkOptions:
         model: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
             `package.module:callable` or `file.py:callable`.
         weights: A file of weights to start from, or `pretrained` for timm's or torchvision's own.
-        weights_key: Part of the names under which a file that holds several weights has those to take, such as
+        weights_key: For a file with several sets of weights: part of the names of those to use, such as
             state_dict_ema.
-        skip_head: Start from a file's weights even if its classifier is one for other classes, and train a new one.
+        skip_head: Start from a file's weights even if its classifier is for other classes, and train a new classifier.
         anatomy: Override the detected layer names.
     """
 
@@ -44,15 +44,15 @@ class TeacherOptions:
     """Images and classes that the teacher was trained on.
 
     Args:
-        teacher_mean: Mean of each channel by which its images were normalised, from 0 to 1: one number or three.
+        teacher_mean: Mean of each channel used to normalise its images, from 0 to 1: one number or three.
         teacher_std: Standard deviation of each channel, likewise.
         teacher_size: Height and width of its images in px.
         teacher_classes: Order of its outputs: natural (1, 2, 10), alphabetical (1, 10, 2), or a file with one class
-            name a line, which may name more classes than the data have.
-        teacher_weights_key: Part of the names under which a file that holds several weights has the teacher's, such as
+            name per line, which may name more classes than the data have.
+        teacher_weights_key: For a file with several sets of weights: part of the names of the teacher's, such as
             state_dict_ema.
-        trust_teacher: Go on with a teacher whose accuracy on the held-out images is no better than chance, or cannot
-            be told from it.
+        trust_teacher: Accept a teacher whose accuracy on the held-out images is no better than chance, or not clearly
+            better.
     """
 
     teacher_mean: Channels | None = None
@@ -66,7 +66,7 @@ class TeacherOptions:
         check_options(self)
 
     def source(self, name: str, weights: str | None, anatomy: Anatomy | None) -> NetworkSource:
-        """Return the teacher, all but the order of its classes, which depends on the data's."""
+        """Return the teacher without the order of its classes, which depends on the data's."""
         spec = InputSpec.typed(self.teacher_mean, self.teacher_std, self.teacher_size, "teacher_")
         return NetworkSource(name, weights, anatomy, self.teacher_weights_key, input=spec, option="teacher_")
 
@@ -80,11 +80,11 @@ class MeasureOptions:
     """Images and classes that the network was trained on.
 
     Args:
-        mean: Mean of each channel by which its images were normalised, from 0 to 1: one number or three.
+        mean: Mean of each channel used to normalise its images, from 0 to 1: one number or three.
         std: Standard deviation of each channel, likewise.
-        classes: Order of its outputs: natural (1, 2, 10), alphabetical (1, 10, 2), or a file with one class name a
+        classes: Order of its outputs: natural (1, 2, 10), alphabetical (1, 10, 2), or a file with one class name per
             line, which may name more classes than the data have.
-        weights_key: Part of the names under which a file that holds several weights has those to take, such as
+        weights_key: For a file with several sets of weights: part of the names of those to use, such as
             state_dict_ema.
     """
 
@@ -97,7 +97,7 @@ class MeasureOptions:
         check_options(self)
 
     def source(self, name: str, weights: str | None) -> NetworkSource:
-        """Return the network, all but the order of its classes, which depends on the data's."""
+        """Return the network without the order of its classes, which depends on the data's."""
         spec = InputSpec.typed(self.mean, self.std, None, "")
         return NetworkSource(name, weights, key=self.weights_key, input=spec)
 

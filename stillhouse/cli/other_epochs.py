@@ -1,4 +1,4 @@
-"""A run that was trained before, for another number of epochs: what the user is told about it."""
+"""A note to the user about an earlier run of the same training for another number of epochs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..training.run_files import read_config
 from ..training.student import StudentTrainer
 from .data_options import DataOptions, SplitOptions
 
-_PLACES = (
+_NOT_IDENTITY = (
     "folder",
     "track",
     "device",
@@ -21,18 +21,18 @@ _PLACES = (
     "teacher_cache",
     "cache_budget",
     "memory_budget",
-)  # options that change no run
+)  # options that do not change a run
 
-_LATER = {  # what older runs had, unsaid
+_OLD_DEFAULTS = {  # values in older runs, which did not write them down
     field.name: field.default for group in (DataOptions, SplitOptions) for field in dataclasses.fields(group)
 }
 
 
-def note_on_other_epochs(trainer: StudentTrainer, way_out: str) -> str | None:
-    """Return a note if the same training was done for fewer or more epochs, with the way to go on from its weights.
+def note_on_other_epochs(trainer: StudentTrainer, remedy: str) -> str | None:
+    """Return a note if the same training was done for fewer or more epochs, and how to continue from its weights.
 
     Args:
-        way_out: How to go on from its weights, with {folder} or {weights} in it.
+        remedy: How to continue from its weights, with {folder} or {weights} in it.
     """
     run = trainer.run
     if run.folder.exists():
@@ -43,12 +43,12 @@ def note_on_other_epochs(trainer: StudentTrainer, way_out: str) -> str | None:
         return None
     note = (
         f"{before} is the same training for {counted(_epochs(before), 'epoch')}; with another --epochs it is another "
-        "run, which starts from the beginning, because the learning rate's schedule depends on it"
+        "run, which starts from the beginning, because the learning-rate schedule depends on it"
     )
     weights = before / "student.safetensors"
     if not _fits(weights, trainer):
         return note
-    return f"{note}; {way_out.format(folder=before, weights=weights)}"
+    return f"{note}; {remedy.format(folder=before, weights=weights)}"
 
 
 def _slug(folder: Path) -> str:
@@ -67,14 +67,14 @@ def _epochs(folder: Path) -> int:
 
 
 def _same(folder: Path, config: dict[str, object]) -> bool:
-    """Compare the configuration of a run with another: is their number of epochs all that differs?"""
+    """Return True if the configuration of a run differs from this one only in the number of epochs."""
     other = _config(folder)
-    different = {name for name in config if other.get(name, _LATER.get(name, config[name])) != config[name]}
-    return different - set(_PLACES) == {"epochs"} and isinstance(other["epochs"], int)
+    different = {name for name in config if other.get(name, _OLD_DEFAULTS.get(name, config[name])) != config[name]}
+    return different - set(_NOT_IDENTITY) == {"epochs"} and isinstance(other["epochs"], int)
 
 
 def _fits(weights: Path, trainer: StudentTrainer) -> bool:
-    """Say if the student can start from these weights; what some methods ship is more than a student."""
+    """Return True if the student can start from these weights; some methods ship more than the student."""
     try:
         with safe_open(weights, "pt") as file:
             return set(file.keys()) == set(trainer.distillation.student.model.state_dict())

@@ -1,4 +1,4 @@
-"""From the words of a command line to a command, and from whatever goes wrong to one sentence."""
+"""Run the command on a command line, and report any error in one sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .train import Train, train
 
 @dataclass(frozen=True)
 class _Command:
-    """A command that works on data: its function, its options, and which of them are typed without their names."""
+    """A command that works on data: its function, its options, and those that are typed without their names."""
 
     act: Callable[..., None]
     options: type[Any]
@@ -65,7 +65,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     try:
         return _run(command, arguments)
     except RuntimeError as error:
-        # PyTorch raises this out of a signal handler, so even while another error is being put into words.
+        # PyTorch raises this from a signal handler, so it can come even while another error is being reported.
         if not is_worker_death(error) or os.environ.get("STILLHOUSE_TRACEBACK"):
             raise
         return _refuse(worker_died(error))
@@ -79,7 +79,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
             what, containing = _list_words(arguments)
             show(what, display, containing)
         elif command == "check":
-            from ..contract.check import check  # its small networks and laws are for nobody else
+            from ..contract.check import check  # only this command needs its small networks and laws
 
             check(_method_word(arguments), display)
         else:
@@ -103,7 +103,7 @@ def _refuse(why: str) -> int:
 
 
 def _explain(error: Exception) -> str | None:
-    """Return what to say, or None for a bug: its traceback says more."""
+    """Return the message for the user; None for a bug, whose traceback says more."""
     if isinstance(error, torch.OutOfMemoryError):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
     if isinstance(error, RuntimeError | MemoryError):
@@ -113,8 +113,8 @@ def _explain(error: Exception) -> str | None:
         return str(error)
     where = f" ({error.filename})" if error.filename else ""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    way_out = "make room" if full else "check that path"
-    return f"{error.strerror or error}{where}: {way_out}, or choose another --folder; nothing that was saved is lost"
+    remedy = "make room" if full else "check that path"
+    return f"{error.strerror or error}{where}: {remedy}, or choose another --folder; nothing that was saved is lost"
 
 
 def _method_word(arguments: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
         prog="stillhouse list", description="List methods, models, data sets or recipes.", exit_on_error=False
     )
     parser.add_argument("what", choices=LISTS, nargs="?", default="methods", help="which list")
-    parser.add_argument("containing", nargs="?", default="", help="only what has this in its name")
+    parser.add_argument("containing", nargs="?", default="", help="show only names that contain this")
     try:
         words = parser.parse_args(list(arguments))
         return words.what, words.containing
@@ -150,7 +150,7 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> None:
     command = _COMMANDS[name]
     with named_by_configs(arguments):
         options = parse(name, command.options, arguments, command.positional)
-        if DeviceOptions not in option_groups(command.options):  # it computes nothing
+        if DeviceOptions not in option_groups(command.options):  # it does not compute anything
             command.act(options, display)
             return
         with distributed.joined(group_of(options, DeviceOptions).torch_device()):

@@ -1,4 +1,4 @@
-"""`stillhouse probe`: how well a linear classifier does on a trained network's features of another data set."""
+"""`stillhouse probe`: the accuracy of a linear classifier on a trained network's features of another data set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .data_options import DataOptions, SplitOptions
 from .evaluate import digests
 from .networks import Channels
 
-FOLDER = "probes"  # in a run's
+FOLDER = "probes"  # in the folder of a run
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class ProbeOptions:
 
     Args:
         model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
-        weights: A file with the network's weights, or the folder of a run, where `model` is a name.
-        weights_key: Part of the names under which a file that holds several weights has those to take, such as
+        weights: A file with the network's weights, or the folder of a run, if `model` is a name.
+        weights_key: For a file with several sets of weights: part of the names of those to use, such as
             state_dict_ema.
-        mean: Mean of each channel by which its images were normalised, from 0 to 1: one number or three.
+        mean: Mean of each channel used to normalise its images, from 0 to 1: one number or three.
         std: Standard deviation of each channel, likewise.
-        anatomy: Override the detected layer names; the features are what `head` reads.
+        anatomy: Override the detected layer names; the features are the input of `head`.
         train_fraction: Fraction of each class's training images to train the classifier on; always the same images.
     """
 
@@ -62,7 +62,7 @@ class ProbeOptions:
 
 @dataclass(frozen=True)
 class Probe:
-    """Freeze a trained network, train a linear classifier on its features of another data set, and measure that."""
+    """Freeze a trained network, and train and measure a linear classifier on its features of another data set."""
 
     network: ProbeOptions
     data: DataOptions
@@ -82,17 +82,17 @@ def probed(command: Probe, display: Display) -> None:
     chosen_by = None if data.validation is None else features(network.net, data.validation, device)
     outcome = probe(train, test, chosen_by)
     if not outcome.is_converged:
-        display.note("L-BFGS was stopped before it had converged: the classifier is not quite the best")
+        display.note("L-BFGS stopped before it converged; the classifier may not be quite optimal")
     if outcome.is_at_an_end:
-        display.note(f"the best regularisation, {outcome.strength:g}, is the last of those that were tried")
+        display.note(f"the best regularisation, {outcome.strength:g}, is at the end of the range that was tried")
     count, width = train.values.shape
     held_out = "validation images" if data.validation is not None else "held-out training images"
     display.say(
-        f"{network.short} on {data.name}: {outcome.top1:.2f} % top-1 of {len(test.labels):,} test images, by a linear "
-        f"classifier on {width:,} features of {count:,} training images"
+        f"{network.short} on {data.name}: {outcome.top1:.2f} % top-1 on {len(test.labels):,} test images, with a "
+        f"linear classifier on {width:,} features of {count:,} training images"
     )
     display.say(
-        f"regularisation {outcome.strength:g}, with which {outcome.chosen_top1:.2f} % of {outcome.chosen_by:,} "
+        f"regularisation {outcome.strength:g}, at which {outcome.chosen_top1:.2f} % of {outcome.chosen_by:,} "
         f"{held_out} were right"
     )
     result = {
@@ -117,16 +117,16 @@ def probed(command: Probe, display: Display) -> None:
         "torch": torch.__version__,
     }
     if found.folder is None:
-        display.note(f"the outcome is not kept: {found.given} is not the folder of a run")
+        display.note(f"the result is not saved: {found.given} is not the folder of a run")
     elif distributed.is_first():
         display.say(f"kept in {_keep(found.folder, result)}")
 
 
-_DECIDES = ("fingerprint", "image_size", "mean", "std", "features", "weights")  # which probe an outcome is of
+_DECIDES = ("fingerprint", "image_size", "mean", "std", "features", "weights")  # identify the probe of an outcome
 
 
 def _keep(run: Path, result: Mapping[str, object]) -> Path:
-    """Write an outcome beside others of the run; one of the same network and data is replaced."""
+    """Write an outcome beside others of the run, replacing one of the same network and data."""
     identity = json.dumps([result[name] for name in _DECIDES])
     digest = hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()
     file = run / FOLDER / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', str(result['data']))[:160]}-{digest}.json"

@@ -28,11 +28,11 @@ class ReportOptions:
     """Finished runs to compare.
 
     Args:
-        runs: Folders of runs, and folders that hold some.
-        output: File to write (-o report.html); its ending says the format. Only a table on the terminal when left out.
-        format: Format of the output: html is a page with all tables and charts in one file; csv and parquet have a line
-            a run; md and latex are tables. Without --output it is printed.
-        baseline: Method that the others are compared with, such as KD or CE,KD; when left out the student by itself.
+        runs: Folders of runs, or folders that contain them.
+        output: File to write (-o report.html), whose suffix gives the format; by default only a table on the terminal.
+        format: Format of the output: html is a page with all tables and charts in one file; csv and parquet have one
+            row per run; md and latex are tables. Without --output it is printed.
+        baseline: Method that the others are compared with, such as KD or CE,KD; by default the student by itself.
     """
 
     runs: list[str]
@@ -44,7 +44,7 @@ class ReportOptions:
         """Return the format; None for the table on the terminal.
 
         Raises:
-            ValueError: If it cannot be told, or the file cannot be written.
+            ValueError: If the format is unclear, or the file cannot be written.
         """
         if self.output is None:
             if self.format in _FILES_ONLY:
@@ -53,11 +53,11 @@ class ReportOptions:
         if self.output.is_dir():
             raise ValueError(f"--output {self.output} is a folder; give a file, such as {self.output / 'report.html'}")
         if not self.output.absolute().parent.is_dir():
-            raise ValueError(f"--output: there is no folder {self.output.absolute().parent}; make it first")
+            raise ValueError(f"--output: there is no folder {self.output.absolute().parent}; create it first")
         found = self.format or _BY_ENDING.get(self.output.suffix.lower())
         if found is None:
             known = ", ".join(_BY_ENDING)
-            raise ValueError(f"--output {self.output} has none of the endings {known}; use one, or give --format")
+            raise ValueError(f"--output {self.output} has none of the suffixes {known}; use one, or give --format")
         return found
 
 
@@ -71,7 +71,7 @@ class Report:
 def report(command: Report, display: Display) -> None:
     asked = command.report
     kind = asked.kind()
-    display.console.stderr = kind is not None and asked.output is None  # the output alone is what others read
+    display.console.stderr = kind is not None and asked.output is None  # standard output is for the report alone
     found = read_records(asked.runs)
     _left_out(found, display)
     groups = compare(found.records, asked.baseline)
@@ -92,9 +92,9 @@ def report(command: Report, display: Display) -> None:
 
 
 def written(groups: list[Group], kind: Format) -> bytes:
-    """Return the content of a file of that format."""
+    """Return the content of a file in that format."""
     if kind == "html":
-        from ..report.page import page  # with it comes matplotlib, which takes a second
+        from ..report.page import page  # it imports matplotlib, which takes a second
 
         return page(groups).encode()
     if kind in ("md", "latex"):
@@ -112,6 +112,6 @@ def _left_out(found: Found, display: Display) -> None:
     if found.unnamed:
         some = ", ".join(path.name for path in found.unnamed[:3])
         display.note(
-            f"{counted(len(found.unnamed), 'run')} left out whose config.yaml does not say what was trained, as a "
-            f"program's own may: {some}"
+            f"{counted(len(found.unnamed), 'run')} left out, because their config.yaml does not say what was "
+            f"trained (as when a program of your own wrote it): {some}"
         )

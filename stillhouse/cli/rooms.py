@@ -23,12 +23,12 @@ class RoomOptions:
 
     Args:
         teachers: A teacher without weights is trained once, with the first seed, or once for each seed.
-        processes: Rooms that are trained at the same time on this machine, each by a process of its own; one a GPU when
-            left out.
-        ray: Train the rooms on a Ray cluster instead: its address, auto for the one this machine belongs to, local for
-            one of this machine alone. Its machines have to share --folder.
-        room: Train one room only, counted from 1: for jobs of a batch system. Rooms that other processes train are left
-            to them in any case.
+        processes: Number of rooms to train at the same time on this machine, each in its own process; by default one
+            per GPU.
+        ray: Train the rooms on a Ray cluster instead: its address, auto for the cluster that this machine belongs to,
+            or local for a cluster of this machine alone. Its machines must share --folder.
+        room: Train only this room, counted from 1, for jobs of a batch system. Rooms that other processes are training
+            are always left to them.
     """
 
     teachers: Literal["one", "per_seed"] = "one"
@@ -44,7 +44,7 @@ class RoomOptions:
         return self.processes or (max(torch.cuda.device_count(), 1) if device.type == "cuda" else 1)
 
     def elsewhere(self, command: str, values: Mapping[str, object], device: torch.device, say: Say) -> Elsewhere | None:
-        """Return a function that trains rooms, by number and name, in other processes; None if this one is to do it.
+        """Return a function that trains rooms, by number and name, in other processes; None if this one trains them.
 
         Args:
             command: Name of the command whose rooms they are.
@@ -72,7 +72,7 @@ def given_values(command: Any) -> dict[str, object]:
 
 
 def given_for_distill(command: Any, but: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the values that the user gave of options of `stillhouse distill`, but for some."""
+    """Return the given values of options of `stillhouse distill`, except some."""
     typed = typed_options(named_values(command), command.given)
     return {name: value for name, value in typed.items() if name not in ("methods", "recipe", *but)}
 

@@ -1,4 +1,4 @@
-"""The first seconds of a command, while PyTorch is imported: Ctrl-C ends it at once, with a sentence."""
+"""The first seconds of a command, while PyTorch is imported: Ctrl-C ends it immediately, with a sentence."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ from types import FrameType
 
 @contextmanager
 def quick_to_end() -> Iterator[None]:
-    """End the process with a sentence when Ctrl-C comes, until `begun` is called.
+    """End the process with a sentence on Ctrl-C, until `begun` is called.
 
-    An exception would not do: it can be lost in code that is being imported.
+    An exception would not do, because it can be lost in code that is being imported.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -30,6 +30,6 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def begun() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt from now on: there is somebody to catch it."""
+    """Let Ctrl-C raise KeyboardInterrupt from now on, because it is now caught."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -44,7 +44,7 @@ def train(command: Train, display: Display) -> None:
 
 
 def fit_alone(trainer: StudentTrainer, data: Data, options: RunOptions, display: Display) -> None:
-    """Train a network that has no teacher, unless its run is done."""
+    """Train a network without a teacher, unless its run is done."""
     if trainer.run.is_done:
         display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
         return
@@ -61,7 +61,7 @@ def fit_room(
     store: CacheStore | None = None,
     memory_budget: float | None = None,
 ) -> None:
-    """Train the students of a room, as many at once as fit into memory."""
+    """Train the students of a room, as many at a time as fit into memory."""
     device = options.device.torch_device()
     capture = options.capturing.capture
     speed_up(room, options.compilation.compile, device.type, display, graphs=capture == "off")
@@ -73,7 +73,7 @@ def fit_room(
 
 
 def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display, graphs: bool = True) -> None:
-    """Prepare this process and the networks of a room for many steps; compiled ones are graphs unless steps will be."""
+    """Prepare a room's networks for many steps; compiled ones become graphs unless whole steps do."""
     keep_large_blocks()
     display.note(compile_classroom(room, device, graphs) if wants_compile else None)
 
@@ -85,6 +85,6 @@ def title(data: Data, options: RunOptions) -> str:
 
 
 def outcome(trainer: StudentTrainer) -> tuple[float, float]:
-    """Return a finished run's top-1 of its last and its best epoch, in percent."""
+    """Return a finished run's top-1 after its last and its best epoch, in percent."""
     result = trainer.run.result
     return float(str(result["top1"])), float(str(result["best_top1"]))

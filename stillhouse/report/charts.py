@@ -1,4 +1,4 @@
-"""Charts of a comparison as SVG, to be put into a page: their colours are the page's, light or dark."""
+"""Charts of a comparison as SVG for a page; they take their colours from the page, light or dark."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ..analysis.tables import magnitude
 from ..training.run_files import loss_terms
 from .groups import Entry, Group
 
-_WIDTH = 4.9  # inches: on a telephone letters stay as large as the page's small print
+_WIDTH = 4.9  # inches; on a phone letters stay as large as the page's small print
 _VARIABLES = {INK: "--ink", FAINT: "--faint", PALE: "--pale", **{c: f"--c{i}" for i, c in enumerate(CATEGORIES)}}
-_COLUMN = 26  # letters of a method's name in a line
+_COLUMN = 26  # characters per line of a method's name
 
 
 class Charts:
-    """Draws the charts of some groups in one look.
+    """Charts of some groups in one style.
 
     Args:
-        names: All texts that may be drawn; fonts are chosen for them.
+        names: All texts that may be drawn, for which fonts are chosen.
     """
 
     def __init__(self, names: Sequence[str]):
@@ -36,7 +36,7 @@ class Charts:
         self._count = 0
 
     def seeds(self, group: Group) -> str:
-        """Draw every seed's top-1 by method, and their mean."""
+        """Draw every seed's top-1 and their mean by method."""
         rows = list(group.entries)
         names = [self._wrapped(entry.name) for entry in rows]
         with style(self._letters.families):
@@ -60,7 +60,7 @@ class Charts:
             return self._svg(figure, f"Top-1 of every seed by method, {group.title}")
 
     def curves(self, group: Group) -> str:
-        """Draw top-1 by epoch, a panel for each method with all of its seeds, and the baseline's mean in grey."""
+        """Draw top-1 by epoch, one panel per method with all of its seeds, and the baseline's mean in grey."""
         with style(self._letters.families):
             figure, panels = self._panels(group.entries)
             base = _mean_by_epoch(group.base, "top1") if group.base else {}
@@ -77,7 +77,7 @@ class Charts:
             return self._svg(figure, f"Top-1 by epoch, {group.title}")
 
     def terms(self, group: Group) -> str:
-        """Draw the terms of the loss by epoch, the means over seeds, a panel for each method."""
+        """Draw the terms of the loss by epoch, averaged over seeds, one panel per method."""
         with style(self._letters.families):
             figure, panels = self._panels(group.entries)
             for axes, entry in zip(panels, group.entries, strict=True):
@@ -95,7 +95,7 @@ class Charts:
             return self._svg(figure, f"Terms of the loss by epoch, {group.title}")
 
     def sizes(self, groups: Sequence[Group]) -> str | None:
-        """Draw accuracy against parameters and multiply-accumulates; None where fewer than two sizes are known."""
+        """Draw accuracy against parameters and multiply-accumulates; None if fewer than two sizes are known."""
         points: dict[str, dict[str, list[tuple[float, float]]]] = {"parameters": {}, "macs": {}}
         for group in groups:
             entries = [*group.entries, *(Entry(one.student, [one]) for one in group.teachers)]
@@ -145,7 +145,7 @@ class Charts:
         return figure, panels[: len(entries)]
 
     def _svg(self, figure: Figure, title: str) -> str:
-        """Return the picture as an element of a page, with names of its own for what it refers to."""
+        """Return the figure as an element of a page, with unique ids for its references."""
         for axes in figure.axes:
             axes.set_facecolor("none")
         content = io.StringIO()
@@ -186,7 +186,7 @@ def _log_where_wide(axes: Axes, values: Sequence[float]) -> None:
 
 
 def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], names: Mapping[str, str]) -> None:
-    """Draw the points of each network, with its name above the highest."""
+    """Draw the points of each network, with its name above the highest point."""
     for number, (name, points) in enumerate(found.items()):
         sizes, values = zip(*points, strict=True)
         axes.scatter(sizes, values, s=18, color=CATEGORIES[number % 10], alpha=0.8, linewidth=0)

@@ -1,4 +1,4 @@
-"""Comparison of finished runs: each method with a baseline, seed by seed, and with what others published."""
+"""Comparison of finished runs: each method with a baseline, seed by seed, and with published results."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .labels import label
 from .published import published_for
 from .records import RunRecord
 
-_ALONE = "CE"  # a network that learns from labels only
+_ALONE = "CE"  # a network that learns only from labels
 
 
 def compare(records: Sequence[RunRecord], baseline: str | None = None) -> list[Group]:
-    """Put finished runs into groups that are comparable, and compare the methods of each.
+    """Sort finished runs into comparable groups, and compare the methods of each group.
 
     Args:
-        baseline: Name of the method that the others are compared with, as tables show it or as it was typed; when left
-            out the network by itself, or the first method where there is none.
+        baseline: Name of the method that the others are compared with, as in tables or as typed; by default the network
+            by itself, or the first method if there is none.
 
     Raises:
         ValueError: If no group has that baseline.
@@ -55,7 +55,7 @@ def _baseline(group: Group, wanted: str | None) -> Entry | None:
 
 
 def _typed(methods: str) -> str:
-    """Return the name in tables of methods as `stillhouse distill` takes them, "CE,KD"; "" if they are none."""
+    """Return the name in tables of methods typed as for `stillhouse distill`, "CE,KD"; "" if they are not methods."""
     try:
         return label([str(method) for method in parse(methods.replace(" + ", ", "))])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Comparisons as data for programs: CSV and Parquet, a line a run, and JSON."""
+"""Comparisons as data for programs: CSV and Parquet with one row per run, and JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = str | float | int | None
 
 
 def lines(groups: Sequence[Group]) -> list[dict[str, Value]]:
-    """Return a line for each run: what it is, its numbers, and those of its method, which repeat in all its lines."""
+    """Return one row per run: its description, its numbers, and those of its method, repeated in each row."""
     return [
         {**_group(group), **_run(run), **_method(entry, group)}
         for group in groups
@@ -28,7 +28,7 @@ def lines(groups: Sequence[Group]) -> list[dict[str, Value]]:
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """Return the lines with a line of headings; unknown values are empty."""
+    """Return the rows with a header; unknown values are empty."""
     found, text = lines(groups), io.StringIO()
     writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
     writer.writeheader()
@@ -37,14 +37,14 @@ def as_csv(groups: Sequence[Group]) -> str:
 
 
 def as_parquet(groups: Sequence[Group]) -> bytes:
-    """Return the lines as a table with types; unknown values are null."""
+    """Return the rows as a typed table; unknown values are null."""
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(lines(groups)), buffer)
     return buffer.getvalue()
 
 
 def as_json(groups: Sequence[Group]) -> str:
-    """Return groups, their methods and runs, with the epochs of each run."""
+    """Return groups with their methods and runs, and the epochs of each run."""
     content = [
         {
             **_group(group),

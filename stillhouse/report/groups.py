@@ -1,4 +1,4 @@
-"""Groups of runs that may be compared: the same images, networks and protocol, and with each seed the same teacher."""
+"""Groups of comparable runs: the same images, networks and protocol, and the same teacher for equal seeds."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Entry:
     """A method in a group.
 
     Args:
-        name: As people read it.
-        runs: One for each seed, in their order.
-        to_baseline: None for the baseline, and where there is no common seed.
-        published: What others report for it.
+        name: Name for display.
+        runs: One run per seed, ordered by seed.
+        to_baseline: Difference to the baseline; None for the baseline, and if no seed is common.
+        published: Published result, if any.
     """
 
     name: str
@@ -40,28 +40,28 @@ class Entry:
 
     @property
     def top1(self) -> float:
-        """The mean of the last epochs."""
+        """The mean over the last epochs."""
         return fmean(run.top1 for run in self.runs)
 
     @property
     def best(self) -> float:
-        """The mean of the best epochs."""
+        """The mean over the best epochs."""
         return fmean(run.best for run in self.runs)
 
     @property
     def std(self) -> float | None:
-        """The standard deviation over seeds; None of one."""
+        """The standard deviation over seeds; None for one seed."""
         return stdev(run.top1 for run in self.runs) if len(self.runs) > 1 else None
 
     @property
     def gap(self) -> float | None:
-        """Points above the published number, of the same epoch as far as that is known."""
+        """Points above the published number, at the same epoch if that is known."""
         if self.published is None:
             return None
         return (self.best if self.published.measured == "best" else self.top1) - self.published.top1
 
     def mean(self, name: str) -> float | None:
-        """Return the mean of a number of the results; None if a run does not have it."""
+        """Return the mean of a number in the results; None if a run does not have it."""
         found = [run.number(name) for run in self.runs]
         known = [value for value in found if value is not None]
         return fmean(known) if len(known) == len(found) else None
@@ -73,14 +73,14 @@ class Group:
 
     Args:
         data: Name of the data.
-        student: Name of the network that is trained.
+        student: Name of the trained network.
         teacher: Name of its teacher; None for networks by themselves.
         settings: The protocol.
-        entries: Methods; of networks by themselves, the networks.
-        teachers: Runs of its teachers, if they are among those given.
+        entries: Methods; for networks by themselves, the networks.
+        teachers: Runs of its teachers, if they are among the given runs.
         baseline: Name of the entry that the others are compared with.
-        differs: Settings that are others than in groups of the same networks and data.
-        notes: What a reader should know, a sentence each.
+        differs: Settings that differ from those of groups with the same networks and data.
+        notes: Sentences that a reader should know.
     """
 
     data: str
@@ -95,7 +95,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        """The data, the networks, and in what it differs from groups of the same."""
+        """The data, the networks, and the settings that differ from groups with the same ones."""
         pair = self.student if self.teacher is None else f"{self.teacher} -> {self.student}"
         words = ", ".join(f"{name} {shown(self.settings.get(name))}" for name in self.differs)
         return f"{self.data}: {pair}" + (f" ({words})" if words else "")
@@ -113,10 +113,10 @@ _Key = tuple[object, ...]
 
 
 def grouped(records: Sequence[RunRecord]) -> list[Group]:
-    """Put runs into groups that are comparable, larger ones first.
+    """Sort runs into comparable groups, larger ones first.
 
-    A network that learned by itself stands in every group whose students are trained as it was. What is nobody's
-    baseline and nobody's teacher stands in groups of networks by themselves.
+    A network that learned by itself is in every group whose students are trained like it. A run that is neither a
+    baseline nor a teacher of any group is in a group of networks by themselves.
     """
     images = _images(records)
     alone = [record for record in records if not record.is_taught]
@@ -152,7 +152,7 @@ def _group(
     runs: Sequence[RunRecord],
     teachers: Sequence[RunRecord],
 ) -> Group:
-    """Sort runs into entries: by method, or by network where there is no teacher."""
+    """Sort runs into entries: by method, or by network if there is no teacher."""
     by_method = _by_key(runs, lambda run: run.methods if teacher else (run.student,))
     names = {key: label(runs[0].methods) if teacher else runs[0].student for key, runs in by_method.items()}
     count = Counter(names.values())
@@ -170,7 +170,7 @@ def _group(
 
 
 def _notes(entries: Sequence[Entry]) -> list[str]:
-    """Say where seeds are missing, and where machines differ."""
+    """Return notes about missing seeds and different machines."""
     seeds = sorted({run.seed for entry in entries for run in entry.runs})
     notes = []
     for entry in entries:
@@ -180,14 +180,17 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
         found = Counter(str(run.result.get(what)) for entry in entries for run in entry.runs)
         if len(found) > 1:
             several = ", ".join(f"{name} ({counted(count, 'run')})" for name, count in found.most_common())
-            notes.append(f"not all were trained on the same {what}: {several}; equal seeds are equal up to rounding")
+            notes.append(
+                f"not all were trained on the same {what}: {several}; runs with equal seeds agree only up to rounding"
+            )
     return notes
 
 
 def _images(records: Sequence[RunRecord]) -> dict[Path, tuple[str, str]]:
     """Return the name of each run's data and a hash of its images, by folder.
 
-    Runs of version 0.1 do not keep the hash; they get that of others with this name and these classes, if it is one.
+    Runs of version 0.1 do not have the hash; they get that of other runs with this name and these classes, if all of
+    those have the same.
     """
     known: dict[_Key, set[str]] = {}
     for run in records:
@@ -209,7 +212,7 @@ def _taught_key(run: RunRecord, images: Mapping[Path, _Key]) -> _Key:
 
 
 def _of_one_teacher(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
-    """Split runs whose teachers have other weights, unless each seed has a teacher of its own."""
+    """Split runs whose teachers have different weights, unless each seed has its own teacher."""
     by_seed = _by_key(runs, lambda run: (run.seed,))
     if all(len({run.teacher_hash for run in same}) == 1 for same in by_seed.values()):
         return [list(runs)]
@@ -223,7 +226,7 @@ def _taught_by(run: RunRecord, other: RunRecord) -> bool:
 
 
 def _differs(group: Group, groups: Iterable[Group]) -> list[str]:
-    """Return the names of settings that are others in a group of the same data and networks."""
+    """Return the names of settings that differ in another group with the same data and networks."""
     alike = [one for one in groups if one.data == group.data and one.student == group.student and one is not group]
     alike = [one for one in alike if None in (one.teacher, group.teacher) or one.teacher == group.teacher]
     known = group.settings

@@ -13,11 +13,11 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """Differences to a baseline over common seeds, in points of percent.
+    """Differences to a baseline over common seeds, in percentage points.
 
     Args:
-        values: By seed.
-        low: Lower end of the t-interval; None for fewer than two seeds, and where all values are equal but not zero.
+        values: Differences by seed.
+        low: Lower end of the t-interval; None for fewer than two seeds, and if all values are equal but not zero.
         high: Its upper end.
     """
 
@@ -38,8 +38,8 @@ class Difference:
 def difference(values: Mapping[int, float]) -> Difference:
     """Return paired differences with the t-interval of their mean.
 
-    Equal differences have no spread to estimate it from: those of two methods with equal settings are exactly zero, and
-    so is the interval; for other equal values there is none.
+    Equal differences have no spread to estimate an interval from. Those of two methods with equal settings are exactly
+    zero, and so is the interval; for other equal values there is no interval.
     """
     numbers = list(values.values())
     if len(numbers) < 2:

@@ -1,4 +1,4 @@
-"""Short names of methods: what is at its default is left out. Nothing that a run names is imported."""
+"""Short names of methods, without arguments at their defaults. No code that a run names is imported."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from inspect import signature
 
 from ..methods.parse import catalogue
 
-_FOLDERS = re.compile(r"[^\s,()\[\]]*/(?=[^/\s,()\[\]]+\.py:)")  # before the file of a method of the user's
+_FOLDERS = re.compile(r"[^\s,()\[\]]*/(?=[^/\s,()\[\]]+\.py:)")  # before the file of the user's own method
 
 
 def label(methods: Sequence[str]) -> str:
-    """Return "CE + KD(temperature=2.0)" for methods as a run spells them, completely."""
+    """Return "CE + KD(temperature=2.0)" for methods as a run spells them, with all arguments."""
     return " + ".join(_FOLDERS.sub("", _shortened(method)) for method in methods)
 
 
 def names(methods: Sequence[str]) -> list[str]:
-    """Return the names of all methods, those inside of others included, in their order."""
+    """Return the names of all methods in order, including those inside others."""
     return re.findall(r"(?:[^\s,()\[\]=]+\.py:)?\b[A-Za-z_]\w*(?:\.\w+)?(?=\()", " ".join(methods))
 
 
@@ -26,7 +26,7 @@ def _shortened(method: str) -> str:
     try:
         tree = ast.parse(method, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return method  # a method of the user's, FILE.py:NAME(...)
+        return method  # the user's own method, FILE.py:NAME(...)
     for node in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
         known = _defaults(node.func)
         node.keywords = [
@@ -41,7 +41,7 @@ def _shortened(method: str) -> str:
 
 
 def _defaults(function: ast.expr) -> dict[str | None, object]:
-    """Return the defaults of a method's arguments; nothing for a method that is not ours."""
+    """Return the defaults of a method's arguments; empty for a method that is not ours."""
     cls = catalogue().get(function.id) if isinstance(function, ast.Name) else None
     return {} if cls is None else {name: one.default for name, one in signature(cls).parameters.items()}
 
@@ -50,4 +50,4 @@ def _value(keyword: ast.keyword) -> object:
     try:
         return ast.literal_eval(keyword.value)
     except (ValueError, TypeError, MemoryError, RecursionError):
-        return keyword  # equal to nothing: another method
+        return keyword  # equal to no value: another method

@@ -1,4 +1,4 @@
-"""Measures of what networks guessed, image by image: by class, calibration, and pairs of runs beside each other."""
+"""Measures of networks' predictions: by class, calibration, and agreement between pairs of runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .records import RunRecord
 
 @dataclass(frozen=True)
 class Outcome:
-    """Measures of a method in percent, means over seeds; None where the runs do not keep what it takes.
+    """Measures of a method in percent, averaged over seeds; None if its runs do not hold the data for it.
 
     Args:
         error: Expected calibration error.
-        teacher: Held-out images on which it guesses as its teacher does, after the last epoch.
-        seeds: Test images on which two of its seeds guess alike.
-        baseline: Test images on which it guesses as the baseline of the same seed does.
+        teacher: Held-out images on which it agrees with its teacher, after the last epoch.
+        seeds: Test images on which two of its seeds agree.
+        baseline: Test images on which it agrees with the baseline of the same seed.
         negative_flips: Test images that the baseline of the same seed gets right and it does not.
         positive_flips: The reverse.
     """
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def outcome(entry: Entry, base: Entry | None) -> Outcome:
-    """Measure the runs of a method, beside those of a baseline with the same seeds."""
+    """Measure the runs of a method, and compare them with a baseline's of the same seeds."""
     kept = [run.predictions for run in entry.runs if run.predictions is not None]
     beside = [] if base is None or base is entry else list(_pairs(base, entry))
     teacher = [run.rows[-1]["agreement"] for run in entry.runs if run.rows and "agreement" in run.rows[-1]]
@@ -52,19 +52,19 @@ def outcome(entry: Entry, base: Entry | None) -> Outcome:
 
 
 def agreement(one: Predictions, other: Predictions) -> float:
-    """Return the percent of images on which both guess the same."""
+    """Return the percentage of images on which both agree."""
     return 100 * (one.guesses == other.guesses).double().mean().item()
 
 
 def flips(one: Predictions, other: Predictions) -> float:
-    """Return the percent of images that the first gets right and the other does not."""
+    """Return the percentage of images that the first gets right and the other does not."""
     return 100 * (one.correct & ~other.correct).double().mean().item()
 
 
 def agreements(group: Group) -> list[list[float | None]]:
-    """Return for each pair of methods the percent of images on which equal seeds agree, (M, M).
+    """Return for each pair of methods the percentage of images on which equal seeds agree, (M, M).
 
-    A method beside itself: different seeds of it.
+    On the diagonal, different seeds of one method are compared.
     """
     return [
         [
@@ -78,7 +78,7 @@ def agreements(group: Group) -> list[list[float | None]]:
 
 
 def by_class(entry: Entry, classes: int) -> list[float | None]:
-    """Return the accuracy in percent on the images of each class, the mean over seeds."""
+    """Return the accuracy in percent on the images of each class, averaged over seeds."""
     kept = [run.predictions for run in entry.runs if run.predictions is not None]
     if not kept:
         return [None] * classes
@@ -87,14 +87,14 @@ def by_class(entry: Entry, classes: int) -> list[float | None]:
 
 
 def names_of_classes(runs: Sequence[RunRecord]) -> Sequence[str]:
-    """Return the names of the classes if the guesses of some run can be counted by them."""
+    """Return the names of the classes if the predictions of some run can be counted by them."""
     kept = [run for run in runs if run.predictions is not None and len(run.predictions.labels)]
     fitting = [run.classes for run in kept if run.predictions and run.predictions.labels.max() < len(run.classes)]
     return fitting[0] if fitting else ()
 
 
 def _pairs(one: Entry, other: Entry) -> Iterable[tuple[Predictions, Predictions]]:
-    """Yield what runs of the same seed guessed about the same images."""
+    """Yield predictions for the same images by runs of the same seed."""
     for seed, run in one.by_seed.items():
         first, second = run.predictions, other.by_seed[seed].predictions if seed in other.by_seed else None
         if first is not None and second is not None and _alike(first, second):

@@ -1,4 +1,4 @@
-"""A comparison as one page that needs nothing else: tables, charts, and what was run."""
+"""A comparison as one self-contained page: tables, charts, and the settings of the runs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .settings import shown
 from .tables import FOOT, Cell, Grid, grid_of
 
 _MOST_CLASSES = 200  # rows of a table
-_MOST_BYTES = 3_000_000  # of one of inspect's pictures
+_MOST_BYTES = 3_000_000  # of a figure from `stillhouse inspect`
 
 
 @dataclass(frozen=True)
 class Section:
-    """A group and all that a page shows of it."""
+    """A group and everything that a page shows of it."""
 
     name: str  # of its anchor
     group: Group
@@ -38,12 +38,12 @@ class Section:
     classes: Grid | None
     runs: Grid
     settings: Sequence[tuple[str, str]]
-    inspected: Sequence[tuple[str, Sequence[tuple[str, str]]]]  # of a run: names of pictures, and their addresses
+    inspected: Sequence[tuple[str, Sequence[tuple[str, str]]]]  # for each run: names and addresses of figures
     configs: Sequence[tuple[str, str]]
 
 
 def page(groups: Sequence[Group]) -> str:
-    """Return the page; whatever names contain is shown as text."""
+    """Return the page; the content of names is always shown as text."""
     texts = [text for group in groups for text in (group.title, *(entry.name for entry in group.entries))]
     charts = Charts([*texts, *(name for group in groups for run in group.runs for row in run.rows for name in row)])
     sections = [_section(f"s{number}", group, charts) for number, group in enumerate(groups, 1)]
@@ -58,7 +58,7 @@ def page(groups: Sequence[Group]) -> str:
 
 
 def _finalize(value: object) -> object:
-    """Escape what could change the direction of writing, or control anything."""
+    """Escape control characters, including those that change the direction of writing."""
     return printable(value) if type(value) is str else value
 
 
@@ -116,7 +116,7 @@ def _agreement(group: Group) -> Grid | None:
 
 
 def _classes(group: Group) -> Grid | None:
-    """Return accuracies by class, those with the widest range over methods first where there are too many."""
+    """Return accuracies by class; if there are too many, the ones with the widest range over methods."""
     names = names_of_classes(group.runs)
     if not names:
         return None
@@ -155,7 +155,7 @@ def _percent(value: float | None) -> Cell:
 
 
 def _inspected(folder: Path) -> list[tuple[str, str]]:
-    """Return the pictures of `stillhouse inspect`, each as an address that holds all of it; no script in them runs."""
+    """Return the figures of `stillhouse inspect` as data URLs; scripts in them do not run."""
     found = []
     for path in sorted((folder / "inspection").glob("*.svg")):
         if path.stat().st_size <= _MOST_BYTES:

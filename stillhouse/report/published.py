@@ -1,4 +1,4 @@
-"""Published numbers beside ours: which recipe a group's method is nearest to, and in what its protocol differs."""
+"""Published numbers beside ours: the recipe nearest to a group's method, and the settings that differ."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .records import RunRecord
 
 @dataclass(frozen=True)
 class Published:
-    """A number that was published for a method on a pair of networks.
+    """A published number for a method on a pair of networks.
 
     Args:
-        recipe: Its name.
+        recipe: Name of the recipe.
         source: Who published it, and where.
-        top1: Percent.
-        measured: Of the "last" epoch, of the "best" one on the test images, or "unstated".
-        differing: Options in which it was trained otherwise than here.
+        top1: Top-1 in percent.
+        measured: "last" epoch, "best" epoch on the test images, or "unstated".
+        differing: Options that had other values than here.
     """
 
     recipe: str
@@ -31,10 +31,10 @@ class Published:
 
 
 def published_for(record: RunRecord) -> Published | None:
-    """Return the published number that comes nearest to a run; None if nobody published this method on this pair.
+    """Return the published number nearest to a run; None if this method was not published on this pair.
 
-    The recipe has the same data, networks and methods, if need be with other arguments. Of several the one with the
-    fewest differences is taken, and of a recipe's numbers the last epoch's where there is one.
+    The recipe has the same data, networks and methods, possibly with other arguments. If there are several, the one
+    with the fewest differences is used. The last epoch's number is preferred.
     """
     if not record.is_taught:
         return None
@@ -57,6 +57,6 @@ def published_for(record: RunRecord) -> Published | None:
 
 
 def _names(recipe: Recipe) -> list[str]:
-    """Return the names of its methods; without parsing them, which would take a minute for all recipes."""
+    """Return the names of its methods without parsing them, which would take a minute for all recipes."""
     known, words = catalogue(), re.findall(r"[A-Za-z_]\w*(?!\w|\s*=)", str(recipe.options["methods"]))
     return [word for word in words if word in known]

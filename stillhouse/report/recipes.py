@@ -1,4 +1,4 @@
-"""Recipes: published settings by name, as cifar100/dkd/resnet32x4-resnet8x4; their numbers are in recipes/."""
+"""Recipes: published settings by name, such as cifar100/dkd/resnet32x4-resnet8x4; their numbers are in recipes/."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Recipe:
 
     Args:
         name: data/method/teacher-student; `at@sakd` is AT as the authors of SAKD run it.
-        options: Of the command, by name.
+        options: Options of the command, by name.
         source: Who published them, and where.
-        top1: What they report, in percent: of the "last" epoch, of the "best" one on the test images, or "unstated".
+        top1: Reported top-1 in percent, for the "last" epoch, the "best" epoch on the test images, or "unstated".
     """
 
     name: str
@@ -34,12 +34,12 @@ class Recipe:
     top1: Mapping[str, float]
 
     def report(self) -> str:
-        """Return the published outcome in words; empty where none was published."""
+        """Return the published result in words; empty if none was published."""
         epochs = {"last": ", last epoch", "best": ", best epoch", "unstated": ""}
         return " or ".join(f"{top1:.2f} %{epochs[measured]}" for measured, top1 in self.top1.items())
 
     def differs(self, settings: Mapping[str, object]) -> list[str]:
-        """Return its options that have another value among these."""
+        """Return the names of its options whose values differ from these."""
         methods = [str(method) for method in parse(str(self.options["methods"]))]
         expected = {**self.options, "methods": methods}
         return [name for name in expected if name in settings and _plain(settings[name]) != _plain(expected[name])]
@@ -49,7 +49,7 @@ def find(name: str) -> Recipe:
     """Return the recipe of that name.
 
     Raises:
-        ValueError: If there is none; the sentence names the nearest ones.
+        ValueError: If there is none; the message names the nearest ones.
     """
     known = published()
     if name not in known:

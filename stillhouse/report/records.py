@@ -1,4 +1,4 @@
-"""Finished runs, read for comparison: what was trained, how, and what came out."""
+"""Read finished runs for comparison: networks, settings and results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ..training.predictions import Predictions, read_predictions
 from ..training.run_files import Row, read_config, read_result, read_rows
 
-_DEPTH = 4  # folders below one that was given
+_DEPTH = 4  # levels of folders below a given one
 _NO_RUNS = ("teacher_cache", "inspection")
 
 
@@ -22,11 +22,11 @@ class RunRecord:
     """A finished run.
 
     Args:
-        folder: Where it is.
+        folder: Its folder.
         config: The content of its config.yaml.
         result: The content of its result.json.
-        rows: A row of metrics an epoch.
-        predictions: Its first guesses for the test images; None for runs before version 0.2.
+        rows: One row of metrics per epoch.
+        predictions: Its top-1 predictions for the test images; None for runs before version 0.2.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class RunRecord:
 
     @cached_property
     def teacher(self) -> str | None:
-        """The name of its teacher's network, as far as the run says it; None if it had no teacher."""
+        """The name of its teacher's network, if the run says it; None if it had no teacher."""
         if not self.is_taught:
             return None
         if isinstance(about := self.result.get("teacher"), dict):
@@ -64,13 +64,13 @@ class RunRecord:
 
     @property
     def teacher_hash(self) -> str | None:
-        """The hash of its teacher's weights, if it keeps it."""
+        """The hash of its teacher's weights, if the run has it."""
         about = self.result.get("teacher")
         return str(about["weights_hash"]) if isinstance(about, dict) else None
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Its methods, completely spelt; a network by itself learns by the cross-entropy."""
+        """Its methods with all arguments; a network by itself learns by cross-entropy."""
         return tuple(self.config["methods"]) if self.is_taught else ("CE(weight=1.0)",)
 
     @property
@@ -79,16 +79,16 @@ class RunRecord:
 
     @property
     def top1(self) -> float:
-        """Percent of the test images, after the last epoch."""
+        """Top-1 in percent on the test images, after the last epoch."""
         return float(self.result["top1"])
 
     @property
     def best(self) -> float:
-        """Percent of the held-out images after the epoch that was best on them."""
+        """Top-1 in percent on the held-out images, after the epoch that was best on them."""
         return float(self.result["best_top1"])
 
     def number(self, name: str) -> float | None:
-        """Return a number of its result; None where it does not have it."""
+        """Return a number of its result; None if it does not have it."""
         value = self.result.get(name)
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -98,9 +98,9 @@ class Found:
     """The runs below some folders.
 
     Args:
-        records: Finished ones, in the order of their folders' names.
-        unfinished: Folders of those that are not finished.
-        unnamed: Folders of those whose configuration does not say what was trained, as a program of the user's makes.
+        records: Finished runs, ordered by the names of their folders.
+        unfinished: Folders of unfinished runs.
+        unnamed: Folders of runs whose configuration does not say what was trained, such as those of user programs.
     """
 
     records: Sequence[RunRecord]
@@ -109,7 +109,7 @@ class Found:
 
 
 def read_records(paths: Iterable[str | Path]) -> Found:
-    """Read the runs in folders: those of runs, and those that hold such folders.
+    """Read runs from their folders, or from folders that contain them.
 
     Raises:
         ValueError: If there is no such folder, a run is damaged, or there is no finished run.
@@ -133,7 +133,7 @@ def read_records(paths: Iterable[str | Path]) -> Found:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Read a finished run; None for one whose configuration does not say what was trained.
+    """Read a finished run; return None if its configuration does not say what was trained.
 
     Raises:
         ValueError: If it is damaged.
@@ -159,7 +159,7 @@ def _config(path: Path) -> dict[str, Any] | None:
 
 def _runs(path: Path) -> Iterator[Path]:
     if not path.is_dir():
-        raise ValueError(f"there is no folder {path}; give folders of runs, or a folder that holds some")
+        raise ValueError(f"there is no folder {path}; give folders of runs, or a folder that contains some")
     if _is_run(path):
         yield path
         return

@@ -1,4 +1,4 @@
-"""The protocol of a run: all settings that its numbers depend on, except for data, networks, methods and seed."""
+"""The protocol of a run: all settings that its numbers depend on, except data, networks, methods and seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .records import RunRecord
 
 Settings = Mapping[str, object]
 
-# They change no number, or are compared otherwise.
+# These do not change numbers, or are compared separately.
 _ELSEWHERE = {
     *("folder", "device", "workers", "capture", "skip_broken", "trust_teacher"),
     *("data", "seed", "image_size", "sync_batchnorm"),
@@ -20,7 +20,7 @@ _ELSEWHERE = {
 
 
 def protocol(record: RunRecord) -> dict[str, object]:
-    """Return the settings of a training by name; those that a run of an older version does not have are defaults."""
+    """Return the settings of a training by name; settings that an older run does not have are at their defaults."""
     own, prefix = record.config, "student_" if record.is_taught else ""
     found = {name: own.get(name, default) for name, default in _training().items()}
     found["image_size"] = record.result.get("image_size")
@@ -31,14 +31,14 @@ def protocol(record: RunRecord) -> dict[str, object]:
 
 
 def teaching(record: RunRecord) -> dict[str, object]:
-    """Return the settings of how the teacher is read; nothing for a network by itself."""
+    """Return the settings for reading the teacher; empty for a network by itself."""
     if not record.is_taught:
         return {}
     return {name: _plain(record.config.get(name, default)) for name, default in _teaching().items()}
 
 
 def differing(some: Iterable[Settings]) -> list[str]:
-    """Return the names of settings that are not the same in all."""
+    """Return the names of settings that are not equal in all of these."""
     several = list(some)
     known = dict.fromkeys(name for one in several for name in one)
     return [name for name in known if any(one.get(name) != several[0].get(name) for one in several)]
@@ -50,7 +50,7 @@ def in_words(settings: Settings, names: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a person reads it."""
+    """Return a value for display."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -73,5 +73,5 @@ def _teaching() -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """Return a value that is equal to itself after YAML, and can be a key."""
+    """Return a hashable value that is unchanged by YAML."""
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Tables of comparisons: for the terminal, and for Markdown and LaTeX."""
+"""Tables of comparisons for the terminal, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .records import RunRecord
 
 FOOT = (
     "top-1 is the mean of the last epochs with the standard deviation over seeds; differences are over common seeds, "
-    "with the 95 % t-interval of their mean; bold: the interval leaves out zero, as one of twenty does by chance"
+    "with the 95 % t-interval of their mean; bold: the interval excludes zero, as one in twenty does by chance"
 )
 
 
@@ -30,9 +30,9 @@ class Cell:
     """A cell of a table.
 
     Args:
-        text: As people read it.
-        is_bold: True where a difference is outside the noise.
-        value: What to sort by, where it is a number.
+        text: Text for display.
+        is_bold: True if a difference exceeds the noise.
+        value: Number to sort by, if any.
     """
 
     text: str
@@ -45,10 +45,10 @@ class Grid:
     """A table in words.
 
     Args:
-        title: Above it.
-        headings: Of the columns; the first is of text, all others of numbers.
-        rows: A cell for each heading.
-        notes: Below it.
+        title: Title above the table.
+        headings: Headings of the columns; the first column holds text, the others numbers.
+        rows: One cell per heading.
+        notes: Notes below the table.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Grid:
 
 
 def grid_of(group: Group) -> Grid:
-    """Return the comparison of a group; columns in which nothing is known are left out."""
+    """Return the comparison of a group; columns without known values are left out."""
     rows = [_cells(entry) for entry in group.entries]
     headings = [name for name in rows[0] if any(row[name].text for row in rows)]
     titles = [name.format(baseline=group.baseline) for name in headings]
@@ -67,7 +67,7 @@ def grid_of(group: Group) -> Grid:
 
 
 def table_of(records: Sequence[RunRecord], baseline: str | None = None) -> Table:
-    """Return one table for the terminal of all comparisons that finished runs allow.
+    """Return one terminal table of all possible comparisons of finished runs.
 
     Args:
         baseline: As for `compare`.
@@ -76,7 +76,7 @@ def table_of(records: Sequence[RunRecord], baseline: str | None = None) -> Table
 
 
 def printed(grids: Sequence[Grid]) -> Table:
-    """Return grids as one table; each but a single one has its title in a row of its own."""
+    """Return grids as one table; if there are several, each has its title in a separate row."""
     headings = list(dict.fromkeys(heading for grid in grids for heading in grid.headings))
     vs = [heading for heading in headings if heading.startswith("vs ")]
     if len(vs) > 1:  # baselines with several names share a column
@@ -102,7 +102,7 @@ def _text(words: str, bold: bool = False) -> Text:
 
 
 def markdown(grids: Sequence[Grid]) -> str:
-    """Return tables that GitHub shows; what names hold of Markdown and HTML is shown and not meant."""
+    """Return tables for GitHub; Markdown and HTML in names are escaped."""
     parts = []
     for grid in grids:
         lines = [f"### {_markdown(grid.title)}", "", _md_row([_markdown(heading) for heading in grid.headings])]
@@ -133,7 +133,7 @@ _LATEX = {
 
 
 def latex(grids: Sequence[Grid]) -> str:
-    """Return tables with nothing that needs a package."""
+    """Return tables that need no packages."""
     parts = []
     for grid in grids:
         lines = [r"\begin{table}", rf"\caption{{{_latex(grid.title)}}}", r"\centering"]
@@ -153,7 +153,7 @@ def _latex(text: str) -> str:
 
 
 def _cells(entry: Entry) -> dict[str, Cell]:
-    """Return what there is to say of a method, by the heading of its column."""
+    """Return the cells of a method by the headings of their columns."""
     seconds, parameters, macs = (entry.mean(name) for name in ("seconds", "parameters", "macs"))
     published, gap = entry.published, entry.gap
     spread = "" if entry.std is None else f" +- {entry.std:.2f}"
@@ -174,7 +174,7 @@ def _cells(entry: Entry) -> dict[str, Cell]:
 
 
 def difference_cell(found: Difference | None) -> Cell:
-    """Return "+0.31 [+0.02, +0.60]", bold where the interval leaves out zero; without one where there is none."""
+    """Return "+0.31 [+0.02, +0.60]", bold if the interval excludes zero; without an interval if there is none."""
     if found is None:
         return Cell("")
     count = len(found.values)
@@ -190,11 +190,11 @@ def _teachers(group: Group) -> list[str]:
 
 
 def _published(group: Group) -> list[str]:
-    """Say for each published number who published it, and how it was trained otherwise."""
+    """Return a note for each published number: its source, and the settings that differ."""
     said = []
     for entry in group.entries:
         if (one := entry.published) is not None:
-            epoch = {"last": "last epoch", "best": "best epoch", "unstated": "which epoch is not said"}[one.measured]
-            other = f"; here with other {', '.join(one.differing)}" if one.differing else ""
+            epoch = {"last": "last epoch", "best": "best epoch", "unstated": "epoch not stated"}[one.measured]
+            other = f"; here with different {', '.join(one.differing)}" if one.differing else ""
             said.append(f"published for {entry.name}: {one.recipe}, {one.source} ({epoch}){other}")
     return said

@@ -77,7 +77,7 @@ def test_only_a_finished_distillation_is_inspected(
         (run / "config.yaml").write_text("model: resnet8\nepochs: 3\n")
     assert main(["inspect", str(run)]) == 2
     expected = {
-        "train": f"{run} is about a network that learned by itself; give the folder of a run of stillhouse distill",
+        "train": f"{run} is the run of a network that learned by itself; give that of a run of stillhouse distill",
         "distill": f"{run} holds no run (it has no result.json)",
         "unfinished": f"{run} is not finished; the command that began it continues it",
         "nothing": f"there is no folder {run}; give that of a finished run of stillhouse distill",

@@ -87,12 +87,12 @@ SENTENCES = {
     # configurations
     "train --config none.yaml": "--config: there is no file ",
     "train --config PICTURES": "--config: there is no file ",
-    "train --config LIST": "--config takes a YAML file such as a run's config.yaml, and this is none",
-    "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, and this is none",
-    "train --config TEACHER/student.safetensors": "--config takes a YAML file such as a run's config.yaml, and this is",
+    "train --config LIST": "--config takes a YAML file such as a run's config.yaml, which this is not",
+    "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, which this is not",
+    "train --config TEACHER/student.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
     "train --config OTHER": "stillhouse train has no option --student. See stillhouse train --help",
     "train --config TYPES": "--epochs takes a whole number, not many",
-    "train --config CODE": "--config takes a YAML file such as a run's config.yaml, and this is none",
+    "train --config CODE": "--config takes a YAML file such as a run's config.yaml, which this is not",
 }
 
 
@@ -126,7 +126,7 @@ def test_what_is_typed_wrong_is_one_sentence(world: World, tmp_path: Path, capsy
 
 def test_an_empty_list_of_methods_is_refused(capsys: Capture) -> None:
     assert main(["distill", "--methods", ""]) == 2
-    assert capsys.readouterr().err == "stillhouse: --methods is given an empty value; leave it out or fill it in\n"
+    assert capsys.readouterr().err == "stillhouse: --methods has an empty value; leave it out or fill it in\n"
 
 
 @pytest.mark.parametrize("typed", [["--milestones", "1,2"], ["--milestones=1,2"], ["--milestones", "[1, 2]"]])

@@ -31,7 +31,7 @@ def test_the_outcome_is_printed_and_kept_beside_the_run(
     out = done(capsys, words)
     file = only(run / "probes", "other-")
     kept = json.loads(file.read_text())
-    assert f"other: {kept['top1']:.2f} % top-1 of 10 test images" in out.replace("small on ", "")
+    assert f"other: {kept['top1']:.2f} % top-1 on 10 test images" in out.replace("small on ", "")
     assert f"on {kept['features']} features of 24 training images" in out
     assert "other: 24 training, 10 test images, 16x16 pixels" in out  # as large as those that the run knows
     assert f"kept in {file}" in out
@@ -61,8 +61,8 @@ def test_images_are_shown_as_the_network_knows_them(world: World, other: Path, t
     words = ["--mean", ",".join(map(str, about["mean"])), "--std", ",".join(map(str, about["std"]))]
     file = [f"{world.nets}:small", "--weights", str(run / "student.safetensors"), "--image_size", "16", *words]
     out = done(capsys, ["probe", *file, *data])
-    assert f"{first['top1']:.2f} % top-1 of 10 test images" in out
-    assert "note: the outcome is not kept" in out
+    assert f"{first['top1']:.2f} % top-1 on 10 test images" in out
+    assert "note: the result is not saved" in out
 
 
 def test_a_network_that_cannot_be_probed_is_refused(world: World, other: Path, tmp_path: Path, capsys: Capture) -> None:

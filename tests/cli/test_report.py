@@ -68,8 +68,8 @@ def test_the_ending_of_the_file_says_the_format(runs: Path, name: str, begins: b
     [
         (["--format", "html"], "--format html is written to a file; add -o report.html"),
         (["--format", "parquet"], "--format parquet is written to a file; add -o report.parquet"),
-        (["-o", "report.xls"], "--output report.xls has none of the endings .html"),
-        (["-o", "/no/such/folder/report.html"], "--output: there is no folder /no/such/folder; make it first"),
+        (["-o", "report.xls"], "--output report.xls has none of the suffixes .html"),
+        (["-o", "/no/such/folder/report.html"], "--output: there is no folder /no/such/folder; create it first"),
         (["-o", "."], "--output . is a folder; give a file, such as report.html"),
         (["--baseline", "AT"], "--baseline: there are no runs of 'AT'"),
         (["--format", "xls"], "--format takes one of"),

@@ -321,7 +321,7 @@ def test_one_runs_and_names_the_published_result(tmp_path: Path, capsys: pytest.
     networks = ["--teacher", f"{nets}:wide", "--student", f"{nets}:small", "--folder", str(tmp_path / "runs")]
     assert main(["distill", *words, *networks]) == 0
     outputs = " ".join(capsys.readouterr().out.split())
-    assert "published for cifar100/at/resnet56-resnet20: 70.55 %, last epoch; here with other " in outputs
+    assert "published for cifar100/at/resnet56-resnet20: 70.55 %, last epoch; here with different " in outputs
     (config,) = (tmp_path / "runs").glob("*from*/config.yaml")
     kept = yaml.safe_load(config.read_text())
     assert kept["recipe"] == "cifar100/at/resnet56-resnet20"

@@ -1,15 +1,15 @@
-"""Names that options have in other code bases, for the error that says what they are called here.
+"""Names of options in other code bases, for errors that give their names here.
 
-The code bases are RepDistiller, SemCKD, DSPP, mdistiller with its descendants, PkuDavidGuan/Distillation, and the
-trainers that people come from.
+The code bases are RepDistiller, SemCKD, DSPP, mdistiller and its descendants, PkuDavidGuan/Distillation, and common
+trainers.
 """
 
 _KD_WEIGHTS = "use the weights in --methods 'CE(weight=0.1), KD(weight=0.9)'"
 _RESUMED = "run the same command again to resume"
-_BEST = "with --validation 0.1 the best epoch on validation images is kept beside the last"
+_BEST = "with --validation 0.1 the best epoch on validation images is saved beside the last"
 _NORMALISED = (
     "training images are normalised by their own statistics, large ones by ImageNet's; for a teacher that was trained "
-    "otherwise use --teacher_mean and --teacher_std"
+    "differently use --teacher_mean and --teacher_std"
 )
 _ABSENT = "crops and --flip are the only augmentations of training images"
 
@@ -78,7 +78,7 @@ OPTIONS = {  # what to use instead, or why there is no such option
     "amp": "use --precision bfloat16",
     "grad_clip": "use --clip_norm",
     "max_norm": "use --clip_norm",
-    "accumulate": "use a larger --batch_size, for gradients are not accumulated",
+    "accumulate": "use a larger --batch_size; gradients are not accumulated",
     "pretrained": "use --weights pretrained, --student_weights pretrained or --teacher_weights pretrained",
     "checkpoint": "use --weights, --student_weights or --teacher_weights",
     "ckpt": "use --weights, --student_weights or --teacher_weights",
@@ -86,7 +86,7 @@ OPTIONS = {  # what to use instead, or why there is no such option
     "start_epoch": _RESUMED,
     "early_stop": _BEST,
     "patience": _BEST,
-    "print_freq": "a line is printed for each epoch, and a live display on a terminal",
+    "print_freq": "one line is printed per epoch, and a live display is shown on a terminal",
     "save_freq": "every epoch is saved, and every ten minutes of a long one",
     "wandb": "use --track wandb",
     "log_to_wandb": "use --track wandb",
@@ -95,8 +95,8 @@ OPTIONS = {  # what to use instead, or why there is no such option
     "mixup": _ABSENT,
     "cutmix": _ABSENT,
     "auto_augment": _ABSENT,
-    "label_smoothing": "CE compares with the labels as they are",
-    "class_weights": "every image counts the same",
+    "label_smoothing": "CE uses the labels as they are",
+    "class_weights": "every image has the same weight",
     "ema": "the last epoch's weights are the result",
     "freeze": "all parameters of the student are trained",
 }

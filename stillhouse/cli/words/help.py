@@ -1,4 +1,4 @@
-"""The help of a command in plain words: what an option takes, not how its type is called."""
+"""The help of a command in plain words: the values of an option, not the name of its type."""
 
 import re
 from argparse import Action
@@ -13,7 +13,7 @@ _DETAILS = re.compile(
 
 
 class HelpFormatter(DefaultHelpFormatter):
-    """jsonargparse's formatter, with plain words for types and without defaults that are nothing."""
+    """jsonargparse's formatter, with plain words for types and without empty defaults."""
 
     def _expand_help(self, action: Action) -> str:
         text = super()._expand_help(action)
