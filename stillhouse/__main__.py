@@ -10,6 +10,7 @@ from .cli.startup import quick_to_end
 COMMANDS = {
     "distill": "train a small network to match a trained one",
     "bench": "compare methods: pairs x methods x seeds, side by side",
+    "grid": "vary settings of one student, and choose by validation images",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
     "probe": "measure how well a trained network's features do on another data set",

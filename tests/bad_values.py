@@ -114,6 +114,7 @@ class Ground:
                 "report": [run],
                 "probe": [teacher, "--data", str(pictures), "--device", "cpu"],
                 "bench": [*distill[:-2], "--seeds", "1", "--methods", "CE + KD"],
+                "grid": [*distill[:-2], "--methods", "CE + KD", "--grid", "KD.temperature=2"],
             },
         )
 

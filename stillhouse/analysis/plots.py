@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
@@ -130,9 +131,22 @@ def by_class(values: Numbers, classes: Sequence[str], names: Sequence[str], titl
 
 
 def matrix(
-    values: Numbers, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, labels: tuple[str, str]
+    values: Numbers,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    caption: str,
+    labels: tuple[str, str],
+    *,
+    low: float = 0.0,
+    framed: tuple[int, int] | None = None,
 ) -> Figure:
-    """Draw (R, C) numbers as colours: blue if they are between 0 and 1, red otherwise."""
+    """Draw (R, C) numbers as colours: blue if they are between 0 and 1, red otherwise.
+
+    Args:
+        low: Number with the palest colour.
+        framed: Row and column of the number that has a frame.
+    """
     top = float(np.nanmax(values)) or 1.0
     colours, top = (_BLUES, 1.0) if top <= 1.0001 and np.nanmin(values) > -0.5 else (_REDS, top)
     is_readable, is_named = len(columns) <= 20, len(rows) <= _MOST_CLASSES
@@ -141,7 +155,10 @@ def matrix(
     width = 1.2 + 0.08 * max(map(len, rows)) * is_named + column * len(columns)
     figure = canvas(width, 1.5 + (max(0.28 * len(rows), 1.0) if is_named else 6.0), title, caption)
     axes = figure.subplots()
-    image = axes.imshow(values, cmap=colours, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+    image = axes.imshow(values, cmap=colours, vmin=low, vmax=top, aspect="auto", interpolation="nearest")
+    if framed is not None:
+        corner = (framed[1] - 0.5, framed[0] - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=STUDENT, linewidth=2.5, clip_on=False))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_ylabel(labels[0])
@@ -154,7 +171,7 @@ def matrix(
         return figure
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
-            colour = "white" if value > 0.55 * top else INK
+            colour = "white" if value - low > 0.55 * (top - low) else INK
             axes.text(j, i, f"{value:.2f}", ha="center", va="center", size=8, color=colour)
     return figure
 

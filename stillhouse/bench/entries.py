@@ -40,8 +40,8 @@ def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | 
     for option, value in (("methods", methods), ("recipes", recipes)):
         if value is not None and not (value.strip(" ,") if isinstance(value, str) else value):
             raise ValueError(f"--{option} is empty; name some, or leave it out")
-    items = _split(methods, ",") if isinstance(methods, str) else methods or []
-    typed = [Entry(_label(item), tuple(parse(", ".join(_split(item, "+"))))) for item in items]
+    items = split(methods, ",") if isinstance(methods, str) else methods or []
+    typed = [Entry(_label(item), tuple(parse(", ".join(split(item, "+"))))) for item in items]
     names = recipes.split(",") if isinstance(recipes, str) else recipes or []
     published = [Entry(name.strip().strip("/"), recipe=name.strip().strip("/")) for name in names]
     found: dict[object, Entry] = {}
@@ -54,10 +54,10 @@ def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | 
 
 
 def _label(item: str) -> str:
-    return " + ".join(part.strip() for term in _split(item, "+") for part in _split(term, ","))
+    return " + ".join(part.strip() for term in split(item, "+") for part in split(term, ","))
 
 
-def _split(text: str, separator: str) -> list[str]:
+def split(text: str, separator: str) -> list[str]:
     """Split at a separator outside of brackets and quotes, and drop empty parts."""
     parts, depth, quote = [""], 0, ""
     for letter in text:

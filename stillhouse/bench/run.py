@@ -64,7 +64,7 @@ class Comparison:
         """
         self.train(elsewhere)
         self.display.results(self.failures)
-        self._raise_failures()
+        self.raise_failures()
 
     def train(self, elsewhere: Elsewhere | None = None) -> None:
         """Train every untrained student, except those that fail; `elsewhere` as in `go`."""
@@ -84,7 +84,7 @@ class Comparison:
         if number > len(self.rooms):
             raise ValueError(f"--room must be at most {len(self.rooms)}, the number of rooms, not {number}")
         self._train_all([self.rooms[number - 1]])
-        self._raise_failures()
+        self.raise_failures()
 
     def _train_all(self, rooms: Sequence[Room]) -> None:
         members = {cell for room in rooms for cell in room.cells}
@@ -93,7 +93,8 @@ class Comparison:
                 self.display.note("other processes are training the rest; waiting for them")
                 sleep(LOOK_EVERY)
 
-    def _raise_failures(self) -> None:
+    def raise_failures(self) -> None:
+        """Raise ValueError if students failed."""
         if self.failures:
             raise ValueError(f"{counted(len(self.failures), 'student')} of {len(self.runs)} failed; see above")
 

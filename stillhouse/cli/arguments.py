@@ -21,11 +21,11 @@ from ..training.run_files import read_config
 from ..user_code import Untrusted, named_by_run
 from .words import former_names
 from .words.help import HelpFormatter
+from .words.lists import joined, listed
 
 set_parsing_settings(import_path_denylist=["*"])  # a class_path in a run's config.yaml would run what it names
 
 T = TypeVar("T")
-_LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
 _OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "state.pt")  # files beside a run's config.yaml
 _FORMER = {  # options in the config.yaml of older versions that the command never read
     "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
@@ -113,6 +113,7 @@ def read(
     if "output" in known:
         arguments = ["--output" if word == "-o" else word for word in arguments]
     _refuse_empty(name, arguments)
+    arguments = joined(arguments)
     try:
         words = [*_without_former(name, arguments)]
         values = _values(parser, words)
@@ -121,7 +122,7 @@ def read(
         if implied and (more := implied(values, typed)):
             values = _values(parser, ["--config", json.dumps(more, default=str), *words])
         if "given" in typing.get_type_hints(command):
-            values["given"] = frozenset(vars(parser.parse_args(_listed(words), defaults=False)))
+            values["given"] = frozenset(vars(parser.parse_args(listed(words), defaults=False)))
     except ArgumentError as error:
         raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
     except UnicodeDecodeError:
@@ -190,18 +191,7 @@ def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _values(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
-    return dict(vars(parser.instantiate(parser.parse_args(_listed(arguments)))))
-
-
-def _listed(arguments: Sequence[str]) -> list[str]:
-    """Add brackets to lists that were typed without them: --milestones 150,180,210."""
-    words: list[str] = []
-    for word in arguments:
-        words += word.split("=", 1) if word.partition("=")[0] in _LISTS else [word]
-    return [
-        f"[{word}]" if before in _LISTS and not word.startswith("[") else word
-        for before, word in zip(["", *words], words, strict=False)
-    ]
+    return dict(vars(parser.instantiate(parser.parse_args(listed(arguments)))))
 
 
 def _misread(command: str, complaint: str, known: Sequence[str], positional: Mapping[str, str]) -> str:

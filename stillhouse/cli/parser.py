@@ -23,6 +23,7 @@ from .cache import Fill, fill
 from .config import DeviceOptions
 from .distill import Distill, distill
 from .evaluate import Evaluate, measure
+from .grid import Grid, grid
 from .inspect import Inspect, inspect
 from .list import LISTS, show
 from .probe import Probe, probed
@@ -44,6 +45,7 @@ _COMMANDS = {
     "train": _Command(train, Train),
     "distill": _Command(distill, Distill),
     "bench": _Command(bench, Bench),
+    "grid": _Command(grid, Grid),
     "evaluate": _Command(
         measure,
         Evaluate,

@@ -1,0 +1,117 @@
+"""`stillhouse grid` from words to a choice."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from stillhouse.cli.arguments import parse
+from stillhouse.cli.grid import Grid, base_of
+from stillhouse.grid.axes import combinations, read_axes
+from stillhouse.report.recipes import FOLDER
+from tests.helpers.commands import World, contents, done, only, refusal
+
+Capture = pytest.CaptureFixture[str]
+METHODS = ("--methods", "CE(weight=0.2) + KD(weight=0.8)")
+
+
+def words(world: World, folder: Path, *more: str) -> list[str]:
+    return ["grid", *world.distill(folder, *METHODS, *more, epochs=1)[1:]]
+
+
+def test_validation_images_choose_and_the_chosen_cell_alone_is_tested(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    command = words(world, tmp_path, "--grid", "KD.temperature=2,8", "--grid", "lr=0.001,0.2")
+    first = done(capsys, command)
+    assert "grid: 2 x 2 cells x 1 seed: 4 students, 0 trained before, 4 to train, about" in first
+    assert first.count("epoch 1/1: ") == 1  # one room
+    folder = only(tmp_path, "grid-")
+    assert {path.name for path in folder.iterdir()} == {"cells.csv", "heat_map.svg", "heat_map.png"}
+    rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
+    settings = [(row["KD.temperature"], row["lr"]) for row in rows]
+    assert settings == [
+        ("2", "0.001"),
+        ("2", "0.2"),
+        ("8", "0.001"),
+        ("8", "0.2"),
+    ]
+    for row in rows:
+        metrics = json.loads((tmp_path / row["run"] / "metrics.jsonl").read_text().splitlines()[-1])
+        assert float(row["validation_top1"]) == metrics["top1"]
+    best = max(rows, key=lambda row: float(row["validation_top1"]))
+    (chosen,) = (row for row in rows if row["chosen"])
+    assert chosen is best
+    result = json.loads((tmp_path / best["run"] / "result.json").read_text())
+    assert [row["test_top1"] for row in rows if row["test_top1"]] == [str(result["top1"])]
+    assert f"its test top-1, looked at for this cell only: {result['top1']:.2f} %" in first
+
+    before = contents(tmp_path)
+    again = done(capsys, [*command, "--test", "all"])
+    assert "4 trained before, nothing to train" in again
+    assert "test (not for choosing)" in again
+    assert {name for name, found in contents(tmp_path).items() if before[name] != found} == {
+        f"{folder.name}/{name}" for name in ("cells.csv", "heat_map.svg", "heat_map.png")
+    }
+
+
+def test_its_students_are_those_of_distill(world: World, tmp_path: Path, capsys: Capture) -> None:
+    done(capsys, words(world, tmp_path, "--grid", "KD.temperature/lr=2/0.1"))
+    typed = ["--methods", "CE(weight=0.2), KD(weight=0.8, temperature=2)", "--lr", "0.1", "--validation", "0.1"]
+    out = done(capsys, world.distill(tmp_path, *typed, "--baseline", "false", epochs=1))
+    assert "already trained" in out
+
+
+def test_a_grid_in_a_file_with_seeds_and_another_batch_size(world: World, tmp_path: Path, capsys: Capture) -> None:
+    plan = tmp_path / "grid.yaml"
+    plan.write_text("seeds: 2\nvalidation: 0.25\ngrid:\n  batch_size: [8, 16]\n")
+    command = words(world, tmp_path / "runs", "--config", str(plan))
+    command = [word for word in command if word not in ("--batch_size", "16")]
+    out = done(capsys, command)
+    assert out.count("epoch 1/1: ") == 4  # a room for each seed and batch size
+    assert "validation top-1" in out
+    assert "mean of 2 seeds" in out
+    config = next((tmp_path / "runs").glob("*-from-*")) / "config.yaml"
+    assert "\nvalidation: 0.25\n" in config.read_text()
+
+
+def test_one_room_of_a_grid(world: World, tmp_path: Path, capsys: Capture) -> None:
+    command = words(world, tmp_path, "--grid", "lr=0.1,0.2", "--seeds", "2", "--room", "2")
+    out = done(capsys, command)
+    assert "chosen:" not in out
+    assert {path.parent.name.partition("seed")[2][0] for path in tmp_path.glob("*/result.json")} == {"1"}
+
+
+def test_who_fails_is_shown_and_not_chosen(world: World, tmp_path: Path, capsys: Capture) -> None:
+    command = words(world, tmp_path, "--grid", "lr=0.1,100000000", "--seeds", "1")
+    assert "1 student of 2 failed, see above" in refusal(capsys, command)
+    rows = list(csv.DictReader((only(tmp_path, "grid-") / "cells.csv").read_text().splitlines()))
+    assert [row["chosen"] for row in rows] == ["yes", ""]
+    assert rows[1]["validation_top1"] == ""
+
+
+def test_the_grid_of_a_recipe_is_one_command() -> None:
+    command = parse("grid", Grid, ["--config", str(FOLDER / "grids" / "guan.yaml")])
+    assert command.grid.grid is not None
+    base, settings = base_of(command), combinations(read_axes(command.grid.grid))
+    assert len(settings) == 16
+    (cell,) = base.cells(settings[3], [0])
+    assert cell.pair == "wrn_28_4-wrn_16_2"
+    assert [str(one)[:32] for one in cell.methods] == ["CE(weight=0.2)", "KD(weight=0.8, temperature=16.0,"]
+    run = cell.command.run
+    assert (run.data.data, run.length.epochs, run.split.validation) == ("cifar100", 200, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ([], "--grid is empty; write what to vary"),
+        (["--grid", "KD.temperature=2", "--validation", "0"], "--validation must be above 0"),
+        (["--grid", "lr=0.1", "--lr", "0.1"], "lr is given by --lr and varied by --grid"),
+        (["--grid", "KD.temperature=0"], "--grid KD.temperature=0: KD: temperature must be at least 0.001"),
+        (["--grid", "lr=0.1", "--recipe", "cifar100/none"], "there is no recipe"),
+    ],
+)
+def test_what_is_no_grid_is_refused(capsys: Capture, more: list[str], says: str) -> None:
+    assert says in refusal(capsys, ["grid", *more])

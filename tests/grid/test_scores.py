@@ -1,0 +1,39 @@
+"""The cell that validation images choose, and who is looked at with test images."""
+
+import csv
+
+from stillhouse.grid.scores import chosen, csv_of, scored, table
+from tests.grid.runs import looked_at, made_up
+from tests.helpers.commands import printed
+
+
+def test_the_best_mean_of_the_last_epochs_is_chosen_of_equal_ones_the_first() -> None:
+    cells = [made_up({"lr": 1}, 50, 60), made_up({"lr": 2}, 70, 61), made_up({"lr": 3}, 61, 70)]
+    assert chosen(cells) is cells[1]
+    assert chosen([made_up({"lr": 1}, 50, 60), made_up({"lr": 2}, 99, None)]) is not None
+    assert chosen([made_up({"lr": 2}, 99, None)]) is None
+
+
+def test_a_table_shows_every_seed_and_no_test_image() -> None:
+    cells = [made_up({"lr": 1}, 50, 60), made_up({"lr": 2}, 70, 61), made_up({"lr": 3}, 61, None)]
+    lines = printed(table(cells, chosen(cells), test=False))
+    assert lines[2].split() == ["1", "55.00", "50.00", "60.00"]
+    assert lines[3].split() == ["2", "65.50", "70.00", "61.00", "chosen"]
+    assert lines[4].split() == ["3", "failed", "61.00", "failed"]
+    assert not any(looked_at(one) for one in cells)
+    assert "not for choosing" in "".join(printed(table(cells, None, test=True)))
+
+
+def test_the_file_has_the_test_images_of_the_chosen_cell_only_or_of_all() -> None:
+    cells = [made_up({"lr": 1}, 50, 60), made_up({"lr": 2}, 70, 61), made_up({"lr": 3}, 61, None)]
+    rows = list(csv.reader(csv_of(cells, cells[1], test=False).decode().splitlines()))
+    assert rows[0] == ["lr", "seed", "validation_top1", "chosen", "test_top1", "run"]
+    assert [row[4] for row in rows[1:]] == ["", "", "35.0", "30.5", "", ""]
+    assert rows[6][:5] == ["3", "1", "", "", ""]
+    assert [looked_at(one) for one in cells] == [False, True, False]
+    rows = list(csv.reader(csv_of(cells, cells[1], test=True).decode().splitlines()))
+    assert [row[4] for row in rows[1:]] == ["25.0", "30.0", "35.0", "30.5", "30.5", ""]
+
+
+def test_no_cell_without_students() -> None:
+    assert scored({}, {}, {}) == []
