@@ -66,7 +66,7 @@ PLAIN = Decoding()
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """An image file that lies inside another file, uncompressed, as in tar archives."""
+    """An image file inside another file, uncompressed, as in tar archives."""
 
     path: Path
     offset: int  # bytes
@@ -144,7 +144,7 @@ def header(source: Source | bytes, name: str) -> Header:
     """Read the size of an image and the number of its frames without decoding it.
 
     Raises:
-        ValueError: If it is no image that can be read.
+        ValueError: If it is not an image that can be read.
     """
     with opened(source, name) as image:
         width, height = image.size

@@ -94,7 +94,7 @@ def _write(folder: Path, arrays: Arrays) -> None:
 def _tidy(shelf: Path, latest: Path) -> None:
     """Remove former answers to the same question, the oldest beyond the budget, and what nobody finished.
 
-    Other files and folders that lie there are not ours, and stay.
+    Other files and folders there are not ours, and stay.
     """
     ours = [path for path in shelf.iterdir() if _OURS.fullmatch(path.name) and path.is_dir() and path != latest]
     others = [(path.stat().st_mtime, path) for path in ours]

@@ -15,7 +15,7 @@ TEST_FRACTION = 0.2
 def digits(folder: Path) -> Arrays:
     """Return 1,797 grey 8x8 images, enlarged to 32x32 (bilinear) and made RGB.
 
-    The same 20 % of each class are the test set in every run. Not flipped in training: a mirrored 2 is no 2.
+    The same 20 % of each class are the test set in every run. Not flipped in training: a mirrored 2 is not a 2.
     `folder`, where the other data sets are downloaded to, is not used.
     """
     from sklearn.datasets import load_digits  # here, because importing scikit-learn takes a second

@@ -1,6 +1,6 @@
 """Small images in memory, and augmentation that can be replayed: a view is an integer, crops and flips are batched.
 
-Left out on purpose: mixing, and whatever else has no small number of outcomes, but in the strong view (see `Folder`).
+Left out on purpose, except in the strong view: mixing, and other augmentation without a small number of outcomes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Larger images on disk, decoded batch by batch: RandomResizedCrop and flip, as ImageNet is trained on.
 
-Left out on purpose: stronger augmentation, but in the strong view. Replace `Data.train` with your own `Split` for that.
+Left out on purpose: stronger augmentation, except in the strong view. Replace `Data.train` with your own `Split`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class LoadOptions:
             `held_out.part_of_each_class`. Files are known by their names, other images in memory by their pixels.
         split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
             seed would have been trained on the validation images of its students.
-        flip: Whether training mirrors images. None: as suits the data set (everything but digits).
+        flip: Mirror training images. None: as suits the data set (all except digits).
         resize: Way to make images square that are not: "crop" keeps the middle, "squash" changes the shape, "pad" adds
             background.
         background: Colour behind transparent pixels and beside padded images, a name or #rrggbb; "none" shows what
@@ -41,12 +41,12 @@ class LoadOptions:
         label_column: Column of a table that holds the classes. None: found by its name.
         drop_last: Leave out the last training batch of an epoch if it is not full.
         workers: Processes that decode images from disk. None: 0 below 1,000 images, else one per CPU, at most 8.
-        strong_view: Whether training batches show each image a second time, strongly augmented: some methods need it.
-        test_only: Whether only test images are needed: a folder without a training set is a test set then, all of it.
+        strong_view: Show each training image a second time, strongly augmented; some methods need it.
+        test_only: Load only test images; a folder without a training set is then all test set.
         trained_on: Digests of images that the network to be measured was trained on, see `trained_on.sample`; None: not
             known. They show where it would be measured on its own training images.
-        say: Is told what takes long, a sentence each.
-        skip_broken: Whether images that cannot be read are left out, and counted, instead of refused.
+        say: Called with a sentence about anything that takes long.
+        skip_broken: Leave out and count images that cannot be read, instead of refusing them.
         download_to: Where downloads are kept, and the decoded images of folders with many small images.
 
     Raises:

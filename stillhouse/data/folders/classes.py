@@ -17,7 +17,7 @@ from .left_out import LeftOut
 from .refusals import WHAT_IS_READ, in_their_names, refuse_missing_folders
 from .tree import Found, Tree
 
-# A folder beside class folders that holds nothing but such files describes the images, and is no class.
+# A folder beside class folders that holds nothing but such files describes the images, and is not a class.
 _WORDS = {".txt", ".md", ".rst", ".pdf", ".html", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml"}
 _WORDS |= {".py", ".ipynb", ".sh", ".log", ".cfg", ".ini", ".pt", ".pth", ".safetensors", ".onnx"}
 

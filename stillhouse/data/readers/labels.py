@@ -40,7 +40,7 @@ def plain(value: object, names: Sequence[str], where: str) -> Label:
         where: The column and the file, for messages.
 
     Raises:
-        ValueError: If it is no label of one class.
+        ValueError: If it is not a label of one class.
     """
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None

@@ -49,7 +49,7 @@ def read_lines(path: Path, asked: Collection[str] = ()) -> Lines:
         asked: Names of columns; a first line that holds one of them is a header.
 
     Raises:
-        ValueError: If it is no table; the sentence names the line.
+        ValueError: If it is not a table; the message names the line.
     """
     check_file(path, _LARGEST)
     try:
