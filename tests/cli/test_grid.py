@@ -85,7 +85,7 @@ def test_one_room_of_a_grid(world: World, tmp_path: Path, capsys: Capture) -> No
 
 def test_who_fails_is_shown_and_not_chosen(world: World, tmp_path: Path, capsys: Capture) -> None:
     command = words(world, tmp_path, "--grid", "lr=0.1,100000000", "--seeds", "1")
-    assert "1 student of 2 failed, see above" in refusal(capsys, command)
+    assert "1 student of 2 failed; see above" in refusal(capsys, command)
     rows = list(csv.DictReader((only(tmp_path, "grid-") / "cells.csv").read_text().splitlines()))
     assert [row["chosen"] for row in rows] == ["yes", ""]
     assert rows[1]["validation_top1"] == ""
