@@ -41,12 +41,14 @@ class Comparison:
         self._per_seed, self._first_seed = teacher_per_seed, min(cell.seed for cell in cells)
         self._known: dict[str, Opened] = {}
         self._scores: dict[str, Scores | None] = {}
+        self.rooms: list[Room] = []
+        self.runs: dict[Cell, Run] = {}
         self.take(cells)
 
     def take(self, cells: Sequence[Cell]) -> None:
-        """Train these students next, in place of those before."""
+        """Train these students next, beside what is known of those before."""
         self.rooms = [self._with_trained_teacher(room) for room in rooms(cells)]
-        self.runs = {cell: self._run(room, cell) for room in self.rooms for cell in room.cells}
+        self.runs |= {cell: self._run(room, cell) for room in self.rooms for cell in room.cells}
 
     @property
     def waiting(self) -> list[Cell]:

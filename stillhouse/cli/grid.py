@@ -11,16 +11,18 @@ from typing import Annotated, Any, Literal
 from ..analysis.figures import save
 from ..bench.entries import split
 from ..bench.plan import Cell
-from ..bench.run import Comparison
+from ..bench.run import Comparison, Elsewhere
 from ..checkpoints import write_atomically
-from ..grid.axes import Axis, Settings, combinations, read_axes, words
+from ..grid.axes import Axis, Settings, Value, combinations, read_axes, words
 from ..grid.base import Base
 from ..grid.display import GridDisplay
 from ..grid.heat_map import heat_map
 from ..grid.scores import Scored, chosen, csv_of, scored, table
-from ..methods.parse import parse
+from ..grid.search import Proposals
+from ..methods.parse import MethodSpec, parse
 from ..ranges import Range, check_options
 from ..report.recipes import find
+from ..spelling import counted
 from ..training.progress import Display
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
@@ -45,6 +47,10 @@ class GridOptions:
             names to lists.
         seeds: Number of seeds of each cell, which is judged by their mean; the first is --seed.
         test: Measure the chosen cell on the test images, or all, which is not for choosing.
+        search: Try settings that Optuna's TPE proposes by the outcomes of those before (pip install
+            'stillhouse[search]') instead of every combination; ranges may then be without a number of values.
+        trials: Settings that a search tries.
+        together: Settings that a search proposes at a time, to be trained side by side.
     """
 
     teacher: str = "resnet32"
@@ -55,9 +61,16 @@ class GridOptions:
     grid: str | list[str] | dict[str, Any] | None = None
     seeds: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 1
     test: Literal["chosen", "all"] = "chosen"
+    search: Literal["tpe"] | None = None
+    trials: Annotated[int, Range("between 1 and 10,000", 1, 10_000)] = 40
+    together: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 8
 
     def __post_init__(self) -> None:
         check_options(self)
+
+    @property
+    def axes(self) -> list[Axis]:
+        return read_axes(self.grid if self.grid is not None else "")
 
 
 @dataclass(frozen=True)
@@ -75,31 +88,69 @@ class Grid:
 
 
 def grid(command: Grid, display: Display) -> None:
-    asked, rooms = command.grid, command.rooms
+    asked, rooms, axes = command.grid, command.rooms, command.grid.axes
     command.run.tracking.check()
-    axes = read_axes(asked.grid if asked.grid is not None else "")
-    base, typed_validation = base_of(command), command.run.split.validation
+    _check(command)
+    base, validation = base_of(command), command.run.split.validation or VALIDATION
     base.check([name for axis in axes for name in axis.names])
-    if "validation" in command.given and not typed_validation:
-        raise ValueError("--validation must be above 0, for a grid never chooses by the test images; 0.1 when left out")
-    cells = dict(enumerate(combinations(axes)))
-    seeds = range(command.run.output.seed, command.run.output.seed + asked.seeds)
-    members = {number: base.cells(settings, seeds) for number, settings in cells.items()}
-    display.say(f"chosen by validation images: {typed_validation or VALIDATION:g} of the training images are held out")
-    students = [student for seed in seeds for group in members.values() for student in group if student.seed == seed]
+    proposals = Proposals(axes, command.run.output.seed) if asked.search else None
+    trials = asked.trials if proposals else len(combinations(axes))
+    batch = [proposals.ask() for _ in range(min(asked.together, trials))] if proposals else combinations(axes)
     shape = " x ".join(str(len(axis.points)) for axis in axes if isinstance(axis.points, tuple))
-    shown = GridDisplay(display, f"grid: {shape} {'cell' if len(cells) == 1 else 'cells'}")
-    comparison = Comparison(students, shown, rooms.teachers == "per_seed")
-    if rooms.room is not None:
-        comparison.train_room(rooms.room)
-        return
-    device = command.run.device.torch_device()
-    comparison.train(rooms.elsewhere("grid", given_values(command), device, display.say))
-    found = scored(cells, members, comparison.runs)
+    title = f"search: {counted(trials, 'trial')}" if proposals else f"grid: {shape} {'cells' if trials > 1 else 'cell'}"
+    seeds = range(command.run.output.seed, command.run.output.seed + asked.seeds)
+    cells: dict[int, Settings] = {}
+    members: dict[int, list[Cell]] = {}
+    comparison: Comparison | None = None
+    while batch:
+        numbered = dict(enumerate(batch, len(cells)))
+        cells |= numbered
+        members |= {number: base.cells(settings, seeds) for number, settings in numbered.items()}
+        students = [one for seed in seeds for number in numbered for one in members[number] if one.seed == seed]
+        if comparison is None:
+            display.say(f"chosen by validation images: {validation:g} of the training images are held out")
+            comparison = Comparison(students, GridDisplay(display, title), rooms.teachers == "per_seed")
+        else:
+            comparison.take(students)
+        if rooms.room is not None:
+            comparison.train_room(rooms.room)
+            return
+        comparison.train(_elsewhere(command, batch, display))
+        for one, number in zip(scored(numbered, members, comparison.runs), numbered, strict=True):
+            if proposals:
+                proposals.tell(number, one.mean if one.is_complete else None)
+        count = min(asked.together, trials - len(cells))
+        batch = [proposals.ask() for _ in range(count)] if proposals else []
+    assert comparison is not None
     for failed, why in comparison.failures.items():
         display.say(f"failed: {failed}: {why}")
-    _tell(command, found, axes, students[0], display)
+    _tell(command, scored(cells, members, comparison.runs), axes, members[0][0], display)
     comparison.raise_failures()
+
+
+def _check(command: Grid) -> None:
+    asked, given = command.grid, command.given
+    if "validation" in given and not command.run.split.validation:
+        raise ValueError("--validation must be above 0, for a grid never chooses by the test images; 0.1 when left out")
+    if asked.search is None and (without := sorted(given & {"trials", "together"})):
+        raise ValueError(f"--{without[0]} is for a search; add --search tpe, or leave it out")
+    if asked.search is not None and command.rooms.room is not None:
+        raise ValueError("--room is for a grid without --search, whose rooms depend on earlier outcomes; leave one out")
+
+
+def _elsewhere(command: Grid, batch: Sequence[Settings], display: Display) -> Elsewhere | None:
+    """Return a function that trains the rooms of a batch in other processes, which are given it as a grid."""
+    values = given_values(command)
+    if command.grid.search:
+        values = {name: value for name, value in values.items() if name not in ("search", "trials", "together")}
+        names, points = list(batch[0]), [[_plain(value) for value in one.values()] for one in batch]
+        unique = [point for place, point in enumerate(points) if point not in points[:place]]
+        values["grid"] = {"/".join(names): unique if len(names) > 1 else [value for (value,) in unique]}
+    return command.rooms.elsewhere("grid", values, command.run.device.torch_device(), display.say)
+
+
+def _plain(value: Value) -> Value:
+    return str(value) if isinstance(value, MethodSpec) else value
 
 
 def base_of(command: Grid) -> Base:

@@ -91,6 +91,19 @@ def test_who_fails_is_shown_and_not_chosen(world: World, tmp_path: Path, capsys:
     assert rows[1]["validation_top1"] == ""
 
 
+def test_a_search_proposes_the_same_trials_and_trains_nothing_twice(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    more = ["--grid", "KD.temperature=1..16:log; lr=0.05,0.1", "--search", "tpe", "--trials", "3", "--together", "2"]
+    first = done(capsys, words(world, tmp_path, *more))
+    assert "search: 3 trials x 1 seed: 2 students" in first
+    before = {name for name in contents(tmp_path) if "-from-" in name}
+    again = done(capsys, words(world, tmp_path, *more))
+    assert "epoch 1/1" not in again
+    assert again[again.index("KD.temperature ") :] == first[first.index("KD.temperature ") :]
+    assert {name for name in contents(tmp_path) if "-from-" in name} == before
+
+
 def test_the_grid_of_a_recipe_is_one_command() -> None:
     command = parse("grid", Grid, ["--config", str(FOLDER / "grids" / "guan.yaml")])
     assert command.grid.grid is not None
@@ -106,6 +119,8 @@ def test_the_grid_of_a_recipe_is_one_command() -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
+        (["--grid", "lr=0.1", "--trials", "3"], "--trials is for a search"),
+        (["--grid", "lr=0.1", "--search", "tpe", "--room", "1"], "--room is for a grid without --search"),
         ([], "--grid is empty; write what to vary"),
         (["--grid", "KD.temperature=2", "--validation", "0"], "--validation must be above 0"),
         (["--grid", "lr=0.1", "--lr", "0.1"], "lr is given by --lr and varied by --grid"),
