@@ -23,7 +23,9 @@ from .words import former_names
 from .words.help import HelpFormatter
 from .words.lists import joined, listed
 
-set_parsing_settings(import_path_denylist=["*"])  # a class_path in a run's config.yaml would run what it names
+# A class_path in a run's config.yaml would run what it names; the values of --anatomy.stages and the like go this way.
+_ANATOMY = [f"{Anatomy.__module__}.Anatomy", "stillhouse.Anatomy"]
+set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=_ANATOMY)
 
 T = TypeVar("T")
 _OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "state.pt")  # files beside a run's config.yaml

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stillhouse.anatomy import Anatomy
 from stillhouse.cli.arguments import build, group_of, named_values, option_groups, parse
 from stillhouse.cli.cache import Fill
 from stillhouse.cli.config import DeviceOptions, RunOptions
@@ -80,3 +81,8 @@ def test_what_only_an_old_configuration_may_hold_is_not_typed(tmp_path: Path) ->
 def test_a_command_has_no_option_that_it_would_ignore(name: str, option: str) -> None:
     with pytest.raises(ValueError, match=f"stillhouse {name} has no option --{option}"):
         parse(name, COMMANDS[name], [f"--{option}", "1", "x"], {"model": "", "run": ""})
+
+
+def test_the_parts_of_an_anatomy_are_options_too() -> None:
+    options = parse("distill", Distill, ["--student_anatomy.stages", '["stage2"]', "--student_anatomy.head=fc"])
+    assert options.distillation.student_anatomy == Anatomy(stages=("stage2",), head="fc")
