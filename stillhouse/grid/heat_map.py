@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..analysis import plots
 from ..spelling import counted
-from .axes import Axis, shown
+from .axes import Axis, Span, shown
 from .scores import Scored
 
 _MOST = 40  # values of an axis in one picture
@@ -23,7 +23,8 @@ def heat_map(found: Sequence[Scored], axes: Sequence[Axis], choice: Scored | Non
     Args:
         named: The student, the teacher and the data.
     """
-    drawable = [axis for axis in axes if 2 <= len(_points(found, axis)) <= _MOST]
+    lists = [axis for axis in axes if not isinstance(axis.points, Span)]
+    drawable = [axis for axis in lists if 2 <= len(_points(found, axis)) <= _MOST]
     if len(drawable) < 2 or not any(one.is_complete for one in found):
         return None
     two = sorted(drawable, key=lambda axis: -spread(found, axis))[:2]

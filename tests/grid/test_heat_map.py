@@ -31,4 +31,5 @@ def test_cells_that_failed_stay_empty_and_one_axis_is_no_picture() -> None:
     assert figure is not None
     assert np.isnan(np.asarray(figure.axes[0].images[0].get_array())).tolist() == [[True, False], [False, False]]
     assert heat_map([made_up({"a": a}, 50.0) for a in (1, 2)], read_axes("a=1,2"), None, "made up") is None
+    assert heat_map(cells, read_axes("a=1..2:log; b=1,2"), None, "made up") is None
     assert heat_map([made_up(one.settings, None) for one in cells], axes, None, "made up") is None
