@@ -125,6 +125,8 @@ class Trial:
             place.mkdir()
             case = kinds[name](self.ground, lot)
             problems = self.judge(case)
+            for mark in self._marks():
+                mark.unlink()  # so that the next one is not blamed for it
             self.problems += [f"{name}: {problem}" for problem in problems]
             self.happened[case.ends if not problems else "WRONG"] += 1
             shown = " ".join((self._said("err") or self._said("out")).split())[-300:]
@@ -141,7 +143,7 @@ class Trial:
         code = self._run(case)
         out, err = self._said("out"), self._said("err")
         wrong = [f"{event}" for event in self._said("events").splitlines()]
-        wrong += ["its code ran"] if list(root.rglob(MARK)) or Path(MARK).exists() else []
+        wrong += ["its code ran"] if self._marks() else []
         wrong += [f"it took {self.seconds:.0f} s"] if self.seconds > SECONDS else []
         wrong += [f"it took {self.memory / 1e9:.1f} GB"] if self.memory > MEMORY else []
         wrong += ["it wrote control characters"] if re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err) else []
@@ -160,6 +162,9 @@ class Trial:
         wrong += [f"it changed {', '.join(sorted(changed)[:5])}"] if changed else []
         wrong += [f"it did not say {case.says!r}: {(err or out)[-600:]!r}"] if case.says not in out + err else []
         return wrong
+
+    def _marks(self) -> list[Path]:
+        return [*self.ground.root.rglob(MARK), *Path().glob(MARK)]
 
     def _said(self, what: str) -> str:
         path = self.ground.root.parent / f"{self.ground.root.name}.{what}"

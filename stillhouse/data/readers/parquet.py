@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROWS = 250  # read at a time
 BUFFER = 1 << 18  # bytes read at a time
 _FEW, _LEAST = 10_000, 10  # rows; bytes of an image in a file with more
+_MUCH, _HIGHEST = 1 << 27, 50  # bytes of images, and how often more than their file has, that are no images
 IN_MEMORY = 1 << 29  # bytes of encoded images
 
 
@@ -105,7 +106,14 @@ def _image_bytes(path: Path, column: str) -> int:
             )
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-        return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] == column)
+        images = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] == column]
+        unpacked: int = sum(chunk.total_uncompressed_size for chunk in images)
+        if unpacked > _MUCH and unpacked > _HIGHEST * size:
+            raise ValueError(
+                f"{path} unpacks to {unpacked / 1e9:.3g} GB of images from {size:,} bytes, and images hardly get "
+                "smaller: the file may be malicious"
+            )
+        return unpacked
 
 
 def _images(path: Path, features: Features, store: Path | None) -> Iterator[tuple[Source, Label]]:

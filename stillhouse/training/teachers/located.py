@@ -79,6 +79,11 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
             f"loading {source.name} executes {name}; if you trust it, give {name} as the network, and the file with "
             f"{option}"
         )
+    if not is_run and name.count(":") > 1:
+        raise ValueError(
+            f"loading {source.name} looks up {name} outside of it; if you trust it, give {name} as the network, and "
+            f"the file with {option}"
+        )
     return Located(source.name, replace(source, name=name, weights=str(file)), about, file.parent if is_run else None)
 
 

@@ -192,3 +192,10 @@ def test_a_file_of_the_same_image_again_and_again_is_refused(tmp_path: Path) -> 
     write_table(tmp_path / "test.parquet", pngs(1, 2), pa.array([0, 1]))
     with pytest.raises(ValueError, match=r"train.parquet promises 100,000 images in [\d,]+ bytes, one again and again"):
         load(tmp_path)
+
+
+def test_a_file_that_unpacks_to_far_more_than_it_has_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"image": pa.array([*pngs(0), bytes(140 << 20)], pa.binary()), "label": [0, 1]})
+    pq.write_table(table, tmp_path / "train.parquet", compression="zstd")
+    with pytest.raises(ValueError, match=r"train.parquet unpacks to 0.147 GB of images from [\d,]+ bytes"):
+        load(tmp_path / "train.parquet")

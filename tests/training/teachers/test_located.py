@@ -109,3 +109,10 @@ def test_a_run_that_was_moved_away_from_its_code_says_which_file_it_needs(
         ValueError, match=r"run was trained with net.py:wide: there is no file net.py; give the network by"
     ):
         prepare(found, load(world.pictures, batch_size=16), CPU, option="--weights")
+
+
+@pytest.mark.parametrize("name", ["timm:hf-hub:evil/net", "timm:local-dir:/tmp/net"])
+def test_a_file_alone_does_not_decide_what_is_looked_up_elsewhere(world: World, tmp_path: Path, name: str) -> None:
+    run = copied(world, tmp_path / "run", network=name)
+    with pytest.raises(ValueError, match=f"looks up {name} outside of it; if you trust it, give {name} as the network"):
+        locate(NetworkSource(str(run / "student.safetensors")))
