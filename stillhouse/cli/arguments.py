@@ -184,7 +184,9 @@ def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
             try:
                 content = read_config(Path(path))
             except ValueError as error:
-                raise ValueError(f"--config takes a YAML file such as a run's config.yaml, and {error}") from error
+                why = " ".join(str(error.__cause__ or error).split())[:300]
+                message = f"--config takes a YAML file such as a run's config.yaml, which this is not ({path}: {why})"
+                raise ValueError(message) from error
             former = _FORMER.get(command, ())
             if not content.keys().isdisjoint(former):
                 kept = json.dumps({key: value for key, value in content.items() if key not in former}, default=str)

@@ -45,7 +45,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError(f"{path} is damaged (its brackets are nested too deep); restore it") from error
     except (yaml.YAMLError, ValueError) as error:
-        why = "it is no YAML: " if isinstance(error, yaml.YAMLError) else ""
+        why = "it is not YAML: " if isinstance(error, yaml.YAMLError) else ""
         raise ValueError(f"{path} is damaged ({why}{' '.join(str(error).split())[:300]}); restore it") from error
     return content or {}
 

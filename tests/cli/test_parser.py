@@ -86,7 +86,7 @@ SENTENCES = {
     "distill --methods []": "--methods is empty; write CE,KD for example",
     # configurations
     "train --config none.yaml": "--config: there is no file ",
-    "train --config PICTURES": "--config: there is no file ",
+    "train --config PICTURES": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config LIST": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config TEACHER/student.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
