@@ -158,7 +158,7 @@ def test_a_configuration_is_read(tmp_path: Path) -> None:
         ("x: " + "[" * 50_000, "its brackets are nested too deep"),
         ("x: y\n" * 100_000, "it has 500,000 bytes"),
         ("", "it has 0 bytes"),
-        ("!!python/object/apply:os.system [touch owned]", "it is no YAML: could not determine a constructor"),
+        ("!!python/object/apply:os.system [touch owned]", "it is not YAML: could not determine a constructor"),
         ("[1, 2]", "it holds a list"),
     ],
 )
