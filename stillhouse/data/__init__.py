@@ -103,7 +103,7 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Fil
 
 
 def _needs_no_columns(data: str, options: LoadOptions) -> None:
-    """Refuse names of columns for data that are no table."""
+    """Refuse names of columns for data that are not a table."""
     for option in ("image_column", "label_column"):
         if getattr(options, option) is not None:
             raise ValueError(f"--{option} names a column of a table, and {data} was not read as one; leave it out")

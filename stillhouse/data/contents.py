@@ -110,7 +110,7 @@ def _read(path: Source) -> _Read:
     except OSError as error:
         return _Read(b"", 0, False, f"{path} cannot be read ({error.strerror}): replace or delete it")
     if content.startswith(_JPEG) and len(content) > _TAIL and not content[-_TAIL:].strip(b"\0"):
-        problem = f"{path} ends in zeros, as downloads do that were not finished: get it again"  # grey for libjpeg
+        problem = f"{path} ends in zeros, like an unfinished download: get it again"  # grey for libjpeg
         return _Read(b"", len(content), False, problem)
     return _Read(_digest(content).digest(), len(content), _looks_whole(content))
 

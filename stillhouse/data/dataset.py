@@ -74,8 +74,8 @@ class Split(ABC):
         """
         if self.steps == 0:
             raise ValueError(
-                f"a training split of {len(self)} images makes no batch of {self.batch_size}: use a smaller batch size "
-                "or more images (the last batch is left out if it holds one image, or if drop_last is set)"
+                f"a training split of {len(self)} images is too small for a batch of {self.batch_size}: use a smaller "
+                "batch size or more images (the last batch is left out if it holds one image, or if drop_last is set)"
             )
         if not 0 <= start_step <= self.steps:
             raise ValueError(f"an epoch has {self.steps} steps here; it cannot start at step {start_step}")
@@ -156,7 +156,7 @@ def data_info(num_classes: int, image_size: int, labels: Tensor, options: LoadOp
 
 
 def digest_classes(classes: Sequence[str]) -> bytes:
-    """Return a digest of the names of classes in their order; names that are no UTF-8 on disk count as they are."""
+    """Return a digest of the names of classes in their order; names that are not UTF-8 on disk count as they are."""
     return hashlib.blake2b(json.dumps(list(classes)).encode(), digest_size=16).digest()
 
 
@@ -178,7 +178,7 @@ def held_out_in_words(options: LoadOptions) -> str:
 def stratified(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     """Split positions so that `fraction` of each class is held out: (N,) -> kept (K,), held out (N - K,), ascending.
 
-    Of a class with two images or more at least one is held out and one kept. Adding images draws all of them anew: for
+    Of a class with two images or more at least one is held out and one kept. Adding images draws all of them again: for
     images with names use `splits.held_out_by_name`.
     """
     check_fraction(fraction)

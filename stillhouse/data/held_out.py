@@ -53,7 +53,7 @@ def settle(files: Files, options: LoadOptions) -> Files:
 def _settled(files: Files, options: LoadOptions) -> Files:
     everything = torch.arange(len(files.train))
     if options.test_only and (not options.trained_on or share(options.trained_on, files.contents) < OWN):
-        unknown = (_UNKNOWN,) if options.trained_on is None else (_SAVED_ANEW,) if options.trained_on else ()
+        unknown = (_UNKNOWN,) if options.trained_on is None else (_SAVED_AGAIN,) if options.trained_on else ()
         source = f"{files.source}; all images are measured"
         return _parted(replace(files, source=source), everything[:0], everything, unknown)
     kept, held_out = held_out_by_name(files.train_keys, files.train_labels)
@@ -71,7 +71,7 @@ def _settled(files: Files, options: LoadOptions) -> Files:
     if copies.any() and not copies.all():
         kept, held_out = torch.cat([kept, held_out[copies]]).sort().values, held_out[~copies]
         what = counted(int(copies.sum()), "image")
-        notes += (f"{what} to be held out are copies of training images, and are training images as well",)
+        notes += (f"copies of training images are not held out but trained on: {what}",)
     return _parted(replace(files, source=source), kept, held_out, (*notes, *_not_measured(files, held_out)))
 
 
@@ -80,7 +80,7 @@ def _not_measured(files: Files, held_out: Tensor) -> list[str]:
     counts = files.train_labels[held_out].bincount(minlength=len(files.classes)).tolist()
     absent = [name for name, count in zip(files.classes, counts, strict=True) if count == 0]
     which = f"{len(absent)} of the {len(files.classes)} classes ({some(absent)})"
-    return [f"test has no images of {which}: they cannot be measured on"] if absent else []
+    return [f"test has no images of {which}: they cannot be measured"] if absent else []
 
 
 _UNKNOWN = (
@@ -88,8 +88,8 @@ _UNKNOWN = (
     "them, its accuracy says little"
 )
 
-_SAVED_ANEW = (
-    "all images are measured: none is, byte by byte, one that the network was trained on; copies that were saved anew "
+_SAVED_AGAIN = (
+    "all images are measured: none is byte for byte one that the network was trained on; copies that were saved again "
     "are not recognised"
 )
 

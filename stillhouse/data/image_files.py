@@ -127,7 +127,7 @@ def _refusal(files: Files, broken: Mapping[Source, str]) -> str:
 
 
 def _reason(path: Source, problem: str) -> str:
-    """Return what is wrong, of a sentence with the path before it and a way out behind it."""
+    """Return what is wrong, without the path before it and the remedy after it."""
     reason = problem.removeprefix(f"{path} ").removeprefix("cannot be read as an image").removeprefix("cannot be read")
     reason = reason.removesuffix(": replace or delete it").removesuffix("; replace or delete it")
     return reason.removeprefix(": ").removeprefix(" (").removesuffix(")")
@@ -139,7 +139,7 @@ def take(paths: Sequence[Source], where: Tensor) -> tuple[Source, ...]:
 
 
 def duplicates(files: Files) -> list[str]:
-    """Return notes about images that are the same file, byte by byte, in different splits or classes."""
+    """Return notes about images that are the same file, byte for byte, in different splits or classes."""
     notes, first = [], dict[bytes, tuple[str, int, Source]]()
     labels = torch.cat([files.train_labels, files.validation_labels, files.test_labels]).tolist()
     splits = ["training"] * len(files.train) + ["validation"] * len(files.validation) + ["test"] * len(files.test)
@@ -154,16 +154,16 @@ def duplicates(files: Files) -> list[str]:
     for (split, other_split), pairs in twice.items():
         total = len(files.test) if split == "test" else len(files.validation)
         notes.append(
-            f"{len(pairs):,} of {total:,} {split} images are {other_split} images as well, byte by byte "
+            f"{len(pairs):,} of {total:,} {split} images are {other_split} images as well, byte for byte "
             f"({some(pairs, 2)}): what is measured on them says little"
         )
     if torn:
-        notes.append(f"{counted(len(torn), 'image')} in two classes, byte by byte ({some(torn, 2)})")
+        notes.append(f"{counted(len(torn), 'image')} in two classes, byte for byte ({some(torn, 2)})")
     return notes
 
 
 def alike(classes: Sequence[str]) -> list[str]:
-    """Return a note about classes whose names differ in nothing but case or blanks around them, and may be one."""
+    """Return a note about classes whose names differ only in case or surrounding blanks, and may be one."""
     groups: dict[str, list[str]] = {}
     for name in classes:
         groups.setdefault(name.strip().casefold(), []).append(repr(name))
@@ -172,6 +172,6 @@ def alike(classes: Sequence[str]) -> list[str]:
         return []
     which = "; ".join(several[:3]) + (f"; and {counted(len(several) - 3, 'other group')}" if several[3:] else "")
     return [
-        f"class names that differ in nothing but case or blanks around them stay different classes: {which}; if they "
-        "are one class, put their images together"
+        f"class names that differ only in case or surrounding blanks stay different classes: {which}; if they are "
+        "one class, put their images together"
     ]

@@ -92,7 +92,7 @@ def _frames(files: Files) -> list[str]:
     if not several:
         return []
     which = counted(len(several), "image") + (" has" if len(several) == 1 else " have")
-    return [f"{which} several frames, the first {files.name(several[0])}: of each the first frame is read"]
+    return [f"{which} several frames, the first {files.name(several[0])}: only the first frame of each is read"]
 
 
 def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:

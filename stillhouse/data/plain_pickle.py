@@ -41,7 +41,7 @@ def read_plain(path: Path) -> object:
 
 def _content(path: Path) -> bytes:
     if not path.is_file() and path.exists():  # to open a pipe would wait for ever
-        raise ValueError("it is no ordinary file")
+        raise ValueError("it is not a regular file")
     size = path.stat().st_size
     if not 0 < size < MOST_BYTES:
         raise ValueError(f"it has {size:,} bytes")

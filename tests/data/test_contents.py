@@ -60,7 +60,7 @@ def test_a_download_that_was_not_finished_is_found(tmp_path: Path) -> None:
     picture(1, 300).save(path := tmp_path / "a.jpg")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
-    assert examine([path])[0].problem == f"{path} ends in zeros, as downloads do that were not finished: get it again"
+    assert examine([path])[0].problem == f"{path} ends in zeros, like an unfinished download: get it again"
 
 
 def test_what_is_no_image_or_gone_is_said(tmp_path: Path) -> None:

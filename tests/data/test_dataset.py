@@ -33,9 +33,9 @@ def test_position_counts_steps_of_the_run_and_epochs_of_the_phase() -> None:
 
 
 def test_an_epoch_without_batches_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="split of 3 images makes no batch of 5: use a smaller batch size"):
+    with pytest.raises(ValueError, match="split of 3 images is too small for a batch of 5: use a smaller batch size"):
         split(3, batch_size=5, drop_last=True).epoch(0, "cpu")
-    with pytest.raises(ValueError, match="split of 1 images makes no batch of 5"):
+    with pytest.raises(ValueError, match="split of 1 images is too small for a batch of 5"):
         split(1, batch_size=5).epoch(0, "cpu")
 
 

@@ -49,7 +49,7 @@ def test_copies_of_training_images_are_training_images(root: Path) -> None:
     assert not trained & measured
     was_trained = {content.digest for content in before.contents[: len(before.train)]}
     assert not was_trained & measured
-    assert any("images to be held out are copies of training images, and are training" in note for note in after.notes)
+    assert any("copies of training images are not held out but trained on" in note for note in after.notes)
 
 
 def test_a_folder_of_copies_keeps_its_test_set(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_network_is_measured_on_all_images_of_a_folder_that_it_does_not_know(r
     data = measured(tmp_path / "other", load(root).sample)
     assert len(data.test) == 60
     (note,) = data.notes
-    assert note.startswith("all images are measured: none is, byte by byte, one that the network was trained on")
+    assert note.startswith("all images are measured: none is byte for byte one that the network was trained on; ")
     assert data.source.endswith("; all images are measured")
 
 
@@ -108,4 +108,4 @@ def test_one_image_a_class_can_be_measured_but_not_split(tmp_path: Path) -> None
 def test_classes_of_which_nothing_can_be_held_out_are_said(tmp_path: Path) -> None:
     root = write_folders(tmp_path, "cat", "dog", count=6)
     data = load(write_folders(root, "emu", count=1))
-    assert data.notes == ("test has no images of 1 of the 3 classes (emu): they cannot be measured on",)
+    assert data.notes == ("test has no images of 1 of the 3 classes (emu): they cannot be measured",)

@@ -44,7 +44,7 @@ def test_all_broken_files_are_named_at_once(root: Path) -> None:
     with pytest.raises(ValueError, match=f"^5 of 13 images in {root} cannot be read: ") as error:
         read(root)
     said = str(error.value)
-    for name in ("train/a/0.png (", "train/b/1.png (", "val/b/2.png (", "val/a/pipe.png (is no file but a pipe"):
+    for name in ("train/a/0.png (", "train/b/1.png (", "val/b/2.png (", "val/a/pipe.png (is a pipe"):
         assert name in said
     assert "val/a/1.png (is a link to /gone.png, which is missing: restore the file, or delete the link)" in said
     assert said.endswith("replace or delete them, or leave them out with --skip_broken true")
@@ -91,9 +91,9 @@ def test_images_in_two_splits_or_classes_are_counted_by_content(root: Path) -> N
     shutil.copy(root / "train/a/2.png", root / "train/b/x.png")
     shutil.copy(root / "train/a/2.png", root / "train/a/again.png")
     assert duplicates(read(root)) == [
-        "2 of 8 test images are training images as well, byte by byte (val/a/other.png is train/a/0.png and "
+        "2 of 8 test images are training images as well, byte for byte (val/a/other.png is train/a/0.png and "
         "val/b/more.png is train/b/1.png): what is measured on them says little",
-        "1 image in two classes, byte by byte (train/b/x.png is train/a/2.png)",
+        "1 image in two classes, byte for byte (train/b/x.png is train/a/2.png)",
     ]
 
 
@@ -104,7 +104,7 @@ def test_three_splits_are_all_compared(root: Path) -> None:
     first, second = duplicates(read(root))
     assert first.startswith("1 of 7 validation images are training images as well")
     assert second.startswith(
-        "1 of 3 test images are validation images as well, byte by byte (test/a/x.png is val/a/0.png)"
+        "1 of 3 test images are validation images as well, byte for byte (test/a/x.png is val/a/0.png)"
     )
 
 
@@ -118,8 +118,8 @@ def test_class_names_that_differ_in_case_or_blanks_alone_are_said(tmp_path: Path
     write_folders(tmp_path / "pets", "cat", "Cat", "cat ", "dog", count=5)
     (note,) = [note for note in load(tmp_path / "pets", download_to=tmp_path / "cache").notes if "class names" in note]
     assert note == (
-        "class names that differ in nothing but case or blanks around them stay different classes: 'Cat', 'cat' and "
-        "'cat '; if they are one class, put their images together"
+        "class names that differ only in case or surrounding blanks stay different classes: 'Cat', 'cat' and 'cat '; "
+        "if they are one class, put their images together"
     )
 
 

@@ -97,7 +97,7 @@ def test_the_code_and_what_it_imports_are_part_of_the_fingerprint(tmp_path: Path
 def test_a_folder_whose_name_has_a_colon_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a:b").mkdir()
-    with pytest.raises(ValueError, match="a:b holds nothing; read are class folders"):
+    with pytest.raises(ValueError, match="a:b holds nothing; stillhouse reads class folders"):
         load("a:b")
 
 

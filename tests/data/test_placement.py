@@ -127,7 +127,7 @@ def test_an_animation_among_the_images_is_said(root: Path) -> None:
     frames = [picture(number) for number in range(3)]
     frames[0].save(root / "val" / "a" / "moving.gif", save_all=True, append_images=frames[1:])
     (note,) = load(root).notes
-    assert note == "1 image has several frames, the first val/a/moving.gif: of each the first frame is read"
+    assert note == "1 image has several frames, the first val/a/moving.gif: only the first frame of each is read"
 
 
 def test_an_orientation_that_turns_a_square_is_no_odd_size(root: Path) -> None:

@@ -69,9 +69,7 @@ def test_arrays_of_objects_are_refused(tmp_path: Path) -> None:
 )
 def test_deep_and_endless_files_are_refused_in_time(tmp_path: Path, body: bytes) -> None:
     path, began = write(tmp_path, b"\x80\x02" + body + b"."), time.perf_counter()
-    with pytest.raises(
-        ValueError, match=r"train cannot be read \(it (is made of|holds) more .* than data ever .*: the file"
-    ):
+    with pytest.raises(ValueError, match=r"train cannot be read \(it (has|nests) .* than real data ever .*: the file"):
         read_plain(path)
     assert time.perf_counter() - began < 10
 
@@ -86,7 +84,7 @@ def test_copies_of_one_text_or_array_do_not_fill_the_memory(tmp_path: Path) -> N
 
 def test_what_is_no_file_with_bytes_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "train")
-    with pytest.raises(ValueError, match=r"train cannot be read \(it is no ordinary file\)"):
+    with pytest.raises(ValueError, match=r"train cannot be read \(it is not a regular file\)"):
         read_plain(tmp_path / "train")
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(1 << 40)

@@ -36,7 +36,7 @@ MUST_BE_REFUSED: dict[str, tuple[str, ...]] = {
     "truncated": ("cannot be read",),
     "empty file": ("cannot be read",),
     "dangling": ("which is missing",),
-    "pipe": ("no file but a",),
+    "pipe": ("is a pipe",),
     "empty class": ("holds no images",),
     "new in test": ("same class folders",),
 }

@@ -69,7 +69,7 @@ def select(tree: Tree, layout: Layout) -> Selection:
         left_out.look(tree.listing(place), is_class=False)
     notes += left_out.notes()
     if links := _leave_out_links(images):
-        notes.append(f"left out {counted(links, 'link')} to images that are read in another place of this folder")
+        notes.append(f"left out {counted(links, 'link')} to images that are read elsewhere in this folder")
     notes += _inner(classes, [one for found in images.values() for one in found])
     notes += _few(classes, images[first])
     for split, found in images.items():
@@ -95,7 +95,7 @@ def _class_folders(tree: Tree, place: str, part: Part, notes: list[str]) -> dict
             if not others or set(others) - _WORDS:
                 held = f", but {contents(tree, path)}" if others else ""
                 raise ValueError(f"the class folder {path} holds no images{held}: add some, or remove the folder")
-            notes.append(f"the folder {name} is no class: it holds no images ({by_suffix(others)})")
+            notes.append(f"the folder {name} is not a class: it holds no images ({by_suffix(others)})")
         elif normal(name) in classes:
             raise ValueError(
                 f"{classes[normal(name)]} and {path} have the same name, written with different Unicode characters: "
@@ -113,7 +113,7 @@ def _class_folders(tree: Tree, place: str, part: Part, notes: list[str]) -> dict
 
 
 def _same_classes(tree: Tree, part: Part, main: str, classes: Sequence[str], notes: list[str]) -> dict[str, str] | None:
-    """Return class -> folder of another split; None if its images lie in no class folders.
+    """Return class -> folder of another split; None if its images are not in class folders.
 
     Args:
         main: The name of the split that the classes are from.
@@ -144,7 +144,7 @@ def _same_classes(tree: Tree, part: Part, main: str, classes: Sequence[str], not
         )
     if renamed:
         notes.append(
-            f"folders of {part.name} differ from those of {main} in case and are read as them: {some(renamed)}"
+            f"folders of {part.name} differ only in case from those of {main} and are read as the same: {some(renamed)}"
         )
     return folders
 
@@ -189,7 +189,7 @@ def _inner(classes: Sequence[str], images: Labelled) -> list[str]:
     if len(deep) > 1:
         raise ValueError(
             f"folders called {some(sorted(deep.values()))} lie inside class folders ({where}), which would "
-            "mix their images: have train/CLASS and test/CLASS, or pass the folder that holds them"
+            "mix their images: use train/CLASS and test/CLASS, or pass the folder that holds them"
         )
     note = f"{counted(folders.total(), 'image')} in folders inside class folders count for the class ({where})"
     direct = {label for image, label in images if os.sep not in image.name}
@@ -199,7 +199,7 @@ def _inner(classes: Sequence[str], images: Labelled) -> list[str]:
 
 
 def _few(classes: Sequence[str], images: Labelled) -> list[str]:
-    """Return a note about one folder that may be no class: it holds far fewer images than any other."""
+    """Return a note about one folder that may not be a class: it holds far fewer images than any other."""
     (least, label), (second, _) = sorted(
         (count, label) for label, count in Counter(label for _, label in images).items()
     )[:2]
@@ -207,7 +207,7 @@ def _few(classes: Sequence[str], images: Labelled) -> list[str]:
         return []
     few = counted(least, "image")
     return [
-        f"the class {classes[label]} has {few}, every other one at least {second:,}: if it is no class, move it away"
+        f"the class {classes[label]} has {few}, every other one at least {second:,}: if it is not a class, move it away"
     ]
 
 
@@ -219,11 +219,10 @@ def _missing(
     absent = [name for label, name in enumerate(classes) if label not in present]
     if is_first and absent:
         raise ValueError(
-            f"the class folder {folders[absent[0]]} holds nothing but links to images that are read in another place: "
-            "remove it"
+            f"the class folder {folders[absent[0]]} holds only links to images that are read elsewhere: remove it"
         )
     which = f"{len(absent)} of the {len(classes)} classes ({some(absent)})"
-    return [f"{split} has no images of {which}: they cannot be measured on"] if absent else []
+    return [f"{split} has no images of {which}: they cannot be measured"] if absent else []
 
 
 def without_classes(tree: Tree, place: str) -> str:

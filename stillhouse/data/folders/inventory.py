@@ -10,7 +10,7 @@ from ...spelling import counted
 from .tree import Tree
 
 _NAMED = 4  # names in a sentence, at most
-# Forms of data sets that are no class folders, by the suffix of their files.
+# Forms of data sets that are not class folders, by the suffix of their files.
 _FORMS = {
     ".parquet": "parquet files",
     ".gz": "archives",
@@ -58,7 +58,7 @@ def listing_of(others: Counter[str], examples: Sequence[str]) -> str:
 
 
 def other_forms(tree: Tree, folder: str) -> list[str]:
-    """Return what the files in a folder and those right below look like that are no images, such as "zip archives"."""
+    """Return what the files in a folder and those right below look like that are not images, such as "zip archives"."""
     places = [folder, *(os.path.join(folder, name) for name in tree.listing(folder).folders[:20])]
     found = {suffix for place in places for suffix in tree.listing(place).others}
     return sorted({words for suffix, words in _FORMS.items() if suffix in found})

@@ -79,7 +79,7 @@ def strays(tree: Tree, folder: str, used: Sequence[str]) -> list[str]:
     """Return notes about images in a folder that lie in none of the folders that are used of it."""
     notes = []
     if own := tree.own_images(folder):
-        notes.append(f"left out {counted(own, 'image')} in {folder} itself, in no class folder")
+        notes.append(f"left out {counted(own, 'image')} in {folder} itself, outside the class folders")
     for name in tree.folders(folder):
         if name not in used:
             count = tree.count(os.path.join(folder, name))
@@ -185,7 +185,7 @@ def _classes(layout: Layout) -> Collection[str]:
 
 
 def _is_wrapper(tree: Tree, folder: str) -> bool:
-    """Return True for the only folder of a folder if it is no class itself; images beside folders in it are strays."""
+    """Return True for a folder's only folder if it is not a class itself; images beside folders in it are strays."""
     return not tree.own_images(folder) or len(tree.folders(folder)) > 1
 
 

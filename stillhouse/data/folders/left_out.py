@@ -55,7 +55,7 @@ class LeftOut:
                 f"{some(sorted(tools))}"
             )
         if self.loops:
-            notes.append(f"links to a folder that they lie in were not followed: {some(self.loops, 3)}")
+            notes.append(f"links to a folder that contains them were not followed: {some(self.loops, 3)}")
         return notes
 
 

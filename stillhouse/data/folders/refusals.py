@@ -11,7 +11,7 @@ from .inventory import contents, other_forms, some
 from .tree import Tree
 
 WHAT_IS_READ = (
-    "read are class folders without splits (CLASS/*.jpg) or with (train/CLASS/*.jpg and val/CLASS/*.jpg or "
+    "stillhouse reads class folders without splits (CLASS/*.jpg) or with (train/CLASS/*.jpg and val/CLASS/*.jpg or "
     "test/CLASS/*.jpg), parquet, arrow and webdataset files (train-*.parquet and test-*.parquet), images with a table "
     "of their classes (labels.csv) and CIFAR's archives"
 )
@@ -40,11 +40,11 @@ def _hint(tree: Tree, folder: str) -> str:
         return f": that is one class ({folders[0]}), and at least two are needed"
     if tree.own_images(folder):
         return in_their_names(tree, folder) or ", and no class folders"
-    return f": {some(forms)} are not read, unpack or convert them" if forms else ""
+    return f": {some(forms)} are not read (unpack or convert them)" if forms else ""
 
 
 def in_their_names(tree: Tree, folder: str) -> str:
-    """Return a way out where the classes of images seem to be in their file names, as in cat.0.jpg; otherwise ""."""
+    """Return a remedy where the classes of images seem to be in their file names, as in cat.0.jpg; otherwise ""."""
     words = [name.split(".")[0].rstrip("0123456789_- ") for name in tree.listing(folder).images]
     classes = sorted({word for word in words if word})
     if not 2 <= len(classes) <= min(100, len(words) // 2) or "" in words:
@@ -90,7 +90,7 @@ def refuse_two_of_a_split(folder: str, split: SplitName, names: Sequence[str]) -
 def refuse_split_and_class_names(folder: str, names: Sequence[str]) -> NoReturn:
     """Refuse folders such as cat_train, cat_test, dog_train and dog_test."""
     raise ValueError(
-        f"{folder} holds {some(names)}: they look like parts for training and testing, not like classes. Move them to "
+        f"{folder} holds {some(names)}: they look like parts for training and testing, not like classes; move them to "
         f"train/CLASS and test/CLASS, or rename them if they are classes"
     )
 
@@ -105,7 +105,7 @@ def refuse_mixed_classes(tree: Tree, folder: str, with_splits: Sequence[str], wi
     raise ValueError(
         f"{os.path.join(folder, with_splits[0])} holds {inside}, but {os.path.join(folder, without[0])} holds "
         f"{contents(tree, os.path.join(folder, without[0]))}: give all class folders the same splits and nothing else, "
-        "or none; better still, have train/CLASS and test/CLASS"
+        "or none; better still, use train/CLASS and test/CLASS"
     )
 
 
@@ -126,7 +126,7 @@ def refuse_nested_splits(tree: Tree, folder: str) -> None:
 
 
 def refuse_pictures_with_masks(tree: Tree, folder: str) -> None:
-    """Refuse images/ beside masks/, which are no classes; do nothing for others."""
+    """Refuse images/ beside masks/, which are not classes; do nothing for others."""
     names = {name.lower(): name for name in tree.folders(folder)}
     pictures, masks = _PICTURES.intersection(names), _MASKS.intersection(names)
     if pictures and masks and len(names) == len(pictures) + len(masks):

@@ -34,8 +34,8 @@ class Listing:
     real: str  # without links
     images: list[str] = field(default_factory=list)  # names, sorted
     links: dict[str, str] = field(default_factory=dict)  # images that are links, and the real file of each
-    broken: dict[str, str] = field(default_factory=dict)  # images that are no files, and what is wrong with each
-    folders: list[str] = field(default_factory=list)  # names, sorted, links behind the others
+    broken: dict[str, str] = field(default_factory=dict)  # images that are not files, and what is wrong with each
+    folders: list[str] = field(default_factory=list)  # names, sorted, links after the others
     tools: list[str] = field(default_factory=list)  # folders that are not looked into
     loops: list[str] = field(default_factory=list)  # links to a folder above
     hidden: list[str] = field(default_factory=list)  # names of hidden images
@@ -131,7 +131,7 @@ def look_at(path: str) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise ValueError(
-            f"{path} cannot be looked into ({error.strerror}): give yourself the right to read it, or move it away"
+            f"{path} cannot be opened ({error.strerror}): give yourself permission to read it, or move it away"
         ) from error
 
 
@@ -182,15 +182,15 @@ def _is_above(folder: str, inner: str) -> bool:
 
 
 def _problem(entry: os.DirEntry[str]) -> str | None:
-    """Return why this is no file that can be opened; None if it is one."""
+    """Return why this is not a file that can be opened; None if it is one."""
     try:
         if stat.S_ISREG(entry.stat().st_mode):
             return None
-        return "is no file but a pipe, socket or device: remove it"
+        return "is a pipe, socket or device, not a file: remove it"
     except OSError as error:
         if entry.is_symlink():
             circle = (
                 " in a circle" if error.errno == errno.ELOOP else f" to {os.readlink(entry.path)}, which is missing"
             )
             return f"is a link{circle}: restore the file, or delete the link"
-        return f"cannot be looked at ({error.strerror}): give yourself the right to read it, or delete it"
+        return f"cannot be examined ({error.strerror}): give yourself permission to read it, or delete it"

@@ -59,7 +59,7 @@ def _grey(image: Image.Image, raw: str, name: str, max_value: float | None) -> I
         if 0 < pixels.max() < _DARK:
             raise ValueError(
                 f"{name} has {bits} bits but values only up to {high}, which is nearly black: give --max_value, "
-                "4095 for 12 bits, or 65535 if it is right so"
+                "4095 for 12 bits, or 65535 if that is right"
             )
     else:
         pixels = np.rint(values.astype(np.float64) * (255 / white)).astype(np.uint8)

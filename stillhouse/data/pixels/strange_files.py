@@ -53,13 +53,13 @@ def kind_of(start: bytes) -> str:
     damaged = next((name for mark, name in _IMAGES.items() if letters.startswith(mark)), None)
     if damaged:
         return f"it is a {damaged} file that is damaged or of a rare kind; replace it, or save it as PNG"
-    return "it is in no image format that is read; replace or delete it"
+    return "it is not in an image format that is read; replace or delete it"
 
 
 def refuse_scans(image: Image.Image, content: Callable[[], bytes], name: str) -> None:
     """Refuse a JPEG that goes over its pixels so often, with hardly a byte each time, that decoding takes minutes."""
     if "progressive" in image.info and content().count(b"\xff\xda") > MOST_SCANS:
-        raise ValueError(f"{name} has more than {MOST_SCANS} scans, as no camera makes them: save it anew")
+        raise ValueError(f"{name} has more than {MOST_SCANS} scans, which no camera makes: save it again")
 
 
 @contextmanager

@@ -45,7 +45,9 @@ def _refuse_indices(folder: Path) -> None:
     """Refuse a data set that was shuffled or filtered and saved as numbers of rows, by older versions."""
     state = _json(folder / "state.json")
     if state.get("_indices_data_files"):
-        raise ValueError(f"{folder} keeps its rows in another order than its files: save it after flatten_indices()")
+        raise ValueError(
+            f"{folder} keeps its rows in a different order from its files: save it after flatten_indices()"
+        )
 
 
 def _json(path: Path) -> Mapping[str, object]:
@@ -64,7 +66,7 @@ def _read(path: Path, options: LoadOptions) -> tuple[Features, Iterator[tuple[So
     try:
         table, base = _opened(path)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is damaged or no arrow file ({error}): save the data set again") from error
+        raise ValueError(f"{path} is damaged or not an arrow file ({error}): save the data set again") from error
     noted = _json(path.parent / "dataset_info.json").get("features")
     info = noted if isinstance(noted, dict) else None
     features = features_of(table.schema, str(path), options.image_column, options.label_column, info)

@@ -90,7 +90,7 @@ def in_file(path: Path, options: LoadOptions, store: Path) -> Found:
     if unpack:
         raise ValueError(f"{path} is an archive: unpack it ({unpack.format(path)}) and pass the folder")
     raise ValueError(
-        f"{path} is a file, and of files only {', '.join((*_KINDS, *listing.TEXT))} are read: pass the folder that "
+        f"{path} is a file, and the only files read are {', '.join((*_KINDS, *listing.TEXT))}: pass the folder that "
         "holds the data set"
     )
 

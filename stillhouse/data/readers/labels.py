@@ -103,7 +103,7 @@ def classes_of(values: Mapping[SplitName, Sequence[Label]], names: Sequence[str]
         unknown = sorted({str(key) for key in keys if key is not None and key not in position})
         if unknown:
             new = some(unknown)
-            raise ValueError(f"{where}: {split} has classes that {first} has not ({new}): rename or remove them")
+            raise ValueError(f"{where}: {split} has classes that {first} does not have ({new}): rename or remove them")
         by_split[split] = [NO_CLASS if key is None else position[key] for key in keys]
     return Labels(classes, by_split, notes + _absent(classes, by_split, first))
 
@@ -133,7 +133,7 @@ def _by_numbers(
         return tuple(map(str, range(highest + 1))), {number: number for number in used}, []
     if lowest == 0 and highest >= max(_FEW, 2 * len(main)):
         raise ValueError(
-            f"{where} holds {len(used)} different labels, and numbers up to {highest:,}: they are no numbers of classes"
+            f"{where} holds {len(used)} different labels, and numbers up to {highest:,}: they are not class numbers"
         )
     numbers = sorted(used)
     how = f"begin at {lowest}" if lowest else f"leave out {highest + 1 - len(numbers)} numbers"
@@ -148,8 +148,8 @@ def _check_count(classes: Sequence[str], main: Sequence[Label], where: str) -> N
     different = len({value for value in main if value is not None})
     if different > _FEW and different > len(main) / 2:
         raise ValueError(
-            f"{where} holds {different:,} different labels for {len(main):,} images: they are no classes; name another "
-            "column with --label_column"
+            f"{where} holds {different:,} different labels for {len(main):,} images: they are not classes; name "
+            "another column with --label_column"
         )
 
 

@@ -104,7 +104,7 @@ def _lines(path: Path, options: LoadOptions) -> Lines:
     try:
         content = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is damaged or no parquet file ({error}): download it again") from error
+        raise ValueError(f"{path} is damaged or not a parquet file ({error}): download it again") from error
     columns = [content.column(name).to_pylist() for name in content.column_names]
     return Lines(path, tuple(content.column_names), list(zip(*columns, strict=True)))
 
@@ -130,7 +130,7 @@ def _add(table: Table, path: Path, split: SplitName | None, options: LoadOptions
         table.splits.setdefault(known, Rows()).add(base / _posix(name, suffix), label)
     paths = [base / _posix(name, suffix) for name in names if isinstance(name, str)]
     if doubled := len(paths) - len(set(paths)):
-        table.notes.append(f"{doubled:,} of {len(paths):,} rows of {path.name} name an image again: it counts again")
+        table.notes.append(f"{doubled:,} of {len(paths):,} rows of {path.name} repeat an image: it counts each time")
 
 
 def _unlisted(table: Table, whose: str) -> list[str]:
@@ -195,7 +195,9 @@ def place_of(names: Sequence[object], table: Path, root: Path) -> tuple[Path, st
     found = [sum((folder / _posix(name, suffix)).is_file() for name in texts) for folder, suffix in places]
     if max(found) == 0:
         example = f"{texts[0]!r}" if texts else "no path"
-        raise ValueError(f"{table} names images that are not there, such as {example}: paths begin in {table.parent}")
+        raise ValueError(
+            f"{table} names images that are not there, such as {example}: paths are relative to {table.parent}"
+        )
     return places[found.index(max(found))]
 
 

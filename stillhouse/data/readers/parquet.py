@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROWS = 250  # read at a time
 BUFFER = 1 << 18  # bytes read at a time
 _FEW, _LEAST = 10_000, 10  # rows; bytes of an image in a file with more
-_MUCH, _HIGHEST = 1 << 27, 50  # bytes of images, and how often more than their file has, that are no images
+_MUCH, _HIGHEST = 1 << 27, 50  # bytes of images, and how often more than their file has, that are not images
 IN_MEMORY = 1 << 29  # bytes of encoded images
 
 
@@ -50,7 +50,7 @@ def read(table: Table, by_split: dict[SplitName, list[Path]], options: LoadOptio
             for image, label in _images(path, features[path], store if bytes_in_all > IN_MEMORY else None):
                 rows.add(image, label)
     if bytes_in_all > IN_MEMORY:
-        table.notes.append(f"images are unpacked below {store} ({bytes_in_all / 1e9:.1f} GB)")
+        table.notes.append(f"images are unpacked into {store} ({bytes_in_all / 1e9:.1f} GB)")
     table.notes += dict.fromkeys(one.note for one in features.values() if one.note)
     return table
 
@@ -88,7 +88,7 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, buffer_size=BUFFER)  # else it reads a whole column at once
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is damaged or no parquet file ({error}): download it again") from error
+        raise ValueError(f"{path} is damaged or not a parquet file ({error}): download it again") from error
 
 
 def _features(path: Path, options: LoadOptions) -> Features:
@@ -102,7 +102,7 @@ def _image_bytes(path: Path, column: str) -> int:
         size, rows = path.stat().st_size, file.metadata.num_rows
         if rows > _FEW and rows * _LEAST > size:
             raise ValueError(
-                f"{path} promises {rows:,} images in {size:,} bytes, one again and again: the file may be malicious"
+                f"{path} claims to hold {rows:,} images in {size:,} bytes, one over and over: the file may be malicious"
             )
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
@@ -110,8 +110,8 @@ def _image_bytes(path: Path, column: str) -> int:
         unpacked: int = sum(chunk.total_uncompressed_size for chunk in images)
         if unpacked > _MUCH and unpacked > _HIGHEST * size:
             raise ValueError(
-                f"{path} unpacks to {unpacked / 1e9:.3g} GB of images from {size:,} bytes, and images hardly get "
-                "smaller: the file may be malicious"
+                f"{path} unpacks to {unpacked / 1e9:.3g} GB of images from {size:,} bytes, and images hardly "
+                "compress: the file may be malicious"
             )
         return unpacked
 

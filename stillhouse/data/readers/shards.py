@@ -38,7 +38,7 @@ def check_file(path: Path, most: int | None = None) -> None:
         ValueError: The sentence says what it is instead.
     """
     if not path.is_file():
-        raise ValueError(f"{path} is no ordinary file: give a file that holds the data set, or its folder")
+        raise ValueError(f"{path} is not a regular file: give a file that holds the data set, or its folder")
     size = path.stat().st_size
     if size == 0:
         raise ValueError(f"{path} is empty: get it again")

@@ -1,4 +1,4 @@
-"""webdataset's tar archives: 000123.jpg and 000123.cls (or .json with a label) one behind another, read in place."""
+"""webdataset's tar archives: 000123.jpg and 000123.cls (or .json with a label) one after another, read in place."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _label(
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where} is no JSON ({error})") from None
+        raise ValueError(f"{where} is not JSON ({error})") from None
     if not isinstance(content, dict):
         return plain(content, (), where)
     keys = [key for key in content if isinstance(key, str)]

@@ -67,13 +67,13 @@ def _json_lines(path: Path, text: str) -> Lines:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}, line {number}, is no JSON ({error})") from None
+            raise ValueError(f"{path}, line {number}, is not JSON ({error})") from None
         if not isinstance(row, dict):
-            raise ValueError(f"{path}, line {number}, is no JSON object, such as {_EXAMPLE}")
+            raise ValueError(f"{path}, line {number}, is not a JSON object such as {_EXAMPLE}")
         rows.append(row)
         columns |= dict.fromkeys(row)
         if len(columns) > _MOST_COLUMNS:
-            raise ValueError(f"{path}, line {number}, is where more than {_MOST_COLUMNS:,} different names are reached")
+            raise ValueError(f"{path}, line {number}, takes the file to more than {_MOST_COLUMNS:,} different names")
     return Lines(path, tuple(columns), [[row.get(column) for column in columns] for row in rows])
 
 
@@ -89,7 +89,7 @@ def _separated(path: Path, text: str, asked: Collection[str]) -> Lines:
                     raise ValueError(f"{path}, line {reader.line_num}, has more than {_MOST_COLUMNS:,} columns")
                 if rows and len(row) != len(rows[0]):
                     raise ValueError(
-                        f"{path}, line {reader.line_num}, has {len(row)} columns, not {len(rows[0])} as the first line"
+                        f"{path}, line {reader.line_num}, has {len(row)} columns, not {len(rows[0])} like the first"
                     )
                 rows.append([cell.strip() for cell in row])
     except csv.Error as error:

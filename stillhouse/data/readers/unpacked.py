@@ -1,4 +1,4 @@
-"""Images of a compressed file, unpacked to disk one behind another, so that each can be read alone."""
+"""Images of a compressed file, unpacked to disk one after another, so that each can be read alone."""
 
 from __future__ import annotations
 

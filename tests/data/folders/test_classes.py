@@ -54,7 +54,7 @@ def test_names_that_differ_in_case_are_matched_and_said(tmp_path: Path) -> None:
     found = selection(tmp_path, "train/Cat", "train/Dog", "val/cat", "val/DOG")
     assert [len(images) for images in found.parts.values()] == [4, 4]
     assert found.notes == [
-        "folders of val differ from those of train in case and are read as them: DOG for Dog and cat for Cat"
+        "folders of val differ only in case from those of train and are read as the same: DOG for Dog and cat for Cat"
     ]
     assert "are both folders of the class Cat: put them together" in refusal(tmp_path, "val/Cat")
 
@@ -75,7 +75,7 @@ def test_classes_that_only_a_test_set_has_are_refused(tmp_path: Path) -> None:
 def test_classes_without_test_images_are_said(tmp_path: Path) -> None:
     found = selection(tmp_path, *both("train", "val"), "train/c")
     assert found.classes == ("a", "b", "c")
-    assert found.notes == ["val has no images of 1 of the 3 classes (c): they cannot be measured on"]
+    assert found.notes == ["val has no images of 1 of the 3 classes (c): they cannot be measured"]
 
 
 def test_a_split_without_class_folders_is_described(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_split_without_class_folders_is_described(tmp_path: Path) -> None:
 def test_an_unsorted_training_set_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "train", *both("test")).startswith("train holds 2 images, and no class folders")
     said = refusal(tmp_path / "one", "train/x", "test/x")
-    assert said.startswith("train holds one class folder (x), and at least two classes are needed; read are")
+    assert said.startswith("train holds one class folder (x), and at least two classes are needed; stillhouse reads")
 
 
 def test_an_empty_class_is_refused(tmp_path: Path) -> None:
@@ -109,7 +109,10 @@ def test_a_folder_of_words_is_no_class_and_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "0.txt").write_text("")
     found = selection(tmp_path, "a", "b")
-    assert (found.classes, found.notes) == (("a", "b"), ["the folder labels is no class: it holds no images (1 .txt)"])
+    assert (found.classes, found.notes) == (
+        ("a", "b"),
+        ["the folder labels is not a class: it holds no images (1 .txt)"],
+    )
 
 
 def test_images_in_folders_inside_class_folders_count_and_that_is_said(tmp_path: Path) -> None:
@@ -127,7 +130,7 @@ def test_splits_deep_inside_classes_are_refused(tmp_path: Path) -> None:
 def test_one_folder_with_very_few_images_may_be_no_class(tmp_path: Path) -> None:
     write_folders(tmp_path, "cat", "dog", count=41)
     assert selection(tmp_path, "docs").notes == [
-        "the class docs has 2 images, every other one at least 41: if it is no class, move it away"
+        "the class docs has 2 images, every other one at least 41: if it is not a class, move it away"
     ]
     assert selection(tmp_path, "rare").notes == []  # a long tail
 
@@ -148,8 +151,8 @@ def test_each_real_file_counts_once(tmp_path: Path) -> None:
         *("cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
     ]
     assert found.notes == [
-        "links to a folder that they lie in were not followed: cat/up",
-        "left out 3 links to images that are read in another place of this folder",
+        "links to a folder that contains them were not followed: cat/up",
+        "left out 3 links to images that are read elsewhere in this folder",
     ]
 
 
@@ -162,13 +165,13 @@ def test_files_elsewhere_may_be_linked_to_from_several_splits_but_once_from_a_cl
                 os.symlink(tmp_path / "pool" / "0.png", tmp_path / "data" / split / name / link)
     found = selection(tmp_path / "data")
     assert [len(images) for images in found.parts.values()] == [2, 2]
-    assert found.notes == ["left out 4 links to images that are read in another place of this folder"]
+    assert found.notes == ["left out 4 links to images that are read elsewhere in this folder"]
 
 
 def test_a_class_that_is_a_link_to_another_class_is_refused(tmp_path: Path) -> None:
     write_folders(tmp_path, "cat", "dog")
     os.symlink("cat", tmp_path / "kitty")
-    assert refusal(tmp_path).startswith("the class folder kitty holds nothing but links to images that are read in")
+    assert refusal(tmp_path).startswith("the class folder kitty holds only links to images that are read elsewhere")
 
 
 def test_a_link_that_may_have_been_a_class_is_named(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_folders_beside_splits_are_left_out_and_said(tmp_path: Path) -> None:
     found = layout(tmp_path, *both("train", "val", "extra"), "docs", ".")
     assert list(found.parts) == ["train", "validation"]
     assert found.notes == [
-        f"left out 2 images in {tmp_path} itself, in no class folder",
+        f"left out 2 images in {tmp_path} itself, outside the class folders",
         "left out the folder docs beside train and val (2 images)",
         "left out the folder extra beside train and val (4 images)",
     ]
@@ -118,7 +118,9 @@ def test_folders_beside_splits_are_left_out_and_said(tmp_path: Path) -> None:
 
 def test_images_beside_class_folders_are_said(tmp_path: Path) -> None:
     write_folders(tmp_path, *both("train", "val"))
-    assert layout(tmp_path, "train").notes == [f"left out 2 images in {tmp_path}/train itself, in no class folder"]
+    assert layout(tmp_path, "train").notes == [
+        f"left out 2 images in {tmp_path}/train itself, outside the class folders"
+    ]
 
 
 def test_with_test_images_train_is_a_split_even_if_it_holds_images_itself_beside_another_folder(tmp_path: Path) -> None:
@@ -128,6 +130,6 @@ def test_with_test_images_train_is_a_split_even_if_it_holds_images_itself_beside
         "test": ["a", "b"],
     }
     assert found.notes == [
-        f"left out 2 images in {tmp_path}/train itself, in no class folder",
+        f"left out 2 images in {tmp_path}/train itself, outside the class folders",
         "left out the folder docs beside test and train (2 images)",
     ]

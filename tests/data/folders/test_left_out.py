@@ -61,4 +61,4 @@ def test_links_upwards_are_named(tmp_path: Path) -> None:
     write_folders(tmp_path, "a", "b/c")
     os.symlink("..", tmp_path / "a" / "up")
     os.symlink("../..", tmp_path / "b" / "c" / "root")
-    assert notes(tmp_path) == ["links to a folder that they lie in were not followed: a/up and b/c/root"]
+    assert notes(tmp_path) == ["links to a folder that contains them were not followed: a/up and b/c/root"]

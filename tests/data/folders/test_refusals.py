@@ -23,11 +23,13 @@ def both(*splits: str) -> list[str]:
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:
-    assert refusal(tmp_path).startswith("HERE holds nothing; read are class folders without splits (CLASS/*.jpg) or")
+    assert refusal(tmp_path).startswith(
+        "HERE holds nothing; stillhouse reads class folders without splits (CLASS/*.jpg) or"
+    )
 
 
 def test_images_without_folders(tmp_path: Path) -> None:
-    assert refusal(tmp_path, ".").startswith("HERE holds 2 images, and no class folders; read are")
+    assert refusal(tmp_path, ".").startswith("HERE holds 2 images, and no class folders; stillhouse reads")
 
 
 def test_classes_in_file_names_come_with_a_command_that_works(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_other_forms_are_named(tmp_path: Path, file: str, words: str) -> None:
     (tmp_path / file).write_text("x")
     said = refusal(tmp_path)
     assert words in said
-    assert "are not read, unpack or convert them" in said
+    assert "are not read (unpack or convert them)" in said
 
 
 def test_train_with_folders_beside_other_folders(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_what_is_no_file_is_an_image_with_a_problem(tmp_path: Path) -> None:
         "0.png": "",
         "circle.png": "is a link in a circle: restore the file, or delete the link",
         "gone.jpg": "is a link to /gone.jpg, which is missing: restore the file, or delete the link",
-        "pipe.png": "is no file but a pipe, socket or device: remove it",
+        "pipe.png": "is a pipe, socket or device, not a file: remove it",
     }
 
 
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path: Path, monkeypa
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(ValueError, match=r"cannot be looked into \(Permission denied\): give yourself the right"):
+    with pytest.raises(ValueError, match=r"cannot be opened \(Permission denied\): give yourself permission"):
         Tree().has_images(str(tmp_path))
 
 

@@ -17,7 +17,7 @@ from tests.helpers.pictures import encoded, picture
     [
         (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer; run git lfs pull"),
         (b"\n <!DOCTYPE html>", "it is a web page; download the image again"),
-        (b"\0\0\0\x18ftypisom", "it is in no image format that is read; replace or delete it"),
+        (b"\0\0\0\x18ftypisom", "it is not in an image format that is read; replace or delete it"),
         (b"%PDF-1.7", "it is a PDF; save its pages as PNG"),
         (b'<?xml version="1.0"?>', "it is XML, perhaps an SVG drawing; save it as PNG"),
         (b"\0\0\0\x18ftypheic", "it is HEIC; install pillow-heif, or save it as JPEG or PNG"),
@@ -25,7 +25,7 @@ from tests.helpers.pictures import encoded, picture
         (b"\xff\xd8\xff", "it is a JPEG file that is damaged or of a rare kind; replace it, or save it as PNG"),
         (b"", "it is empty; replace or delete it"),
         (bytes(50), "it holds only zeros; replace or delete it"),
-        (b"hello", "it is in no image format that is read; replace or delete it"),
+        (b"hello", "it is not in an image format that is read; replace or delete it"),
     ],
 )
 def test_a_file_is_called_by_its_kind(start: bytes, words: str) -> None:

@@ -77,7 +77,7 @@ def test_rows_in_another_order_than_the_file_are_refused(tmp_path: Path) -> None
         write(tmp_path / split / "data-00000-of-00001.arrow", range(4))
         (tmp_path / split / "state.json").write_text('{"_indices_data_files": [{"filename": "indices.arrow"}]}')
     with pytest.raises(
-        ValueError, match=r"train keeps its rows in another order than its files: save it after flatten_in"
+        ValueError, match=r"train keeps its rows in a different order from its files: save it after flatten_in"
     ):
         load(tmp_path)
 
@@ -89,7 +89,7 @@ def test_what_is_no_arrow_file_is_named(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for content in (b"x", b"", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"data-00000-of-00001.arrow is damaged or no arrow file|rrow"):
+        with pytest.raises(ValueError, match=r"data-00000-of-00001.arrow is damaged or not an arrow file|rrow"):
             load(tmp_path)
 
 

@@ -34,7 +34,10 @@ def test_other_parquet_files_beside_class_folders_do_not_matter(tmp_path: Path) 
     [
         ("data.zip", r"data.zip is an archive: unpack it \(unzip \S+data.zip\) and pass the folder"),
         ("data.tar.gz", r"data.tar.gz is an archive: unpack it \(tar -xf \S+data.tar.gz\) and pass the folder"),
-        ("cat.jpg", r"cat.jpg is a file, and of files only .parquet, .arrow, .tar, .csv, .* are read: pass the folder"),
+        (
+            "cat.jpg",
+            r"cat.jpg is a file, and the only files read are .parquet, .arrow, .tar, .csv, .*: pass the folder",
+        ),
     ],
 )
 def test_other_files_are_refused_with_a_way_out(tmp_path: Path, name: str, said: str) -> None:
@@ -46,6 +49,6 @@ def test_other_files_are_refused_with_a_way_out(tmp_path: Path, name: str, said:
 def test_a_folder_without_a_data_set_says_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(
-        ValueError, match=r"holds notes.txt; read are class folders .*parquet, arrow and webdataset files"
+        ValueError, match=r"holds notes.txt; stillhouse reads class folders .*parquet, arrow and webdataset files"
     ):
         load(tmp_path)

@@ -89,10 +89,10 @@ def test_numbers_of_something_else_are_names_or_refused() -> None:
     assert (found.classes, found.by_split["train"]) == (("0", "50"), [0, 0, 1, 1])
     assert found.notes[0] == "labels leave out 49 numbers: the 2 classes are called 0 and 50, and numbered from 0"
     with pytest.raises(
-        ValueError, match="pets holds 2 different labels, and numbers up to 1,000,000: they are no numbers"
+        ValueError, match="pets holds 2 different labels, and numbers up to 1,000,000: they are not class numbers"
     ):
         classes(train=[0, 1_000_000] * 4)
-    with pytest.raises(ValueError, match="holds 1,000 different labels for 1,000 images: they are no classes; name"):
+    with pytest.raises(ValueError, match="holds 1,000 different labels for 1,000 images: they are not classes; name"):
         classes(train=list(range(1000)))
     with pytest.raises(ValueError, match="holds the label -2; class numbers begin at 0, and -1 stands for no label"):
         classes(train=[0, 1, -2])
@@ -113,10 +113,10 @@ def test_missing_labels_are_counted() -> None:
 
 def test_classes_that_the_training_images_lack_are_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"^pets: test has classes that train has not \(bird and fish\): rename or rem"
+        ValueError, match=r"^pets: test has classes that train does not have \(bird and fish\): rename or rem"
     ):
         classes(train=["cat", "dog"], test=["cat", "bird", "fish"])
-    with pytest.raises(ValueError, match=r"^pets: test has classes that train has not \(bird\)"):
+    with pytest.raises(ValueError, match=r"^pets: test has classes that train does not have \(bird\)"):
         classes(("cat", "dog"), train=["cat", "dog"], test=["bird"])
 
 

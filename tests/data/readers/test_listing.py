@@ -153,7 +153,9 @@ def test_a_refusal_says_what_is_wrong_with_the_table(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"labels.csv holds web addresses: download the images"):
         load(root)
     (root / "labels.csv").write_text("file,label\nelsewhere/0.png,x\n")
-    with pytest.raises(ValueError, match=r"names images that are not there, such as 'elsewhere/0.png': paths begin in"):
+    with pytest.raises(
+        ValueError, match=r"names images that are not there, such as 'elsewhere/0.png': paths are relative to"
+    ):
         load(root)
 
 
@@ -181,7 +183,7 @@ def test_images_that_are_named_again_are_counted(tmp_path: Path) -> None:
     (root / "labels.csv").write_text(boxes)
     data = load(root)
     assert sum(counts(data)) == 25
-    assert data.notes == ("5 of 25 rows of labels.csv name an image again: it counts again",)
+    assert data.notes == ("5 of 25 rows of labels.csv repeat an image: it counts each time",)
 
 
 def test_folders_that_say_something_else_than_the_table_are_named(tmp_path: Path) -> None:

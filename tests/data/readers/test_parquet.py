@@ -100,7 +100,7 @@ def test_many_images_are_unpacked_once(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(parquet, "IN_MEMORY", 0)
     data = load(tmp_path / "pets", options)
     assert [note.split(" (")[0] for note in data.notes] == [
-        f"images are unpacked below {tmp_path / 'cache' / 'unpacked'}"
+        f"images are unpacked into {tmp_path / 'cache' / 'unpacked'}"
     ]
     assert all(torch.equal(a, b.images) for a, b in zip(held, data.test.batches("cpu"), strict=True))
     monkeypatch.setattr("stillhouse.data.readers.unpacked.Unpacked.write", lambda *_: pytest.fail("unpacked again"))
@@ -190,7 +190,7 @@ def test_a_file_of_the_same_image_again_and_again_is_refused(tmp_path: Path) -> 
     images = pa.DictionaryArray.from_arrays(labels, pa.array([b"x"])).cast(pa.binary())
     pq.write_table(pa.table({"image": images, "label": labels}), tmp_path / "train.parquet")
     write_table(tmp_path / "test.parquet", pngs(1, 2), pa.array([0, 1]))
-    with pytest.raises(ValueError, match=r"train.parquet promises 100,000 images in [\d,]+ bytes, one again and again"):
+    with pytest.raises(ValueError, match=r"train.parquet claims to hold 100,000 images in [\d,]+ bytes, one over"):
         load(tmp_path)
 
 

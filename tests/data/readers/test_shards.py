@@ -72,6 +72,6 @@ def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "log.csv").touch()  # as /proc/kmsg, which would wait for ever
     (tmp_path / "huge.csv").touch()
     os.truncate(tmp_path / "huge.csv", 1 << 40)
-    for name, why in (("pipe", "is no ordinary file"), ("log", "is empty"), ("huge", "has 1,099,511,627,776 bytes")):
+    for name, why in (("pipe", "is not a regular file"), ("log", "is empty"), ("huge", "has 1,099,511,627,776 bytes")):
         with pytest.raises(ValueError, match=f"{name}.csv {why}"):
             check_file(tmp_path / f"{name}.csv", most=1000)

@@ -1,4 +1,4 @@
-"""webdataset's archives: images and their classes one behind another."""
+"""webdataset's archives: images and their classes one after another."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_images_without_a_class_are_counted(tmp_path: Path) -> None:
         ({"0.txt": b"x"}, r"holds no images \(.txt\)"),
         ({"0.png": b"x", "1.png": b"y"}, "holds 2 images and no labels: each 000123.jpg needs a 000123.cls or .json"),
         ({"train/cat/0.png": b"x", "train/dog/0.png": b"x"}, r"holds images in folders \(cat and dog\) .*: unpack it"),
-        ({"0.png": b"x", "0.json": b"{"}, "0.json in .* is no JSON"),
+        ({"0.png": b"x", "0.json": b"{"}, "0.json in .* is not JSON"),
         ({"0.png": b"x", "0.json": b'{"label": [1, 2]}'}, "holds 2 values in one row .*one class for each image"),
         ({"0.png": b"x", "0.cls": bytes(2**20 + 1)}, "0.cls in .* holds 1,048,577 bytes; a class is expected"),
     ],

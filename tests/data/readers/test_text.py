@@ -67,7 +67,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
             r"columns file, age, and none is known to hold classes \(label or class\): .* --label_colu",
         ),
         ("text,label\nhello,3\n", r"columns text, label, and none is known to hold paths of images .* --image_column"),
-        ("file,label\n1.jpg,cat\n2.jpg\n", "line 3, has 1 columns, not 2 as the first line"),
+        ("file,label\n1.jpg,cat\n2.jpg\n", "line 3, has 1 columns, not 2 like the first"),
         ('file,label\n1.jpg,"cat\n', "line 2, cannot be read"),
         ("", "is empty"),
         ("1.jpg,3,4\n2.jpg,4,5\n", "columns 1, 2, 3, and none is known to hold classes"),
@@ -79,7 +79,7 @@ def test_what_cannot_be_meant_is_said(tmp_path: Path, text: str, said: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("{", "is no JSON"), ("[" * 100_000, "is no JSON"), ("3", "is no JSON object")]
+    ("line", "said"), [("{", "is not JSON"), ("[" * 100_000, "is not JSON"), ("3", "is not a JSON object")]
 )
 def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str, said: str) -> None:
     text = '{"file_name": "1.jpg", "label": 1}\n' + line
