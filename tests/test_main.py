@@ -92,3 +92,11 @@ def test_a_terminal_that_lacks_letters_shows_their_numbers(monkeypatch: pytest.M
 def test_a_misspelt_command_is_refused(word: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word]) == 2
     assert capsys.readouterr().err.startswith(f"stillhouse: there is no command {word!r}.{hint}")
+
+
+def test_a_command_imports_no_library_that_only_others_need() -> None:
+    code = (
+        "import sys, stillhouse.cli.parser\nprint({'matplotlib', 'scipy', 'sklearn', 'optuna', 'ray'} & {*sys.modules})"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "set()\n"

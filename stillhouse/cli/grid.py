@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..analysis.figures import save
 from ..bench.entries import split
 from ..bench.plan import Cell
 from ..bench.run import Comparison, Elsewhere
@@ -16,7 +15,6 @@ from ..checkpoints import write_atomically
 from ..grid.axes import Axis, Settings, Value, combinations, read_axes, words
 from ..grid.base import Base
 from ..grid.display import GridDisplay
-from ..grid.heat_map import heat_map
 from ..grid.scores import Scored, chosen, csv_of, scored, table
 from ..grid.search import Proposals
 from ..methods.parse import MethodSpec, parse
@@ -174,6 +172,9 @@ def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], student:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "cells.csv", csv_of(found, choice, test_all))
     named = f"{student.pair}, {student.command.run.data.data.rstrip('/').rpartition('/')[2]}"
+    from ..analysis.figures import save  # they import matplotlib, which takes a second
+    from ..grid.heat_map import heat_map
+
     figure = heat_map(found, axes, choice, named)
     drawn = save([("heat_map", figure)], folder) if figure is not None else []
     display.say(f"in {folder}: cells.csv{''.join(f', {name}.svg, {name}.png' for name in drawn)}")

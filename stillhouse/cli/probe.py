@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 
 from .. import distributed
-from ..analysis.linear_probe import features, probe
 from ..anatomy import Anatomy
 from ..checkpoints import fingerprint, write_atomically
 from ..models.input_spec import InputSpec
@@ -77,6 +76,8 @@ def probed(command: Probe, display: Display) -> None:
     part = SplitOptions(train_fraction=asked.train_fraction)
     data = command.data.load(display, part, trained_on=digests(found), expected=found.input)
     network = prepare(found, data, device, option="--weights", say=display.note, any_classes=True)
+    from ..analysis.linear_probe import features, probe  # it imports scikit-learn, which takes a second
+
     weights = fingerprint(network.net.model)
     train, test = (features(network.net, split, device) for split in (data.train, data.test))
     chosen_by = None if data.validation is None else features(network.net, data.validation, device)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from scipy import stats
-
 CONFIDENCE = 0.95
 
 
@@ -47,5 +45,7 @@ def difference(values: Mapping[int, float]) -> Difference:
     if len(set(numbers)) == 1:
         end = 0.0 if numbers[0] == 0 else None
         return Difference(values, end, end)
+    from scipy import stats  # here, because importing it takes a second
+
     low, high = stats.t.interval(CONFIDENCE, len(numbers) - 1, loc=fmean(numbers), scale=stats.sem(numbers))
     return Difference(values, float(low), float(high))

@@ -18,6 +18,7 @@ _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agree
 _ALWAYS = frozenset(_MEASURES) - {"agreement"}  # in every row
 _NUMBERS = ("top1", "top5", "test_loss", "best_top1")  # in every result
 _MOST = 1 << 28  # bytes of a text file; a run's are a thousand times smaller
+_MOST_BRACKETS = 5000  # in a file of options
 _MOST_OF_CONFIG, _MOST_ALIASES = 1 << 16, 20  # bytes of a file of options; its parts that are said to be there again
 _CHECKSUMS = "checksums"  # in result.json, by file; results of version 0.1.0 have none
 _CHECKED = (
@@ -37,6 +38,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         text = _text(path, _MOST_OF_CONFIG)
+        if (brackets := text.count("[") + text.count("{")) > _MOST_BRACKETS:  # nested, they take YAML minutes
+            raise ValueError(f"it has {brackets:,} brackets")
         if sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)) > _MOST_ALIASES:
             raise ValueError("its parts are repeated by aliases, which could make it endless")
         content = yaml.safe_load(text)

@@ -74,7 +74,7 @@ def test_who_fails_or_refuses_stops_nobody(world: World, tmp_path: Path, capsys:
     file = tmp_path / "failing.py"
     file.write_text(FAILING)
     methods = f"CE, CE + {file}:Fails, CE + {file}:Refuses, CE + AT"
-    assert "2 students of 4 failed, see above" in refusal(
+    assert "2 students of 4 failed; see above" in refusal(
         capsys, words(world, tmp_path / "runs", "--methods", methods, "--seeds", "1")
     )
     finished = {path.parent.name for path in (tmp_path / "runs").glob("*/result.json")}

@@ -67,7 +67,7 @@ def test_where_there_is_none_it_is_refused(tmp_path: Path) -> None:
     ("content", "why"),
     [
         ("[1, 2]", "holds a list"),
-        ("{a: [", "no YAML"),
+        ("{a: [", "not YAML"),
         (yaml.safe_dump({"model": "x", "seed": "0", "data": "d", "epochs": 1}), "seed is '0'"),
         (
             yaml.safe_dump({"student": "x", "teacher": "t", "methods": 3, "seed": 0, "data": "d", "epochs": 1}),
