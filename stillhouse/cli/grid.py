@@ -13,10 +13,10 @@ from ..bench.plan import Cell
 from ..bench.run import Comparison, Elsewhere
 from ..checkpoints import write_atomically
 from ..grid.axes import Axis, Settings, Value, combinations, read_axes, words
-from ..grid.base import Base
 from ..grid.display import GridDisplay
 from ..grid.scores import Scored, chosen, csv_of, scored, table
 from ..grid.search import Proposals
+from ..grid.student import BaseStudent
 from ..methods.parse import MethodSpec, parse
 from ..ranges import Range, check_options
 from ..report.recipes import find
@@ -151,7 +151,7 @@ def _plain(value: Value) -> Value:
     return str(value) if isinstance(value, MethodSpec) else value
 
 
-def base_of(command: Grid) -> Base:
+def base_of(command: Grid) -> BaseStudent:
     """Return the student that a command varies."""
     asked = command.grid
     typed = given_for_distill(command)
@@ -161,13 +161,15 @@ def base_of(command: Grid) -> Base:
     text = asked.methods if asked.methods is not None else str(published)
     items = [text] if isinstance(text, str) else text
     methods = parse(", ".join(part for item in items for part in split(item, "+")))
-    return Base(options, tuple(methods), typed)
+    return BaseStudent(options, tuple(methods), typed)
 
 
 def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], student: Cell, display: Display) -> None:
     """Print what came out, and write it into a folder of its own."""
     choice, test_all = chosen(found), command.grid.test == "all"
     display.console.print(table(found, choice, test_all))
+    if choice is None:  # every cell failed
+        return
     folder = _folder(command.run.output.folder, student.pair, found)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "cells.csv", csv_of(found, choice, test_all))
@@ -178,8 +180,6 @@ def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], student:
     figure = heat_map(found, axes, choice, named)
     drawn = save([("heat_map", figure)], folder) if figure is not None else []
     display.say(f"in {folder}: cells.csv{''.join(f', {name}.svg, {name}.png' for name in drawn)}")
-    if choice is None:
-        return
     seeds = f", mean of {len(choice.seeds)} seeds" if len(choice.seeds) > 1 else ""
     display.say(f"chosen: {words(choice.settings)}: validation top-1 {choice.mean:.2f} %{seeds}")
     tests = choice.tests()

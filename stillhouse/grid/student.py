@@ -20,7 +20,7 @@ OF_TRAINING = tuple(field.name for field in dataclasses.fields(TrainConfig))
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseStudent:
     """A student, before a grid changes its settings.
 
     Args:

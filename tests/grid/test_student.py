@@ -2,11 +2,11 @@
 
 import pytest
 
-from stillhouse.grid.base import Base, with_arguments
+from stillhouse.grid.student import BaseStudent, with_arguments
 from stillhouse.methods.parse import parse
 
 METHODS = tuple(parse("CE(weight=0.1), KD(weight=0.9), Standardized(KD(temperature=3))"))
-BASE = Base({"teacher": "resnet56", "student": "resnet20", "validation": 0.1}, METHODS[:2], {"epochs": 5})
+BASE = BaseStudent({"teacher": "resnet56", "student": "resnet20", "validation": 0.1}, METHODS[:2], {"epochs": 5})
 
 
 def test_an_argument_of_a_method_changes_and_all_else_stays() -> None:
