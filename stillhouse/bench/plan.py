@@ -49,25 +49,32 @@ class Cell:
     def needs_strong_view(self) -> bool:
         return any(method.build().needs_strong_view for method in self.methods)
 
-    def with_weights_of_teacher(self, folder: Path) -> Cell:
-        """Return the same student with a teacher that has meanwhile been trained."""
-        asked = dataclasses.replace(self.command.distillation, teacher_weights=str(folder))
-        return dataclasses.replace(self, command=dataclasses.replace(self.command, distillation=asked))
-
     def __str__(self) -> str:
         return f"{self.pair}, {self.label}, seed {self.seed}"
 
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """Students that see the same images and have the same teacher, which therefore runs once for all of them."""
+    """Students that see the same images and have the same teacher, which therefore runs once for all of them.
+
+    Args:
+        trained: Folder of the run that trained the teacher, for a teacher without weights.
+    """
 
     cells: tuple[Cell, ...]
+    trained: Path | None = None
 
     @property
     def command(self) -> Distill:
         """The options that all of its students share."""
-        return self.cells[0].command
+        return self.command_of(self.cells[0])
+
+    def command_of(self, cell: Cell) -> Distill:
+        """Return the options that train one of its students."""
+        if self.trained is None:
+            return cell.command
+        asked = dataclasses.replace(cell.command.distillation, teacher_weights=str(self.trained))
+        return dataclasses.replace(cell.command, distillation=asked)
 
     @property
     def name(self) -> str:

@@ -118,7 +118,7 @@ class Comparison:
             if not claims.taken:
                 self.display.note(f"another process is training the teacher {asked.teacher}; waiting for it")
                 sleep(LOOK_EVERY)
-        return Room(tuple(cell.with_weights_of_teacher(folder) for cell in room.cells))
+        return Room(room.cells, folder)
 
     def _open(self, room: Room) -> Opened:
         """Return the data and the teacher of a room for inspection; they may be of another seed."""
@@ -129,7 +129,7 @@ class Comparison:
 
     def _run(self, room: Room, cell: Cell) -> Run:
         shared = self._open(room)
-        command = shared.complete(cell.command)
+        command = shared.complete(room.command_of(cell))
         source = command.distillation.student_source()
         if cell.learns_alone or shared.teacher is None:
             return run_alone(source, shared.data, command.run)
@@ -150,7 +150,7 @@ class Comparison:
         command = room.command
         shared = opened(command, self.display, any(cell.needs_strong_view for cell in cells), room.needs_teacher)
         scores = self._examined(room, shared)
-        trainers = dict(self._trainers(cells, shared))
+        trainers = dict(self._trainers(room, cells, shared))
         if not trainers:
             return
         classroom = Classroom(shared.teacher.net if shared.teacher else None, list(trainers))
@@ -174,18 +174,18 @@ class Comparison:
             self.display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
         return self._scores[room.teacher]
 
-    def _trainers(self, cells: Sequence[Cell], shared: Opened) -> Iterator[tuple[StudentTrainer, Cell]]:
+    def _trainers(self, room: Room, cells: Sequence[Cell], shared: Opened) -> Iterator[tuple[StudentTrainer, Cell]]:
         """Yield the trainers of these students, except those whose method refuses the pair."""
         for cell in cells:
             try:
-                yield self._trainer(cell, shared), cell
+                yield self._trainer(room, cell, shared), cell
             except Exception as error:
                 if isinstance(error, OSError | MemoryError):
                     raise
                 self._failed(cell, error)
 
-    def _trainer(self, cell: Cell, shared: Opened) -> StudentTrainer:
-        command, say = shared.complete(cell.command), self.display.note
+    def _trainer(self, room: Room, cell: Cell, shared: Opened) -> StudentTrainer:
+        command, say = shared.complete(room.command_of(cell)), self.display.note
         source = command.distillation.student_source()
         if cell.learns_alone or shared.teacher is None:
             return trainer_alone(source, shared.data, command.run, say=say)
@@ -202,7 +202,7 @@ class Comparison:
             shared = self._open(room)
             pace = paces.get((room.teacher, waiting[0].pair))
             if pace is None:
-                trainers = {trainer: cell.label for trainer, cell in self._trainers(waiting, shared)}
+                trainers = {trainer: cell.label for trainer, cell in self._trainers(room, waiting, shared)}
                 teacher = shared.teacher.net if shared.teacher else None
                 pace = measured(teacher, trainers, shared.data, room.command.run.device.torch_device())
                 paces[room.teacher, waiting[0].pair] = pace

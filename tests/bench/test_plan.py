@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.bench.entries import entries
-from stillhouse.bench.plan import Pair, cells, pairs_of, rooms, typed_options
+from stillhouse.bench.plan import Pair, Room, cells, pairs_of, rooms, typed_options
 
 PAIR: Pair = {"teacher": "resnet56", "student": "resnet20"}
 
@@ -55,7 +55,7 @@ def test_other_images_are_another_room() -> None:
 
 def test_a_teacher_that_is_trained_first_is_given_by_its_folder() -> None:
     (cell,) = cells([PAIR], entries("CE + KD", None), [0], {})
-    asked = cell.with_weights_of_teacher(Path("runs/it")).command.distillation
+    asked = Room((cell,), Path("runs/it")).command.distillation
     assert (asked.teacher, asked.teacher_weights) == ("resnet56", "runs/it")
 
 

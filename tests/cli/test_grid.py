@@ -76,6 +76,15 @@ def test_a_grid_in_a_file_with_seeds_and_another_batch_size(world: World, tmp_pa
     assert "\nvalidation: 0.25\n" in config.read_text()
 
 
+def test_a_teacher_without_weights_is_trained_first(world: World, tmp_path: Path, capsys: Capture) -> None:
+    command = words(world, tmp_path, "--grid", "lr=0.1,0.2", "--trust_teacher", "true")
+    command[2] = f"{world.nets}:wide"
+    out = done(capsys, command)
+    assert out.count("it is trained first") == 1
+    assert "chosen: lr=" in out
+    assert "trained first" not in done(capsys, command)
+
+
 def test_one_room_of_a_grid(world: World, tmp_path: Path, capsys: Capture) -> None:
     command = words(world, tmp_path, "--grid", "lr=0.1,0.2", "--seeds", "2", "--room", "2")
     out = done(capsys, command)
