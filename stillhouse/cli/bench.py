@@ -13,7 +13,7 @@ from ..ranges import Range, check_options
 from ..training.progress import Display
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
-from .rooms import RoomOptions, given_for_distill, given_values
+from .runs.rooms import RoomOptions, given_for_distill, given_values
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .data_options import note_on_reading, reading_of
 from .networks import TeacherOptions
-from .other_epochs import note_on_other_epochs
+from .runs.other_epochs import note_on_other_epochs
 from .train import fit_alone, fit_room, outcome, title
 
 

@@ -24,7 +24,7 @@ from ..spelling import counted
 from ..training.progress import Display
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
-from .rooms import RoomOptions, given_for_distill, given_values
+from .runs.rooms import RoomOptions, given_for_distill, given_values
 
 VALIDATION = 0.1  # when it is left out
 

@@ -18,7 +18,7 @@ from ..training.student import StudentTrainer
 from .build import trainer_alone
 from .config import RunOptions
 from .networks import NetworkOptions
-from .other_epochs import note_on_other_epochs
+from .runs.other_epochs import note_on_other_epochs
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ..spelling import counted
-from ..training.run_files import read_config
-from ..training.student import StudentTrainer
-from .data_options import DataOptions, SplitOptions
+from ...spelling import counted
+from ...training.run_files import read_config
+from ...training.student import StudentTrainer
+from ..data_options import DataOptions, SplitOptions
 
 _NOT_IDENTITY = (
     "folder",

@@ -9,10 +9,10 @@ import torch
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.bench.jobs import Job
-from stillhouse.cli import rooms
 from stillhouse.cli.arguments import parse
 from stillhouse.cli.bench import Bench
-from stillhouse.cli.rooms import RoomOptions, given_for_distill, given_values
+from stillhouse.cli.runs import rooms
+from stillhouse.cli.runs.rooms import RoomOptions, given_for_distill, given_values
 
 CPU = torch.device("cpu")
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 import torch
 
-from ..bench.jobs import Say, job, run_here, run_on_ray
-from ..bench.plan import typed_options
-from ..bench.run import Elsewhere
-from ..ranges import Range, check_options
-from .arguments import named_values
+from ...bench.jobs import Say, job, run_here, run_on_ray
+from ...bench.plan import typed_options
+from ...bench.run import Elsewhere
+from ...ranges import Range, check_options
+from ..arguments import named_values
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Runs of commands: many in other processes, and notes about earlier ones."""
