@@ -4,6 +4,7 @@ import re
 import runpy
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def easy_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def easy(folder: Path) -> Arrays:
         return Arrays("digits", "no digits", *coloured(160), *coloured(60), tuple("0123456789"), flip=False)
 
-    monkeypatch.setitem(data.DATASETS, "digits", easy)
+    monkeypatch.setitem(data.DATASETS, "digits", replace(data.DATASETS["digits"], read=easy))
     monkeypatch.setitem(config.EPOCHS, "digits", 10)
     for large in ("resnet20", "resnet32"):
         monkeypatch.setitem(MODELS, large, MODELS["resnet8"])

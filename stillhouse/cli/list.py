@@ -38,9 +38,12 @@ def _models(_: str) -> _List:
 
 
 def _data(_: str) -> _List:
-    rows = [(name, _summary(read)) for name, read in DATASETS.items()]
+    rows = [
+        (name, one.title, " + ".join(f"{n:,}" for n in one.images if n), str(one.classes), one.pixels, one.licence)
+        for name, one in DATASETS.items()
+    ]
     more = "or a folder of images in class folders, of parquet, arrow, tar or table files, or file.py:function"
-    return ("data", ""), rows, more
+    return ("data", "", "images", "classes", "pixels", "licence"), rows, more
 
 
 def _recipes(containing: str) -> _List:

@@ -7,20 +7,17 @@ import difflib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import cifar, image_folder, own
+from . import image_folder, named, own
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
-from .cifar import cifar10 as cifar10, cifar100 as cifar100
 from .dataset import Data as Data, Split as Split, digest_classes
 from .decoded_cache import keep
-from .digits import digits as digits
-from .fashion_mnist import fashion_mnist as fashion_mnist
 from .held_out import settle
 from .image_files import Files, alike, duplicates, look_into
 from .in_memory import InMemory as InMemory
+from .named import DATASETS as DATASETS, digits as digits
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
 from .pixels.square import Resize as Resize
@@ -29,13 +26,6 @@ from .readers import listing
 from .readers.cifar_tables import as_cifar
 from .readers.find import Found, in_file, in_folder, without_splits
 from .readers.table import files_of
-
-DATASETS: dict[str, Callable[[Path], Arrays]] = {
-    "digits": digits,
-    "fashion_mnist": fashion_mnist,
-    "cifar10": cifar10,
-    "cifar100": cifar100,
-}
 
 
 def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> Data:
@@ -61,8 +51,10 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     download_to = at_home(Path(options.download_to))
     if str(data) in DATASETS:
         _needs_no_columns(str(data), options)
-        return from_arrays(DATASETS[str(data)](download_to), options)
-    source = _on_disk(str(data), download_to, options)
+        known = DATASETS[str(data)]
+        source = _of_name(known, known.get(download_to, options.say or str), download_to, options)
+    else:
+        source = _on_disk(str(data), download_to, options)
     if isinstance(source, Files):
         return image_folder.from_files(source, options)
     return from_arrays(source, options) if source.name in DATASETS else _named(source, options)
@@ -84,9 +76,9 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Fil
     if not path.exists():
         raise ValueError(_unknown(data))
     path = path.resolve()
-    if path.is_dir() and (archive := cifar.find(path)) is not None:
+    if path.is_dir() and (known := named.find(path)) is not None:
         _needs_no_columns(data, options)
-        return cifar.read(*archive)
+        return _of_name(known[0], known[0].read(known[1]), download_to, options)
     store = download_to / "unpacked"
     found, passed_over = in_folder(path, options, store) if path.is_dir() else (in_file(path, options, store), [])
     if found is not None:
@@ -100,6 +92,18 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Fil
         return _in_tables(found, download_to, options)
     _needs_no_columns(data, options)
     return _placed(dataclasses.replace(files, notes=(*files.notes, *passed_over)), download_to, options)
+
+
+def _of_name(known: named.Named, source: Arrays | Files, download_to: Path, options: LoadOptions) -> Arrays | Files:
+    """Return the images of a named data set where they belong, with notes about what is not the published whole."""
+    if isinstance(source, Files):
+        source = _placed(source, download_to, options)
+    if isinstance(source, Files):
+        counts = [len(source.train), len(source.validation), len(source.test)]
+    else:
+        own = source.validation_labels
+        counts = [len(source.train_labels), 0 if own is None else len(own), len(source.test_labels)]
+    return dataclasses.replace(source, notes=(*source.notes, *known.differs(counts)))
 
 
 def _needs_no_columns(data: str, options: LoadOptions) -> None:
@@ -116,7 +120,7 @@ def _placed(files: Files, download_to: Path, options: LoadOptions, tables: tuple
         tables: Files that say which class each image belongs to, where its folder does not.
     """
     files = _looked_into(files, download_to, options)
-    asked = _question(files.root, options)
+    asked = f"{_question(files.root, options)} {files.called}".rstrip()
     depends_on = [*tables, *(path for path in files.paths if isinstance(path, Path))]
     source = keep(download_to / "decoded", asked, depends_on, lambda: place(files, options))
     if isinstance(source, Files):

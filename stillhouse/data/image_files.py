@@ -41,7 +41,13 @@ class Files:
     notes: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()  # of `paths`
     skipped: int = 0  # images that were left out because they cannot be read
+    called: str = ""  # name of the data set; empty: that of the folder
     is_split: bool = True  # otherwise all are training images, until `held_out.settle` draws a test set of them
+
+    @property
+    def data_name(self) -> str:
+        """Return the name of the data set."""
+        return self.called or self.root.name
 
     @property
     def paths(self) -> tuple[Source, ...]:

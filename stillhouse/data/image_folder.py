@@ -133,7 +133,7 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
         paths, labels = take(paths, parts.train), labels[parts.train]
     train = split(paths, labels, options)
     return Data(
-        name=files.root.name,
+        name=files.data_name,
         train=train,
         test=split(files.test, files.test_labels, once),
         validation=validation,

@@ -116,7 +116,7 @@ def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
         pixels = pixels[torch.tensor([path not in broken for path in files.paths])]
     train, validation, test = torch.split(pixels, [len(left.train), len(left.validation), len(left.test)])
     return Arrays(
-        name=files.root.name,
+        name=files.data_name,
         source=files.source,
         train_images=train,
         train_labels=left.train_labels,

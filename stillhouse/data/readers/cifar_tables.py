@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..arrays import Arrays
-from ..cifar import CIFAR10, CIFAR100
+from ..named.cifar import LAYOUT10, LAYOUT100
 from .cifar100_names import CIFAR100_NAMES
 
 _IMAGES = 50_000, 10_000  # for training and testing
@@ -24,11 +24,11 @@ def as_cifar(arrays: Arrays, label_column: str) -> Arrays:
     folder = Path(arrays.source.partition(";")[0])
     folder = folder.parent if folder.name == _CONFIGURATION else folder
     if len(arrays.classes) == 100 and label_column == "fine_label":
-        known = CIFAR100
+        known = LAYOUT100
         names = CIFAR100_NAMES if arrays.classes[0] == "0" else arrays.classes
         arrays = replace(arrays, classes=names)
     elif len(arrays.classes) == 10 and "cifar10" in folder.name.lower().replace("-", ""):
-        known = CIFAR10
+        known = LAYOUT10
     else:
         return arrays
     is_whole = (len(arrays.train_labels), len(arrays.test_labels)) == _IMAGES  # a part goes by the folder's name

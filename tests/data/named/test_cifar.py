@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
+from torchvision.datasets import CIFAR10
 
-from stillhouse.data import InMemory, cifar, load
+from stillhouse.data import DATASETS, InMemory, load
+from stillhouse.data.named import find
+from tests.helpers.archives import published, tar
 
 
 def rows(count: int, seed: int) -> np.ndarray:
@@ -57,9 +59,9 @@ def test_cifar100_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["train", "meta"])
 def test_half_an_archive_is_none(tmp_path: Path, missing: str) -> None:
     write_cifar100(tmp_path)
-    assert cifar.find(tmp_path) == (cifar.CIFAR100, tmp_path)
+    assert find(tmp_path) == (DATASETS["cifar100"], tmp_path)
     (tmp_path / missing).unlink()
-    assert cifar.find(tmp_path) is None
+    assert find(tmp_path) is None
 
 
 def test_damaged_archives_name_the_file(tmp_path: Path) -> None:
@@ -89,23 +91,34 @@ def test_labels_beyond_the_classes_are_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_without_a_network_the_message_says_what_to_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(url: str, root: str, md5: str) -> None:
-        raise URLError("no network")
+def test_the_published_archive_is_checked_and_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_cifar100(tmp_path / "made" / "cifar-100-python")
+    tar(tmp_path / "made", tmp_path / "cifar-100-python.tar.gz")
+    known = published(DATASETS["cifar100"], [tmp_path / "cifar-100-python.tar.gz"])
+    monkeypatch.setitem(DATASETS, "cifar100", known)
+    first = load("cifar100", download_to=tmp_path / "store")
+    (tmp_path / "cifar-100-python.tar.gz").unlink()
+    assert load("cifar100", download_to=tmp_path / "store").fingerprint == first.fingerprint
+    assert first.fingerprint == load(tmp_path / "made").fingerprint
 
-    monkeypatch.setattr(cifar, "download_and_extract_archive", offline)
-    with pytest.raises(ValueError, match=r"cifar10 could not be downloaded .*fetch https://\S*cifar-10-python.tar.gz"):
-        load("cifar10", download_to=tmp_path)
+
+def test_two_archives_in_a_folder_are_not_chosen_between(tmp_path: Path) -> None:
+    write_cifar10(tmp_path / "cifar-10-batches-py")
+    write_cifar100(tmp_path / "cifar-100-python")
+    with pytest.raises(ValueError, match=r"holds several data sets \(cifar10, cifar100\): pass the folder of one"):
+        load(tmp_path)
+    assert load(tmp_path / "cifar-100-python").name == "cifar100"
 
 
-def test_a_download_is_checked_and_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def download(url: str, root: str, md5: str) -> None:
-        asked.append(md5)
-        write_cifar100(Path(root) / "cifar-100-python")
-
-    monkeypatch.setattr(cifar, "download_and_extract_archive", download)
-    first, second = (load("cifar100", download_to=tmp_path) for _ in range(2))
-    assert asked == ["eb9058c3a382ffc7106e4002c42a8d85"]
-    assert first.fingerprint == second.fingerprint
+def test_torchvision_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_cifar10(tmp_path / "cifar-10-batches-py")
+    monkeypatch.setattr(CIFAR10, "_check_integrity", lambda self: True)
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda path, md5: True)
+    data = load(tmp_path, batch_size=8)
+    assert isinstance(data.train, InMemory)
+    assert isinstance(data.test, InMemory)
+    for ours, is_train in ((data.train, True), (data.test, False)):
+        theirs = CIFAR10(str(tmp_path), train=is_train)
+        assert np.array_equal(ours.images.numpy(), theirs.data)
+        assert ours.labels.tolist() == theirs.targets
+    assert list(data.classes) == theirs.classes

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.datasets.utils import download_and_extract_archive
 
-from .arrays import Arrays
-from .dataset import Channels
-from .plain_pickle import read_plain
+from ..arrays import Arrays
+from ..dataset import Channels
+from ..plain_pickle import read_plain
+from .facts import Named, holds
+from .fetch import Archive
 
 
 @dataclass(frozen=True)
@@ -20,64 +22,36 @@ class Layout:
     """Files and keys of an unpacked archive."""
 
     name: str
-    folder: str
     train: tuple[str, ...]
     test: str
     meta: str
     label_key: str
     names_key: str
-    url: str
-    md5: str
     mean: Channels
     std: Channels
 
 
-CIFAR10 = Layout(
+LAYOUT10 = Layout(
     name="cifar10",
-    folder="cifar-10-batches-py",
     train=("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"),
     test="test_batch",
     meta="batches.meta",
     label_key="labels",
     names_key="label_names",
-    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-    md5="c58f30108f718f92721af3b95e74349a",
     mean=(0.4914, 0.4822, 0.4465),
     std=(0.2470, 0.2435, 0.2616),
 )
 
-CIFAR100 = Layout(
+LAYOUT100 = Layout(
     name="cifar100",
-    folder="cifar-100-python",
     train=("train",),
     test="test",
     meta="meta",
     label_key="fine_labels",
     names_key="fine_label_names",
-    url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-    md5="eb9058c3a382ffc7106e4002c42a8d85",
     mean=(0.5071, 0.4867, 0.4408),
     std=(0.2675, 0.2565, 0.2761),
 )
-
-
-def cifar10(folder: Path) -> Arrays:
-    """Load 50,000 training and 10,000 test images of 32x32 in 10 classes, downloaded to `folder` at first use."""
-    return _downloaded(CIFAR10, folder)
-
-
-def cifar100(folder: Path) -> Arrays:
-    """Load 50,000 training and 10,000 test images of 32x32 in 100 classes, downloaded to `folder` at first use."""
-    return _downloaded(CIFAR100, folder)
-
-
-def find(folder: Path) -> tuple[Layout, Path] | None:
-    """Return the unpacked archive that `folder` is or contains, if any."""
-    for layout in (CIFAR10, CIFAR100):
-        for place in (folder, folder / layout.folder):
-            if (place / layout.train[0]).is_file() and (place / layout.meta).is_file():
-                return layout, place
-    return None
 
 
 def read(layout: Layout, folder: Path) -> Arrays:
@@ -100,19 +74,6 @@ def read(layout: Layout, folder: Path) -> Arrays:
     )
 
 
-def _downloaded(layout: Layout, folder: Path) -> Arrays:
-    found = folder / layout.folder
-    if not all((found / name).is_file() for name in (*layout.train, layout.test, layout.meta)):
-        try:
-            download_and_extract_archive(layout.url, str(folder), md5=layout.md5)
-        except (OSError, RuntimeError) as error:
-            raise ValueError(
-                f"{layout.name} could not be downloaded ({error}); without a network: fetch {layout.url} elsewhere, "
-                f"unpack it into {folder} so that {found} exists, or pass the unpacked folder as --data"
-            ) from error
-    return read(layout, found)
-
-
 def _batch(path: Path, label_key: str) -> tuple[Tensor, Tensor]:
     """(N, 32, 32, 3) uint8, (N,)"""
     data, labels = _entries(path, "data", label_key)
@@ -133,3 +94,44 @@ def _entries(path: Path, *keys: str) -> list[object]:
             raise ValueError(f"{path} holds no {key}: it is not a file of this data set")
     assert isinstance(content, dict)
     return [content[key] for key in keys]
+
+
+def _named(layout: Layout, title: str, classes: int, folder: str, archive: Archive) -> Named:
+    return Named(
+        name=layout.name,
+        title=title,
+        images=(50_000, 0, 10_000),
+        classes=classes,
+        pixels="32x32",
+        licence="not stated",
+        page="https://www.cs.toronto.edu/~kriz/cifar.html",
+        read=partial(read, layout),
+        is_in=holds(*layout.train, layout.meta),
+        folder=folder,
+        archives=(archive,),
+        unpacked=190_000_000,
+        files=20,
+    )
+
+
+_URL = "https://www.cs.toronto.edu/~kriz/"
+
+CIFAR10 = _named(
+    LAYOUT10,
+    "CIFAR-10 (Krizhevsky, 2009)",
+    10,
+    "cifar-10-batches-py",
+    Archive(
+        "cifar-10-python.tar.gz", _URL + "cifar-10-python.tar.gz", "md5:c58f30108f718f92721af3b95e74349a", 170_498_071
+    ),
+)
+
+CIFAR100 = _named(
+    LAYOUT100,
+    "CIFAR-100 (Krizhevsky, 2009)",
+    100,
+    "cifar-100-python",
+    Archive(
+        "cifar-100-python.tar.gz", _URL + "cifar-100-python.tar.gz", "md5:eb9058c3a382ffc7106e4002c42a8d85", 169_001_437
+    ),
+)

@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from .arrays import Arrays
-from .dataset import stratified
+from ..arrays import Arrays
+from ..dataset import stratified
+from .facts import Named
 
 SIZE = 32
 TEST_FRACTION = 0.2
@@ -36,3 +37,15 @@ def digits(folder: Path) -> Arrays:
         classes=tuple(str(name) for name in raw.target_names),
         flip=False,
     )
+
+
+DIGITS = Named(
+    name="digits",
+    title="scikit-learn's handwritten digits (Alpaydin and Kaynak, 1998)",
+    images=(1438, 0, 359),
+    classes=10,
+    pixels="8x8, enlarged to 32x32",
+    licence="CC BY 4.0",
+    page="https://archive.ics.uci.edu/dataset/80",
+    read=digits,
+)
