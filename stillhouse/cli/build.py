@@ -26,7 +26,7 @@ from .config import RunOptions
 from .data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
 
 # Options that are part of a run's identity in another form.
-_ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken")
+_ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken", "mean", "std")
 
 
 def about(source: NetworkSource, data: Data, options: DataOptions = DEFAULT_DATA) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..data import Data, LoadOptions, Resize, load
+from ..data import Crop, Data, LoadOptions, Resize, load
 from ..models.input_spec import InputSpec
 from ..ranges import Part, Positive, ProperFraction, Range, check_options
 from ..training.config import TrainConfig
@@ -22,14 +22,28 @@ class SplitOptions:
         train_fraction: Fraction of each class's training images, without those of --validation, to train on; the
             same images for every seed.
         flip: Mirror half of the training images; by default for all data except digits.
+        crop: Part of each training image to show: shifted by a few pixels, reflected (the same with mirrored borders),
+            resized (a random part of 8 to 100 % of the area) or none; auto is shifted in memory, resized on disk.
+        rotation: Turn training images at random by up to so many degrees.
+        mean: Mean of each channel to normalise images by, from 0 to 1: one number or three; by default the data's own.
+        std: Standard deviation of each channel, likewise.
     """
 
     validation: ProperFraction = 0.0
     train_fraction: Part = 1.0
     flip: bool | None = None
+    crop: Crop = "auto"
+    rotation: Annotated[float, Range("between 0 and 180", 0, 180)] = 0.0
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         check_options(self)
+        self.normalisation()
+
+    def normalisation(self) -> InputSpec:
+        """Return the mean and std to normalise by; None in it where the data's own are used."""
+        return InputSpec.typed(self.mean, self.std, None, "")
 
 
 DEFAULT_SPLIT = SplitOptions()
@@ -45,7 +59,8 @@ class DataOptions:
         data: A data set by name (`stillhouse list data`); a folder of class folders, parquet or arrow files, webdataset
             tars, or images with a table of classes; such a table; `file.py:function` or `package.module:function`.
         image_size: Height and width in px; by default the data's own.
-        resize: How to make images square: crop keeps the middle, squash changes the shape, pad adds background.
+        resize: How to make images square: crop keeps the middle, squash changes the shape, pad adds background,
+            squash_crop changes the shape and keeps the middle.
         background: Colour behind transparent pixels and around padded images (white, #808080, ...); none ignores
             transparency.
         max_value: Value of white in images of more than 8 bits; by default the largest of their type, 65535 for 16 bits
@@ -94,6 +109,10 @@ class DataOptions:
             train_fraction=split.train_fraction,
             resize=self.resize,
             flip=split.flip,
+            crop=split.crop,
+            rotation=split.rotation,
+            mean=split.normalisation().mean,
+            std=split.normalisation().std,
             background=self.background,
             max_value=self.max_value,
             image_column=self.image_column,

@@ -21,6 +21,7 @@ from .named import DATASETS as DATASETS, digits as digits
 from .on_disk import Folder as Folder
 from .options import DEFAULTS, LoadOptions as LoadOptions
 from .pixels.square import Resize as Resize
+from .pixels.views import Crop as Crop
 from .placement import place
 from .readers import listing
 from .readers.cifar_tables import as_cifar

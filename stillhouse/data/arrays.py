@@ -57,7 +57,9 @@ def from_arrays(arrays: Arrays, options: LoadOptions = DEFAULTS, **changes: Any)
     check_own_validation(arrays.validation_images is not None, options)
     parts = divide(arrays.train_labels, options, arrays.train_keys, partial(pixel_keys, arrays.train_images))
     arrays = _resized(arrays, options.image_size)
-    if arrays.mean is not None and arrays.std is not None:
+    if options.mean is not None and options.std is not None:
+        mean, std = options.mean, options.std
+    elif arrays.mean is not None and arrays.std is not None:
         mean, std = arrays.mean, arrays.std
     else:  # over the whole training set, so that they do not depend on which part of it is trained on
         mean, std = channel_statistics(arrays.train_images if len(arrays.train_images) else arrays.test_images)

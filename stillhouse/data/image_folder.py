@@ -115,11 +115,13 @@ def _no_test_set(layout: Layout, chosen: Selection) -> str:
 
 
 def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
-    """Split images that stay on disk, 224x224 unless told, normalised as ImageNet: most teachers were trained so."""
+    """Split images that stay on disk, 224x224 and normalised as ImageNet unless told: most teachers were trained so."""
     once = options.but(strong_view=False)
 
+    mean, std = options.mean or IMAGENET_MEAN, options.std or IMAGENET_STD
+
     def split(paths: Sequence[Source], labels: Tensor, options: LoadOptions) -> Folder:
-        return Folder(paths, labels, options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        return Folder(paths, labels, options, mean=mean, std=std)
 
     check_own_validation(bool(files.validation), options)
     paths, labels = files.train, files.train_labels
@@ -139,8 +141,8 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
         validation=validation,
         info=data_info(len(files.classes), train.size, labels, options),
         classes=files.classes,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
+        mean=mean,
+        std=std,
         fingerprint=_fingerprint(files, options, digests, labels),
         source=files.source + parts.words,
         notes=files.notes,

@@ -1,6 +1,6 @@
-"""Larger images on disk, decoded batch by batch: RandomResizedCrop and flip, as ImageNet is trained on.
+"""Larger images on disk, decoded batch by batch: RandomResizedCrop and flip, as ImageNet is trained on, or other crops.
 
-Left out on purpose: stronger augmentation, except in the strong view. Replace `Data.train` with your own `Split`.
+Left out on purpose: changes of colour, except in the strong view. Replace `Data.train` with your own `Split`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..rng import stream, stream_seed
 from .dataset import Channels, Drawn, Split
 from .decode import Decoding, Source, rgb
 from .options import DEFAULTS, LoadOptions
-from .pixels.square import IN_WORDS, Resize, central, fit, for_random_crops, middle, resized
+from .pixels.square import IN_WORDS, Resize, central, fit, for_random_crops, for_shifted_crops
 from .pixels.transparency import colour_of
-from .randaugment import AugmentParams, strengthen
+from .pixels.views import SHOWN, Crop
+from .randaugment import AugmentParams, rotate, strengthen
 
 DEFAULT_SIZE = 224  # pixels
 SMALL = 1000  # images; below this, starting workers takes longer than they save
-RESIZE = 0.875  # share of the shorter side that the evaluation crop keeps
 
 
 class Folder(Split):
@@ -34,12 +34,14 @@ class Folder(Split):
 
     Training: a random part of 8 to 100 % of the area (`RandomResizedCrop`) is resized to S x S and mirrored half of the
     time. Evaluation: the shorter side becomes S / 0.875, the S x S centre is kept. With `resize` "squash" or "pad" the
-    whole image is made square first, and the whole square is evaluated. What is drawn for an image depends on (seed,
-    epoch, index of the image) only, so neither the number of workers nor a resume changes a pixel.
+    whole image is made square first, and the whole square is evaluated. With `crop` "shifted" training shows S x S
+    pixels at a random place of the image resized to S / 0.875, with "none" what evaluation shows. What is drawn for an
+    image depends on (seed, epoch, index of the image) only, so neither the number of workers nor a resume changes a
+    pixel.
 
     Args:
-        options: Beside what `Split` reads, `image_size` (S, 224 if None), `resize`, `background`, `max_value`, `flip`
-            and `workers`.
+        options: Beside what `Split` reads, `image_size` (S, 224 if None), `resize`, `background`, `max_value`, `flip`,
+            `crop`, `rotation` and `workers`.
     """
 
     def __init__(
@@ -56,7 +58,13 @@ class Folder(Split):
             raise ValueError(f"each image needs a label: there are {len(paths)} images and {len(labels)} labels")
         self.paths = tuple(paths)
         self.size = DEFAULT_SIZE if options.image_size is None else options.image_size
-        self.flip = options.flip is not False
+        self.flip, self.rotation = options.flip is not False, options.rotation
+        if options.crop == "reflected":
+            raise ValueError(
+                "--crop reflected is for small images in memory, and these are read from disk: use shifted, which "
+                "crops an image resized to be a little larger"
+            )
+        self.crop: Crop = "resized" if options.crop == "auto" else options.crop
         self.resize = options.resize
         self.decoding = options.decoding
         few = 0 if len(paths) < SMALL else min(8, os.cpu_count() or 1)
@@ -67,7 +75,7 @@ class Folder(Split):
     def batches(self, device: torch.device | str, batch_size: int | None = None) -> Iterator[Batch]:
         device = torch.device(device)
         whole = distributed.every(torch.split(torch.arange(len(self)), batch_size or self.batch_size))
-        reader = _Reader(self.paths, self.decoding, self.size, self.resize)
+        reader = _Reader(self.paths, self.decoding, self.size, self.resize, "none")
         for indices, (images,) in zip(whole, self._load(reader, [i.tolist() for i in whole], device), strict=True):
             yield Batch(
                 self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
@@ -79,26 +87,42 @@ class Folder(Split):
             generator = stream(self.seed, "strong view", epoch)
             strong_flips, augment_params = self._flips(generator), AugmentParams.draw(len(self), generator)
             crops.append("strong view")
+        turns = self._turns(stream(self.seed, "rotations", epoch))
+        strong_turns = self._turns(stream(self.seed, "strong rotations", epoch))
         parts = torch.split(order, self.batch_size)
         seeds = tuple(stream_seed(self.seed, purpose, epoch) for purpose in crops)
-        reader = _Reader(self.paths, self.decoding, self.size, self.resize, seeds)
+        reader = _Reader(self.paths, self.decoding, self.size, self.resize, self.crop, seeds)
         mine = [part[distributed.my_slice(len(part))].tolist() for part in parts]
         for indices, read in zip(parts, self._load(reader, mine, device), strict=True):
             own = read.to(device, non_blocking=True).transpose(0, 1)
             views, strong = distributed.gather(own, len(indices)).transpose(0, 1), None
             if self.strong_view:
-                pixels = self._mirrored(views[1], strong_flips[indices])
+                pixels = self._mirrored(self._turned(views[1], strong_turns, indices), strong_flips[indices])
                 strong = self._normalise(strengthen(pixels, augment_params[indices]), device)
-            images = self._normalise(self._mirrored(views[0], flips[indices]), device)
+            pixels = self._mirrored(self._turned(views[0], turns, indices), flips[indices])
+            images = self._normalise(pixels, device)
             yield Drawn(images, self.labels[indices].to(device), indices.to(device), strong=strong)
 
     def describe(self) -> str:
         mirrored = "mirrored at random" if self.flip else "never mirrored"
-        return f"{super().describe()}, {mirrored}, {IN_WORDS[self.resize]}"
+        words = [super().describe(), mirrored, IN_WORDS[self.resize]]
+        words += [SHOWN[self.crop]] if self.crop != "resized" else []
+        words += [f"turned by up to {self.rotation:g} degrees"] if self.rotation else []
+        return ", ".join(words)
 
     def _flips(self, generator: torch.Generator) -> Tensor:
         """Draw which images are mirrored, (N,)."""
         return torch.randint(2, (len(self),), generator=generator, dtype=torch.bool)
+
+    def _turns(self, generator: torch.Generator) -> Tensor | None:
+        """Draw by how many degrees each image is turned, (N,) float64; None if none is."""
+        if not self.rotation:
+            return None
+        return self.rotation * (2 * torch.rand(len(self), dtype=torch.float64, generator=generator) - 1)
+
+    def _turned(self, images: Tensor, turns: Tensor | None, indices: Tensor) -> Tensor:
+        """(B, 3, S, S), (N,), (B,) -> (B, 3, S, S)"""
+        return images if turns is None else rotate(images, turns[indices].to(images.device))
 
     def _mirrored(self, images: Tensor, flips: Tensor) -> Tensor:
         """Mirror those of `flips`: (B, 3, S, S), (B,) -> (B, 3, S, S)."""
@@ -154,6 +178,7 @@ class _Reader(Dataset[Tensor | str]):
     decoding: Decoding
     size: int
     resize: Resize
+    crop: Crop
     seeds: tuple[int, ...] = ()  # of this epoch, one for each of V random crops; none: as it is evaluated, and V is 1
 
     def __getitem__(self, index: int) -> Tensor | str:
@@ -165,8 +190,15 @@ class _Reader(Dataset[Tensor | str]):
         return self._crops(image, index) if self.seeds else self._evaluated(image)[None]
 
     def _crops(self, image: Tensor, index: int) -> Tensor:
-        image = for_random_crops(image, self.size, self.resize, colour_of(self.decoding.background))
-        crop, crops = v2.RandomResizedCrop(self.size), []
+        colour = colour_of(self.decoding.background)
+        if self.crop == "none":
+            return torch.stack([self._evaluated(image)] * len(self.seeds))
+        crop: v2.Transform
+        if self.crop == "shifted":
+            image, crop = for_shifted_crops(image, self.size, self.resize, colour), v2.RandomCrop(self.size)
+        else:
+            image, crop = for_random_crops(image, self.size, self.resize, colour), v2.RandomResizedCrop(self.size)
+        crops = []
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
             for seed in self.seeds:
                 torch.default_generator.manual_seed(stream_seed(seed, "crop", index))
@@ -174,9 +206,10 @@ class _Reader(Dataset[Tensor | str]):
         return torch.stack(crops)
 
     def _evaluated(self, image: Tensor) -> Tensor:
+        colour = colour_of(self.decoding.background)
         if self.resize != "crop":
-            return fit(image, self.size, self.resize, colour_of(self.decoding.background))
-        return central(resized(middle(image), round(self.size / RESIZE)), self.size, self.size)
+            return fit(image, self.size, self.resize, colour)
+        return central(for_shifted_crops(image, self.size, self.resize, colour), self.size, self.size)
 
 
 def _collate(images: list[Tensor | str]) -> Tensor | str:

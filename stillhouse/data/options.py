@@ -12,6 +12,7 @@ from ..spelling import nearest
 from .decode import Decoding
 from .pixels.square import IN_WORDS, Resize
 from .pixels.transparency import BACKGROUND
+from .pixels.views import SHOWN, Crop
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stillhouse"
 SMALLEST, LARGEST = 8, 4096  # pixels
@@ -31,8 +32,14 @@ class LoadOptions:
         split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
             seed would have been trained on the validation images of its students.
         flip: Mirror training images. None: as suits the data set (all except digits).
+        crop: Part of a training image to show. "shifted": of the image with a border, in memory of black pixels, at a
+            random place (on disk: of the image resized to S / 0.875). "reflected": the same in memory, with the mirror
+            image as border. "resized": 8 to 100 % of the area, resized. "none": as in evaluation. "auto": shifted in
+            memory, resized on disk.
+        rotation: Degrees; training images are turned by a random angle up to this in either direction.
+        mean: Mean of each channel to normalise by, on a scale from 0 to 1. None: the data set's own. `std` likewise.
         resize: Way to make images square that are not: "crop" keeps the middle, "squash" changes the shape, "pad" adds
-            background.
+            background, "squash_crop" changes the shape and keeps the middle.
         background: Colour behind transparent pixels and beside padded images, a name or #rrggbb; "none" shows what
             lies under transparency, and pads with black.
         max_value: Value that becomes white in images of more than 8 bits. None: the largest of their type, 65535 for
@@ -60,6 +67,10 @@ class LoadOptions:
     train_fraction: float = 1.0
     split_seed: int = 0
     flip: bool | None = None
+    crop: Crop = "auto"
+    rotation: float = 0.0
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
     resize: Resize = "crop"
     background: str = BACKGROUND
     max_value: float | None = None
@@ -87,6 +98,12 @@ class LoadOptions:
             raise ValueError(f"--workers must be 0 or more, not {self.workers}")
         if self.resize not in IN_WORDS:
             raise ValueError(f"--resize must be {', '.join(IN_WORDS)}, not {self.resize}")
+        if self.crop not in SHOWN:
+            raise ValueError(f"--crop must be {', '.join(SHOWN)}, not {self.crop}")
+        if not 0 <= self.rotation <= 180:
+            raise ValueError(f"--rotation must be 0 to 180 degrees, not {self.rotation:g}")
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("--mean and --std belong together: give both, or neither")
         _ = self.decoding  # which checks its own
 
     @property

@@ -6,7 +6,8 @@ import torchvision.transforms.v2 as v2
 from PIL import Image
 
 from stillhouse.batch import Batch
-from stillhouse.data import InMemory
+from stillhouse.data import InMemory, LoadOptions
+from stillhouse.rng import stream
 from tests.helpers.data import MEAN, STD, split
 
 
@@ -123,3 +124,80 @@ def test_wrong_images_are_refused() -> None:
         InMemory(torch.zeros(4, 3, 8, 8), torch.zeros(4), mean=MEAN, std=STD)
     with pytest.raises(ValueError, match="there are 4 images and 3 labels"):
         InMemory(torch.zeros(4, 8, 8, 3, dtype=torch.uint8), torch.zeros(3), mean=MEAN, std=STD)
+
+
+def views_of(**changes: object) -> InMemory:
+    images = torch.randint(256, (12, 32, 32, 3), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+    options = LoadOptions(batch_size=5).but(**changes)
+    return InMemory(images, torch.arange(12) % 3, options, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3)
+
+
+def shown(data: InMemory, epoch: int = 0) -> torch.Tensor:
+    """The views of an epoch in the order of the images, (N, 3, S, S) uint8."""
+    batches = list(data.epoch(epoch, "cpu"))
+    order = torch.cat([batch.indices for batch in batches]).argsort()
+    return torch.cat([batch.images for batch in batches])[order].round().to(torch.uint8)
+
+
+def test_reflected_borders_are_torchvisions() -> None:
+    data = views_of(crop="reflected")
+    ours = data.view(torch.zeros(162, dtype=torch.int64), torch.arange(162)).round().to(torch.uint8)
+    padded = v2.functional.pad(data.images[0].permute(2, 0, 1), [4, 4, 4, 4], padding_mode="reflect")
+    for view in range(162):
+        flipped, offset = divmod(view, 81)
+        crop = v2.functional.crop(padded, offset // 9, offset % 9, 32, 32)
+        assert torch.equal(ours[view], crop.flip(2) if flipped else crop)
+    assert data.describe() == "162 views an image, mirrored at random, shifted crops with reflected borders"
+
+
+def test_without_crops_images_are_mirrored_only() -> None:
+    data = views_of(crop="none")
+    assert data.num_views == 2
+    plain = data.images.permute(0, 3, 1, 2)
+    mirrored = [torch.equal(view, image.flip(2)) for view, image in zip(shown(data), plain, strict=True)]
+    assert 0 < sum(mirrored) < 12
+    assert all(
+        torch.equal(view, image.flip(2) if flip else image)
+        for view, image, flip in zip(shown(data), plain, mirrored, strict=True)
+    )
+
+
+def test_a_rotation_is_torchvisions_of_a_pillow_image() -> None:
+    data = views_of(crop="none", flip=False, rotation=20)
+    angles = data._draw(stream(0, "views", 3)).angles
+    assert angles is not None
+    assert float(angles.abs().max()) <= 20
+    for view, image, angle in zip(shown(data, epoch=3), data.images, angles.tolist(), strict=True):
+        theirs = v2.functional.rotate(Image.fromarray(image.numpy()), angle)
+        assert torch.equal(view, v2.functional.pil_to_tensor(theirs))
+    assert data.describe() == (
+        "unbounded views an image, never mirrored, not cropped at random, turned by up to 20 degrees"
+    )
+
+
+@pytest.mark.parametrize("changes", [{"crop": "resized"}, {"rotation": 20.0}, {"crop": "resized", "strong_view": True}])
+def test_unbounded_views_depend_on_seed_and_epoch_alone(changes: dict[str, object]) -> None:
+    whole = list(views_of(**changes).epoch(1, "cpu"))
+    rest = list(views_of(**changes).epoch(1, "cpu", start_step=1))
+    assert all(batch.views is None for batch in whole)
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert one.strong is None or (other.strong is not None and torch.equal(one.strong, other.strong))
+    others = list(views_of(**changes, seed=1).epoch(1, "cpu"))
+    assert not torch.equal(shown(views_of(**changes), 1), shown(views_of(**changes), 2))
+    assert not torch.equal(whole[0].images, others[0].images)
+
+
+def test_small_images_have_random_parts_of_their_own() -> None:
+    data = views_of(crop="resized", flip=False)
+    parts = data._draw(stream(0, "views", 0)).parts
+    assert parts is not None
+    for row, (view, image) in enumerate(zip(shown(data), data.images.permute(0, 3, 1, 2), strict=True)):
+        box = [int(side[row]) for side in (parts.top, parts.left, parts.height, parts.width)]
+        theirs = v2.functional.resized_crop(image.float(), *box, [32, 32], antialias=True)
+        assert float((view.float() - theirs).abs().max()) <= 0.5 + 1e-3
+
+
+def test_the_views_that_there_always_were_are_the_same_beside_a_strong_one() -> None:
+    assert torch.equal(shown(views_of()), shown(views_of(strong_view=True)))
+    assert torch.equal(shown(views_of(crop="shifted")), shown(views_of()))

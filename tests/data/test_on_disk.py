@@ -196,3 +196,76 @@ def test_transparent_pixels_have_the_background_that_was_asked_for(tmp_path: Pat
         data = Folder([tmp_path / "a.png"], torch.zeros(1, dtype=torch.int64), options, mean=(0, 0, 0), std=(1, 1, 1))
         means += [float(batch.images.mean()) for batch in data.batches("cpu")]
     assert means == pytest.approx([1, 0], abs=0.05)
+
+
+def shown(paths: list[Path], **changes: object) -> torch.Tensor:
+    """The views of an epoch in the order of the images, (N, 3, 16, 16) uint8."""
+    options = LoadOptions(3, 0, 16, workers=0).but(**changes)
+    data = Folder(paths, torch.arange(len(paths)) % 2, options, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3)
+    batches = list(data.epoch(0, "cpu"))
+    order = torch.cat([batch.indices for batch in batches]).argsort()
+    return torch.cat([batch.images for batch in batches])[order].round().to(torch.uint8)
+
+
+def places(view: torch.Tensor, larger: torch.Tensor) -> list[tuple[int, int]]:
+    """Where in a larger image a view was cut out, top and left."""
+    (height, width), size = larger.shape[1:], view.shape[1]
+    return [
+        (top, left)
+        for top in range(height - size + 1)
+        for left in range(width - size + 1)
+        if torch.equal(view, larger[:, top : top + size, left : left + size])
+    ]
+
+
+def test_cubs_views_are_crops_of_squashed_images_and_their_middle_is_evaluated(paths: list[Path]) -> None:
+    """Resize to 256 x 256 and RandomCrop(224) in the proportions of 18 and 16 px; evaluated by CenterCrop(224)."""
+    changes: dict[str, object] = {"resize": "squash_crop", "crop": "shifted", "flip": False}
+    squashed = [v2.functional.resize(v2.functional.pil_to_tensor(Image.open(path)), [18, 18]) for path in paths]
+    found = [places(view, larger) for view, larger in zip(shown(paths, **changes), squashed, strict=True)]
+    assert all(found)
+    assert len({place[0] for place in found}) > 3
+    data = Folder(
+        paths,
+        torch.zeros(11, dtype=torch.int64),
+        LoadOptions(11, 0, 16, workers=0).but(**changes),
+        mean=(0, 0, 0),
+        std=(1 / 255,) * 3,
+    )
+    for view, larger in zip(next(data.batches("cpu")).images, squashed, strict=True):
+        assert torch.equal(view.round().to(torch.uint8), larger[:, 1:17, 1:17])
+    assert data.describe() == (
+        "unbounded views an image, never mirrored, squashed to a square of which the middle is kept, shifted crops"
+    )
+
+
+def test_shifted_crops_keep_the_shape_of_the_image(paths: list[Path]) -> None:
+    views = shown(paths, crop="shifted", flip=False)
+    for path, view in zip(paths, views, strict=True):
+        assert places(view, v2.functional.resize(v2.functional.pil_to_tensor(Image.open(path)), [18]))
+
+
+def test_without_crops_training_shows_what_evaluation_shows(paths: list[Path]) -> None:
+    plain = torch.cat([batch.images for batch in split(paths).batches("cpu")])
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    assert torch.equal(shown(paths, crop="none", flip=False), (255 * (plain * std + mean)).round().to(torch.uint8))
+
+
+def test_crops_are_turned_as_pillow_turns_them(paths: list[Path]) -> None:
+    """By no more than the angle asked for, each by one of its own."""
+    still = shown(paths, crop="none", flip=False)
+    turned = shown(paths, crop="none", flip=False, rotation=30)
+    angles = [angle / 100 for angle in range(-3000, 3001, 50)]
+    for view, image in zip(turned[:3], still[:3], strict=True):
+        pillow = v2.functional.to_pil_image(image)
+        far = min(
+            int((v2.functional.pil_to_tensor(v2.functional.rotate(pillow, angle)) != view).any(0).sum())
+            for angle in angles
+        )
+        assert far <= 12  # of 256 pixels, for an angle up to a quarter of a degree away
+    assert len({bytes(view.numpy().tobytes()) for view in turned}) == 11
+
+
+def test_reflected_borders_are_refused_on_disk(paths: list[Path]) -> None:
+    with pytest.raises(ValueError, match=r"^--crop reflected is for small images in memory, .*: use shifted"):
+        shown(paths, crop="reflected")

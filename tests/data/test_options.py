@@ -19,10 +19,15 @@ from stillhouse.data import LoadOptions, load
         ("train_fraction", 0.0, "--train_fraction must be above 0 and at most 1, not 0"),
         ("train_fraction", 1.5, "--train_fraction must be above 0 and at most 1, not 1.5"),
         ("train_fraction", float("nan"), "--train_fraction must be above 0 and at most 1, not nan"),
+        ("rotation", -1.0, "--rotation must be 0 to 180 degrees, not -1"),
+        ("rotation", 181.0, "--rotation must be 0 to 180 degrees, not 181"),
+        ("rotation", float("nan"), "--rotation must be 0 to 180 degrees, not nan"),
+        ("crop", "wide", "--crop must be auto, shifted, reflected, resized, none, not wide"),
+        ("mean", (0.5, 0.5, 0.5), "--mean and --std belong together: give both, or neither"),
         ("workers", -1, "--workers must be 0 or more, not -1"),
     ],
 )
-def test_values_out_of_range_are_refused(option: str, value: float, sentence: str) -> None:
+def test_values_out_of_range_are_refused(option: str, value: object, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{sentence}"):
         LoadOptions().but(**{option: value})
 

@@ -2,12 +2,14 @@
 
 import torch
 
-from stillhouse.data import Arrays, Data, InMemory, LoadOptions, from_arrays
+from stillhouse.data import Arrays, Crop, Data, InMemory, LoadOptions, from_arrays
 
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
 
 
-def quick_data(batch_size: int = 8, seed: int = 0, images: int = 40, validation: float = 0.0) -> Data:
+def quick_data(
+    batch_size: int = 8, seed: int = 0, images: int = 40, validation: float = 0.0, crop: Crop = "auto"
+) -> Data:
     """Four classes of 16 px noise, each with a brighter quarter of its own."""
     generator = torch.Generator().manual_seed(7)
     labels = torch.arange(images) % 4
@@ -18,7 +20,7 @@ def quick_data(batch_size: int = 8, seed: int = 0, images: int = 40, validation:
     pixels = pixels.to(torch.uint8)
     held_out = pixels[:20].clone(), labels[:20].clone()
     arrays = Arrays("quick", "noise", pixels, labels, *held_out, tuple("abcd"), flip=False)
-    return from_arrays(arrays, batch_size=batch_size, seed=seed, validation=validation)
+    return from_arrays(arrays, batch_size=batch_size, seed=seed, validation=validation, crop=crop)
 
 
 def split(

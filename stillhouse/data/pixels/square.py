@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-Resize = Literal["crop", "squash", "pad"]
+Resize = Literal["crop", "squash", "pad", "squash_crop"]
 IN_WORDS: dict[Resize, str] = {
     "crop": "cropped to the middle square",
     "squash": "squashed to a square",
     "pad": "padded to a square",
+    "squash_crop": "squashed to a square of which the middle is kept",
 }
+KEPT = 0.875  # share of a side that the middle crop of an evaluated image keeps, as 224 of 256
 LONGEST = 8  # times its width; of longer strips only the middle is resized, because a whole one could fill the memory
 DETAIL = 4  # times the size that is wanted: all that random crops of squashed or padded images need
 
@@ -23,13 +25,15 @@ def fit(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) 
 
     Args:
         resize: "crop" keeps the middle square, "squash" the whole image in another shape, "pad" the whole image in its
-            shape.
+            shape, "squash_crop" the middle `KEPT` of the whole image in another shape.
         colour: Of the padding.
     """
     if resize == "crop":
         return central(resized(middle(image), size), size, size)
     if resize == "squash":
         return resized(image, size, size)
+    if resize == "squash_crop":
+        return central(resized(image, larger(size), larger(size)), size, size)
     height, width = image.shape[1:]
     scale = size / max(height, width)
     inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
@@ -43,7 +47,23 @@ def for_random_crops(image: Tensor, size: int, resize: Resize, colour: tuple[int
     """Return the image in the shape that crops of `size` pixels are taken from: (3, H, W) -> (3, H', W')."""
     if resize == "crop":
         return image
-    return fit(image, max(size, min(max(image.shape[1:]), DETAIL * size)), resize, colour)
+    side = max(size, min(max(image.shape[1:]), DETAIL * size))
+    return fit(image, side, "squash" if resize == "squash_crop" else resize, colour)
+
+
+def for_shifted_crops(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) -> Tensor:
+    """Return the image a little larger than crops of `size` pixels: (3, H, W) -> (3, H', W'), the shorter S / `KEPT`.
+
+    Its shape is kept with `resize` "crop", and square otherwise.
+    """
+    if resize == "crop":
+        return resized(middle(image), larger(size))
+    return fit(image, larger(size), "squash" if resize == "squash_crop" else resize, colour)
+
+
+def larger(size: int) -> int:
+    """Return the side of which the middle `KEPT` is `size` pixels: 256 for 224."""
+    return round(size / KEPT)
 
 
 def middle(image: Tensor) -> Tensor:

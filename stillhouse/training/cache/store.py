@@ -115,6 +115,7 @@ def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:
         "normalisation": [list(data.mean), list(data.std)],
         "padding": split.padding,
         "flip": split.flip,
+        **({} if split.crop == "shifted" else {"crop": split.crop}),
         "batch_size": split.batch_size,
         "torch": torch.__version__,
         "device": torch.backends.cpu.get_cpu_capability() if is_cpu else torch.cuda.get_device_name(device),

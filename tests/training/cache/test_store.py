@@ -64,8 +64,10 @@ def other_statistics() -> Tapped:
         lambda folder: opened(folder, data=quick_data(batch_size=9)),
         lambda folder: opened(folder, data=quick_data(validation=0.5)),
         lambda folder: opened(folder, data=replace(quick_data(), mean=(0.5, 0.5, 0.5))),
+        lambda folder: opened(folder, data=quick_data(crop="reflected")),
+        lambda folder: opened(folder, data=quick_data(crop="none")),
     ],
-    ids=["weights", "buffers", "images", "batch size", "validation", "normalisation"],
+    ids=["weights", "buffers", "images", "batch size", "validation", "normalisation", "borders", "no crop"],
 )
 def test_another_teacher_or_other_data_have_a_cache_of_their_own(
     tmp_path: Path, other: Callable[[Path], TeacherCache]
