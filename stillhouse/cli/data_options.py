@@ -21,7 +21,7 @@ class SplitOptions:
         validation: Fraction of the training images to hold out for choosing; the test images stay unseen until the end.
         train_fraction: Fraction of each class's training images, without those of --validation, to train on; the
             same images for every seed.
-        flip: Mirror half of the training images; by default for all data except digits.
+        flip: Mirror half of the training images; by default for all data except digits and svhn.
         crop: Part of each training image to show: shifted by a few pixels, reflected (the same with mirrored borders),
             resized (a random part of 8 to 100 % of the area) or none; auto is shifted in memory, resized on disk.
         rotation: Turn training images at random by up to so many degrees.

@@ -13,6 +13,7 @@ from typing import Any
 from . import image_folder, named, own
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .dataset import Data as Data, Split as Split, digest_classes
+from .decode import FilePart
 from .decoded_cache import keep
 from .held_out import settle
 from .image_files import Files, alike, duplicates, look_into
@@ -121,8 +122,9 @@ def _placed(files: Files, download_to: Path, options: LoadOptions, tables: tuple
         tables: Files that say which class each image belongs to, where its folder does not.
     """
     files = _looked_into(files, download_to, options)
-    asked = f"{_question(files.root, options)} {files.called}".rstrip()
-    depends_on = [*tables, *(path for path in files.paths if isinstance(path, Path))]
+    asked = _question(files.root, options) + (f" {files.called} {_labels(files)}" if files.called else "")
+    places = [path.path if isinstance(path, FilePart) else path for path in files.paths]
+    depends_on = [*tables, *dict.fromkeys(path for path in places if isinstance(path, Path))]
     source = keep(download_to / "decoded", asked, depends_on, lambda: place(files, options))
     if isinstance(source, Files):
         return source
@@ -153,6 +155,12 @@ def _looked_into(files: Files, download_to: Path, options: LoadOptions) -> Files
     known = download_to / "contents" / hashlib.blake2b(os.fsencode(files.root), digest_size=8).hexdigest()
     files = settle(look_into(files, options, known), options)
     return dataclasses.replace(files, notes=(*files.notes, *alike(files.classes), *duplicates(files)))
+
+
+def _labels(files: Files) -> str:
+    """Return a digest of the labels, which lists tell and not the images."""
+    labels = [part.tolist() for part in (files.train_labels, files.validation_labels, files.test_labels)]
+    return hashlib.blake2b(f"{files.classes} {labels}".encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
 def _question(root: Path, options: LoadOptions) -> str:

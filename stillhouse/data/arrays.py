@@ -112,9 +112,9 @@ def _resized(arrays: Arrays, size: int | None) -> Arrays:
     have = arrays.train_images.shape[1]
     if size is None or size == have:
         return arrays
-    if not 8 <= size <= MAX_SIZE:
+    if not 8 <= size <= (largest := max(MAX_SIZE, have)):
         raise ValueError(
-            f"{arrays.name} holds {have}x{have} images in memory; --image_size must be 8 to {MAX_SIZE}, not {size}; "
+            f"{arrays.name} holds {have}x{have} images in memory; --image_size must be 8 to {largest}, not {size}; "
             "for larger inputs save them in class folders (train/CLASS/*.png, val/CLASS/*.png) and pass that folder"
         )
     own = arrays.validation_images

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..spelling import counted
 from .contents import Content, examine
+from .dataset import Channels
 from .decode import Source
 from .folders.inventory import some
 from .folders.trained_on import sample
@@ -42,6 +43,7 @@ class Files:
     contents: tuple[Content, ...] = ()  # of `paths`
     skipped: int = 0  # images that were left out because they cannot be read
     called: str = ""  # name of the data set; empty: that of the folder
+    statistics: tuple[Channels, Channels] | None = None  # published mean and deviation, for images in memory
     is_split: bool = True  # otherwise all are training images, until `held_out.settle` draws a test set of them
 
     @property

@@ -31,7 +31,7 @@ class LoadOptions:
             `held_out.part_of_each_class`. Files are known by their names, other images in memory by their pixels.
         split_seed: Seed that decides which images those are. Not the run's seed, or a teacher trained with another
             seed would have been trained on the validation images of its students.
-        flip: Mirror training images. None: as suits the data set (all except digits).
+        flip: Mirror training images. None: as suits the data set (all except digits and svhn).
         crop: Part of a training image to show. "shifted": of the image with a border, in memory of black pixels, at a
             random place (on disk: of the image resized to S / 0.875). "reflected": the same in memory, with the mirror
             image as border. "resized": 8 to 100 % of the area, resized. "none": as in evaluation. "auto": shifted in

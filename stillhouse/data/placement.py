@@ -96,7 +96,7 @@ def _frames(files: Files) -> list[str]:
 
 
 def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
-    """Decode all images to `size` x `size` pixels; normalisation is measured on them."""
+    """Decode all images to `size` x `size` pixels; normalisation is measured on them if it is not published."""
     pixels = torch.empty(len(files.paths), size, size, 3, dtype=torch.uint8)
     targets = pixels.numpy()
     colour = colour_of(options.background)
@@ -114,6 +114,7 @@ def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
     left = without(files, broken, options.skip_broken)
     if broken:
         pixels = pixels[torch.tensor([path not in broken for path in files.paths])]
+    mean, std = files.statistics or (None, None)
     train, validation, test = torch.split(pixels, [len(left.train), len(left.validation), len(left.test)])
     return Arrays(
         name=files.data_name,
@@ -123,6 +124,8 @@ def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
         test_images=test,
         test_labels=left.test_labels,
         classes=files.classes,
+        mean=mean,
+        std=std,
         validation_images=validation if left.validation else None,
         validation_labels=left.validation_labels if left.validation else None,
         train_keys=left.train_keys,

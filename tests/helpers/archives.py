@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stillhouse.data import Folder, InMemory, Split
+from stillhouse.data.decode import rgb
 from stillhouse.data.named import Named
 
 Pack = Callable[[Path, Path], object]  # the folder to pack, and the file to write
@@ -63,3 +65,15 @@ def with_member(archive: Path, member: tarfile.TarInfo, content: bytes = b"") ->
         member.size = len(content)
         new.addfile(member, io.BytesIO(content))
     archive.write_bytes(buffer.getvalue())
+
+
+def assert_same(ours: Split, theirs: Sequence[tuple[object, int]]) -> None:
+    """Compare images in their order, pixel by pixel, and labels with a data set of torchvision."""
+    assert ours.labels.tolist() == [label for _, label in theirs]
+    if isinstance(ours, InMemory):
+        pixels = list(ours.images.numpy())
+    else:
+        assert isinstance(ours, Folder)
+        pixels = [np.asarray(rgb(path, str(path))) for path in ours.paths]
+    for mine, (image, _) in zip(pixels, theirs, strict=True):
+        assert np.array_equal(mine, np.asarray(image))

@@ -5,10 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from .cifar import CIFAR10, CIFAR100
+from .cinic10 import CINIC10
 from .cub200 import CUB200
 from .digits import DIGITS, digits as digits
 from .facts import Named as Named
 from .fashion_mnist import FASHION_MNIST
+from .flowers102 import FLOWERS102
+from .food101 import FOOD101
+from .imagenet import IMAGENET
+from .pets import PETS
+from .stl10 import STL10
+from .svhn import SVHN
+from .tiny_imagenet import TINY_IMAGENET
 
 DATASETS: dict[str, Named] = {
     one.name: one
@@ -17,7 +25,15 @@ DATASETS: dict[str, Named] = {
         FASHION_MNIST,
         CIFAR10,
         CIFAR100,
+        CINIC10,
+        SVHN,
+        TINY_IMAGENET,
+        STL10,
         CUB200,
+        FLOWERS102,
+        PETS,
+        FOOD101,
+        IMAGENET,
     )
 }
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...spelling import counted
 from ..arrays import Arrays
 from ..image_files import Files
 from .fetch import Archive, Say, alone, fetch, in_words, verify
@@ -110,4 +109,5 @@ def holds(*names: str) -> Callable[[Path], bool]:
 
 def _in_words(numbers: Sequence[int]) -> str:
     kinds = ("training", "validation", "test")
-    return " and ".join(counted(n, f"{kind} image") for n, kind in zip(numbers, kinds, strict=True) if n)
+    found = [(n, kind) for n, kind in zip(numbers, kinds, strict=True) if n]
+    return " and ".join(f"{n:,} {kind} image{'' if n == 1 else 's'}" for n, kind in found)

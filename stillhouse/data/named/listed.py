@@ -111,16 +111,12 @@ def _unlisted(known: Sequence[Path], lists: str) -> list[str]:
     for path in known:
         by_folder.setdefault(str(path.parent), set()).add(path.name)
     others = [
-        entry.name
+        name
         for folder, names in sorted(by_folder.items())
         if os.path.isdir(folder)
-        for entry in os.scandir(folder)
-        if entry.name not in names and not entry.name.startswith(".") and _is_image(entry.name)
+        for name in os.listdir(folder)
+        if name not in names and not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
     ]
     return (
         [f"left out {counted(len(others), 'image')} that {lists} do not name: {some(sorted(others))}"] if others else []
     )
-
-
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES

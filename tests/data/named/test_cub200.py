@@ -19,8 +19,8 @@ def test_the_lists_tell_classes_and_splits(tmp_path: Path) -> None:
     assert [path.name for path in data.test.paths if isinstance(path, Path)] == names[6:9]
     assert data.train.labels.tolist() == [0, 1, 2] * 3
     assert data.notes == (
-        "this is a part of CUB-200-2011: 9 training images and 3 test images, published are 5994 training images and "
-        "5794 test images",
+        "this is a part of CUB-200-2011: 9 training images and 3 test images, published are 5,994 training images and "
+        "5,794 test images",
     )
 
 
