@@ -1,4 +1,4 @@
-"""The zoo: networks for small images, by name. Nothing here is pretrained."""
+"""The zoo: networks for small images, and some of them for 224 px, by name. Nothing here is pretrained."""
 
 import difflib
 import re
@@ -44,6 +44,13 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "vgg13": partial(VGG, (2, 2, 2, 2, 2)),
     "vgg16": partial(VGG, (2, 2, 3, 3, 3)),
     "vgg19": partial(VGG, (2, 2, 4, 4, 4)),
+    "resnet8x4_224": partial(ResNet, 8, widths=(32, 64, 128, 256), large=True),  # for 224 px, as SDD has them
+    "resnet32x4_224": partial(ResNet, 32, widths=(32, 64, 128, 256), large=True),
+    "ResNet50_224": partial(DeepResNet, 50, large=True),
+    "vgg8_224": partial(VGG, (1, 1, 1, 1, 1), fourth_pool=False),
+    "vgg13_224": partial(VGG, (2, 2, 2, 2, 2), fourth_pool=False),
+    "MobileNetV2_224": partial(MobileNetV2, large=True),
+    "ShuffleV1_224": partial(ShuffleV1, large=True),
     "MobileNetV1": MobileNetV1,
     "MobileNetV2": MobileNetV2,
     "MobileNetV2_1.0": partial(MobileNetV2, width=1.0),

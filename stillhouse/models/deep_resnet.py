@@ -72,9 +72,10 @@ class DeepResNet(nn.Module):
 
     Args:
         depth: 18 or 34 with blocks of two convolutions, 50, 101 or 152 with blocks of three.
+        large: Begin with a 7x7 convolution of stride 2, as SDD's authors do for images of 224 px.
     """
 
-    def __init__(self, depth: int, num_classes: int):
+    def __init__(self, depth: int, num_classes: int, large: bool = False):
         super().__init__()
         block = _BasicBlock if depth < 50 else _Bottleneck
         counts, widths = _BLOCKS[depth], (64, 128, 256, 512)
@@ -83,7 +84,8 @@ class DeepResNet(nn.Module):
             rest = [block(block.expansion * planes, planes, 1) for _ in range(count - 1)]
             return nn.Sequential(block(inputs, planes, stride), *rest)
 
-        self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        kernel, step = (7, 2) if large else (3, 1)
+        self.conv1 = nn.Conv2d(3, 64, kernel, step, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU()
         self.layer1 = layer(64, widths[0], counts[0], stride=1)
@@ -107,7 +109,7 @@ class DeepResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C)"""
-        x = self.relu(self.bn1(self.conv1(images)))  # (N, 64, H, W)
+        x = self.relu(self.bn1(self.conv1(images)))  # (N, 64, H, W), half of that with the large stem, as below
         x = self.layer1(x)  # (N, 64 or 256, H, W)
         x = self.layer2(x)  # (N, 128 or 512, H / 2, W / 2)
         x = self.layer3(x)  # (N, 256 or 1024, H / 4, W / 4)

@@ -43,15 +43,17 @@ class MobileNetV2(nn.Module):
 
     Args:
         width: Factor of the paper's numbers of channels, except for the last convolution.
+        large: Begin with a 7x7 convolution and a pool, as SDD's authors do for images of 224 px.
     """
 
-    def __init__(self, num_classes: int, width: float = 0.5):
+    def __init__(self, num_classes: int, width: float = 0.5, large: bool = False):
         super().__init__()
         stem, *widths = (int(width * channels) for channels in (32, 16, 24, 32, 64, 96, 160, 320))
         self.conv1 = nn.Sequential(
-            nn.Conv2d(3, stem, 3, stride=2, padding=1, bias=False),
+            nn.Conv2d(3, stem, 7 if large else 3, stride=2, padding=3 if large else 1, bias=False),
             nn.BatchNorm2d(stem),
             nn.ReLU(),
+            *([nn.MaxPool2d(2)] if large else []),
         )
         self.blocks = nn.Sequential(
             _layer(stem, widths[0], blocks=1, stride=1, expansion=1),
@@ -83,7 +85,7 @@ class MobileNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C)"""
-        x = self.conv1(images)  # (N, 32 width, H / 2, W / 2)
+        x = self.conv1(images)  # (N, 32 width, H / 2, W / 2), half of that if large, as below
         x = self.blocks(x)  # (N, 320 width, H / 16, W / 16)
         x = self.conv2(x)  # (N, 1280, H / 16, W / 16)
         logits: Tensor = self.classifier(x.mean((2, 3)))

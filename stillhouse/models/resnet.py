@@ -45,15 +45,17 @@ class ResNet(nn.Module):
     Args:
         depth: 6n + 2; n blocks in each of the three layers.
         widths: channels of the stem and of the three layers.
+        large: Begin with a 7x7 convolution of stride 2, as SDD's authors do for images of 224 px.
     """
 
-    def __init__(self, depth: int, num_classes: int, widths: Sequence[int] = (16, 16, 32, 64)):
+    def __init__(self, depth: int, num_classes: int, widths: Sequence[int] = (16, 16, 32, 64), large: bool = False):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"the depth must be 6n + 2, such as 8, 14, 20, 32 or 56, not {depth}")
         blocks = (depth - 2) // 6
         stem, first, second, third = widths
-        self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
+        kernel, stride = (7, 2) if large else (3, 1)
+        self.conv1 = nn.Conv2d(3, stem, kernel, stride, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU()
         self.layer1 = _layer(stem, first, blocks, stride=1)
@@ -76,7 +78,7 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C)"""
-        x = self.relu(self.bn1(self.conv1(images)))  # (N, stem, H, W)
+        x = self.relu(self.bn1(self.conv1(images)))  # (N, stem, H, W), half of that with the large stem, as below
         x = self.layer1(x)  # (N, first, H, W)
         x = self.layer2(x)  # (N, second, H / 2, W / 2)
         x = self.layer3(x)  # (N, third, H / 4, W / 4)

@@ -44,11 +44,15 @@ class ShuffleV1(nn.Module):
 
     The layout is RepDistiller's, so its checkpoints load. It differs from the paper: a 1x1 stem without pooling, and
     a ReLU after the depthwise convolution.
+
+    Args:
+        large: Begin with a 7x7 convolution of stride 2, as SDD's authors do for images of 224 px.
     """
 
-    def __init__(self, num_classes: int):
+    def __init__(self, num_classes: int, large: bool = False):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 24, 1, bias=False)
+        kernel, stride = (7, 2) if large else (1, 1)
+        self.conv1 = nn.Conv2d(3, 24, kernel, stride, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(24)
         self.relu = nn.ReLU()
         # "we do not apply group convolution on the first pointwise layer because the number of input channels is
@@ -69,7 +73,7 @@ class ShuffleV1(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, C)"""
-        x = self.relu(self.bn1(self.conv1(images)))  # (N, 24, H, W)
+        x = self.relu(self.bn1(self.conv1(images)))  # (N, 24, H, W), half of that with the large stem, as below
         x = self.layer1(x)  # (N, 240, H / 2, W / 2)
         x = self.layer2(x)  # (N, 480, H / 4, W / 4)
         x = self.layer3(x)  # (N, 960, H / 8, W / 8)

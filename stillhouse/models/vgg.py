@@ -34,9 +34,10 @@ class VGG(nn.Module):
 
     Args:
         convolutions: Number of them in each of the five blocks.
+        fourth_pool: Pool large maps once more; SDD's authors do not for images of 224 px.
     """
 
-    def __init__(self, convolutions: Sequence[int], num_classes: int):
+    def __init__(self, convolutions: Sequence[int], num_classes: int, fourth_pool: bool = True):
         super().__init__()
         self.block0 = _block(3, 64, convolutions[0])
         self.relu0 = nn.ReLU()
@@ -49,7 +50,7 @@ class VGG(nn.Module):
         self.pool2 = nn.MaxPool2d(2)
         self.block3 = _block(256, 512, convolutions[3])
         self.relu3 = nn.ReLU()
-        self.pool3 = _HalveLarge()
+        self.pool3 = _HalveLarge() if fourth_pool else nn.Identity()
         self.block4 = _block(512, 512, convolutions[4])
         self.relu4 = nn.ReLU()
         self.classifier = nn.Linear(512, num_classes)

@@ -208,3 +208,51 @@ def test_unknown_name_suggests_the_nearest() -> None:
         zoo("wrn-16-2", 10)
     with pytest.raises(ValueError, match=r"in the zoo\. wrn_D_W takes"):
         zoo("?", 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),  # of the last map: 28 and 14 px are what SDD's code pools, 7 with its window of 8
+    [
+        ("resnet8x4_224", 28),
+        ("resnet32x4_224", 28),
+        ("vgg8_224", 28),
+        ("vgg13_224", 28),
+        ("ResNet50_224", 14),
+        ("ShuffleV1_224", 14),
+        ("MobileNetV2_224", 7),
+    ],
+)
+def test_networks_for_224_px_are_the_small_ones_with_another_beginning(name: str, side: int) -> None:
+    with torch.device("meta"):
+        network, small = zoo(name, 200), zoo(name.removesuffix("_224"), 200)
+        path = str(anatomy_of(network).map)
+        _, seen = read(network, torch.empty(1, 3, 224, 224), [path])
+    assert seen[path].shape[2:] == (side, side)
+    shapes, others = ({key: value.shape for key, value in one.state_dict().items()} for one in (network, small))
+    assert shapes.keys() == others.keys()
+    different = {key: tuple(shapes[key]) for key in shapes if shapes[key] != others[key]}
+    if name.startswith("vgg"):
+        assert different == {}
+    else:
+        ((key, shape),) = different.items()
+        assert key in ("conv1.weight", "conv1.0.weight")
+        assert shape[1:] == (3, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),  # of the same networks for Tiny-ImageNet, as DSPP's code builds them
+    [
+        ("resnet20", 284_824),
+        ("resnet56", 868_120),
+        ("resnet110", 1_743_064),
+        ("resnet8x4", 1_259_240),
+        ("resnet32x4", 7_459_560),
+        ("vgg8", 4_016_328),
+        ("vgg13", 9_513_480),
+        ("wrn_40_2", 2_268_056),
+        ("ResNet50", 23_910_152),
+    ],
+)
+def test_networks_of_200_classes_have_the_published_size(name: str, parameters: int) -> None:
+    with torch.device("meta"):
+        assert sum(parameter.numel() for parameter in zoo(name, 200).parameters()) == parameters
