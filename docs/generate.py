@@ -1,7 +1,7 @@
-"""Write methods.md from the classes of the catalogue.
+"""Write methods.md from the classes of the catalogue, and mission.md from the recipes.
 
-python docs/generate.py           writes the page
-python docs/generate.py --check   says which methods it lacks or describes wrongly; exit code 1 if there are any
+python docs/generate.py           writes the pages
+python docs/generate.py --check   says which lines they lack or have wrong; exit code 1 if there are any
 """
 
 import inspect
@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 from types import FunctionType
 
 import torch
@@ -180,14 +181,17 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     torch.set_num_threads(1)  # the networks are small
-    right = text()
-    if "--check" not in arguments:
-        TARGET.write_text(right)
-        return 0
-    wrong, lacking = differences(TARGET.read_text(), right)
-    if wrong or lacking:
-        print(f"{TARGET} is stale: python docs/generate.py", *wrong, *lacking, sep="\n")
-    return 1 if wrong or lacking else 0
+    mission = run_path(str(TARGET.with_name("mission.py")))["text"]
+    stale = 0
+    for target, right in ((TARGET.with_name("mission.md"), mission()), (TARGET, text())):
+        if "--check" not in arguments:
+            target.write_text(right)
+            continue
+        wrong, lacking = differences(target.read_text(), right)
+        if wrong or lacking:
+            print(f"{target} is stale: python docs/generate.py", *wrong, *lacking, sep="\n")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

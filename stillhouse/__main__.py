@@ -15,7 +15,7 @@ COMMANDS = {
     "evaluate": "measure a trained network on a data set",
     "probe": "measure how well a trained network's features do on another data set",
     "cache": "cache a teacher's outputs, so that distillations need not run it",
-    "inspect": "draw and list what a finished distillation learned",
+    "inspect": "draw and list what a finished distillation learned, or what a data set holds",
     "report": "compare finished runs: tables, statistics, one page with all charts",
     "check": "test a method of your own against the contract, in seconds",
     "list": "list methods, models, data sets and recipes",

@@ -66,7 +66,9 @@ class InspectOptions:
             ValueError: If it is not a finished distillation.
         """
         if not self.folder.is_dir():
-            raise ValueError(f"there is no folder {self.run}; give that of a finished run of stillhouse distill")
+            raise ValueError(
+                f"there is no folder or data set {self.run}; give a finished run of stillhouse distill, or data"
+            )
         read_result(self.folder)
         path = self.folder / "config.yaml"
         if not path.exists() or "methods" not in read_config(path):
@@ -111,7 +113,7 @@ def inspect(command: Inspect, display: Display) -> None:
 
     letters = Lettering.of([*names, named])
     methods = dict(trainer.distillation.named_methods())
-    with _filled(asked.folder / "inspection") as target:
+    with filled(asked.folder / "inspection") as target:
         for name, table in (("summary", summary), ("classes", by_class)):
             (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
         shown = figures(findings, rows, methods, letters.names(names), letters.text(named))
@@ -128,7 +130,7 @@ def inspect(command: Inspect, display: Display) -> None:
 
 
 @contextmanager
-def _filled(folder: Path) -> Iterator[Path]:
+def filled(folder: Path) -> Iterator[Path]:
     """Yield an empty folder elsewhere, and move its files to `folder` at the end; a kill leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="stillhouse-") as elsewhere:
         yield Path(elsewhere)

@@ -25,6 +25,7 @@ from .distill import Distill, distill
 from .evaluate import Evaluate, measure
 from .grid import Grid, grid
 from .inspect import Inspect, inspect
+from .inspect_data import InspectData, inspect_data, names_data
 from .list import LISTS, show
 from .probe import Probe, probed
 from .report import Report, report
@@ -57,9 +58,11 @@ _COMMANDS = {
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
     ),
     "cache": _Command(fill, Fill),
-    "inspect": _Command(inspect, Inspect, {"run": "the folder of a finished distillation"}),
+    "inspect": _Command(inspect, Inspect, {"run": "the folder of a finished distillation, or data"}),
     "report": _Command(report, Report, {"runs": "folders of runs, and folders that hold some"}),
 }
+
+_INSPECT_DATA = _Command(inspect_data, InspectData, {"data": "a data set's name or folder, or file.py:function"})
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -149,7 +152,7 @@ def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
 
 
 def _act(name: str, arguments: Sequence[str], display: Display) -> None:
-    command = _COMMANDS[name]
+    command = _INSPECT_DATA if name == "inspect" and names_data(arguments) else _COMMANDS[name]
     with named_by_configs(arguments):
         options = parse(name, command.options, arguments, command.positional)
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything

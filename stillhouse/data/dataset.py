@@ -98,6 +98,20 @@ class Split(ABC):
                 seed=self.seed,
             )
 
+    def views(self, epoch: int, images: Tensor) -> Tensor:
+        """Return what an epoch shows of some images, normalised: their places (M,) -> (M, 3, S, S) on the CPU."""
+        return torch.cat([drawn.images for drawn in self._drawn(epoch, images, torch.device("cpu"))])
+
+    def evaluated(self, images: Tensor) -> Tensor:
+        """Return what evaluation shows of some images, normalised: their places (M,) -> (M, 3, S, S) on the CPU."""
+        found: dict[int, Tensor] = {}
+        for batch in self.batches("cpu"):
+            found |= {index: image for index, image in zip(batch.indices.tolist(), batch.images, strict=True)}
+            found = {index: found[index] for index in images.tolist() if index in found}
+            if len(found) == len(set(images.tolist())):
+                break
+        return torch.stack([found[index] for index in images.tolist()])
+
     @abstractmethod
     def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
         """Augmented batches of this epoch for the images named by `order`, (M,), batch after batch."""

@@ -81,6 +81,11 @@ class Folder(Split):
                 self._normalise(images, device), self.labels[indices].to(device), indices.to(device), seed=self.seed
             )
 
+    def evaluated(self, images: Tensor) -> Tensor:
+        reader, cpu = _Reader(self.paths, self.decoding, self.size, self.resize, "none"), torch.device("cpu")
+        whole = [part.tolist() for part in torch.split(images, self.batch_size)]
+        return torch.cat([self._normalise(shown, cpu) for (shown,) in self._load(reader, whole, cpu)])
+
     def _drawn(self, epoch: int, order: Tensor, device: torch.device) -> Iterator[Drawn]:
         flips, crops = self._flips(stream(self.seed, "flips", epoch)), ["crops"]
         if self.strong_view:

@@ -209,6 +209,12 @@ def test_the_benchmark_is_whole(method: str) -> None:
         ("cifar100/ofd/wrn_28_4-wrn_16_2", "OFD", {"weight": 0.001, "teacher_statistics": "batch"}),
         ("cifar100/ofd@guan/wrn_28_4-wrn_16_2", "OFD", {"margin": -0.79788, "teacher_statistics": "running"}),
         ("cifar100/kd@guan/wrn_28_4-wrn_16_2", "KD", {"weight": 0.2, "temperature": 4, "cross_entropy": True}),
+        ("cub200/sd-dkd/vgg13-MobileNetV2", "DKD", {"beta": 6}),
+        ("cub200/sd-dkd/ResNet50-ShuffleV1", "DKD", {"beta": 8}),
+        ("cub200/sd-nkd/resnet32x4-ShuffleV1", "NKD", {"gamma": 8, "temperature": 4, "all_classes": True}),
+        ("cub200/sd-kd/vgg13-vgg8", "ScaleDecoupled", {"scales": [1, 2, 4], "pooling": "nested"}),
+        ("tiny_imagenet/kd+dot/ResNet18-ShuffleV2", "KD", {"weight": 0.9, "temperature": 4}),
+        ("tiny_imagenet/dspp/resnet56-resnet20", "DSPP", {"levels": 4, "divisor": 5}),
     ],
 )
 def test_methods_have_what_was_published(name: str, cls: str, expected: dict[str, object]) -> None:
@@ -238,6 +244,15 @@ def test_methods_have_what_was_published(name: str, cls: str, expected: dict[str
         ("imagenet/semckd/resnet34-resnet18", {"epochs": 90, "lr": 0.1, "batch_size": 256, "milestones": [30, 60]}),
         ("imagenet/dist/resnet34-resnet18", {"student": "torchvision:resnet18", "teacher_weights": "pretrained"}),
         ("cinic10/kd@guan/shufflenetV2_2.0-shufflenetV2_1.0", {"lr": 0.01, "batch_size": 96, "epochs": 140}),
+        ("cinic10/kd@guan/shufflenetV2_2.0-shufflenetV2_1.0", {"crop": "resized", "data": "cinic10"}),
+        ("cifar100/sp@guan/wrn_28_4-wrn_16_2", {"crop": "reflected", "mean": [0.4914, 0.4824, 0.4467]}),
+        ("cifar10/sp@guan/wrn_40_2-wrn_16_2", {"crop": "reflected", "data": "cifar10", "lr_decay": 0.2}),
+        ("tiny_imagenet/at@sakd/vgg13-vgg8", {"data": "tiny_imagenet", "crop": "none", "std": [0.2023, 0.1994, 0.201]}),
+        ("tiny_imagenet/dspp/vgg13-vgg8", {"batch_size": 256, "lr": 0.05, "crop": "none"}),
+        ("tiny_imagenet/kd+dot/ResNet18-MobileNetV2", {"rotation": 20, "crop": "none", "lr": 0.2, "epochs": 200}),
+        ("tiny_imagenet/kd+dot/ResNet18-MobileNetV2", {"student": "MobileNetV2_tiny", "dot_delta": 0.075}),
+        ("cub200/sd-kd/vgg13-vgg8", {"lr": 0.05, "resize": "squash_crop", "crop": "shifted", "image_size": 224}),
+        ("cub200/sd-kd/ResNet50-ShuffleV1", {"lr": 0.01, "teacher": "ResNet50_224", "student": "ShuffleV1_224"}),
     ],
 )
 def test_trainings_are_as_published(name: str, expected: dict[str, object]) -> None:
@@ -276,6 +291,10 @@ def test_learning_rates_drop_when_they_should(name: str, before: int, after: int
         ("cifar100/kd+ls/vgg13-vgg8", {"best": 74.36, "last": 74.50}, "74.36 %, best epoch or 74.50 %, last epoch"),
         ("cifar100/dist/resnet110-resnet20", {"unstated": 71.65}, "71.65 %"),
         ("imagenet/kd/resnet34-resnet18", {"best": 70.66}, "70.66 %, best epoch"),
+        ("cub200/sd-nkd/vgg13-vgg8", {"best": 68.37}, "68.37 %, best epoch"),
+        ("cub200/semckd@sdd/vgg13-MobileNetV2", {"unstated": 68.23}, "68.23 %"),
+        ("tiny_imagenet/dspp/resnet56-resnet20", {}, ""),
+        ("tiny_imagenet/kd+dot/ResNet18-ShuffleV2", {"best": 65.75}, "65.75 %, best epoch"),
     ],
 )
 def test_results_are_as_published(name: str, top1: dict[str, float], words: str) -> None:
