@@ -34,7 +34,9 @@ def names_data(arguments: Sequence[str]) -> bool:
 
     They are if the first word is a data set's, a function's, or a file's or folder's that no run wrote.
     """
-    word = arguments[0] if arguments else ""  # others may be values of options
+    if not arguments:
+        return False
+    word = arguments[0]  # others may be values of options
     path = Path(word).expanduser()
     if word in DATASETS or is_own(word):
         return True
