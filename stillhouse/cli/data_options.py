@@ -56,8 +56,9 @@ class DataOptions:
     A new option of this group or of `SplitOptions` is part of a run's identity only if it is not at its default.
 
     Args:
-        data: A data set by name (`stillhouse list data`); a folder of class folders, parquet or arrow files, webdataset
-            tars, or images with a table of classes; such a table; `file.py:function` or `package.module:function`.
+        data: A data set by name (`stillhouse list data`); hf:OWNER/NAME on the Hugging Face Hub; a folder of class
+            folders, parquet or arrow files, webdataset tars, or images with a table of classes; such a table;
+            `file.py:function` or `package.module:function`.
         image_size: Height and width in px; by default the data's own.
         resize: How to make images square: crop keeps the middle, squash changes the shape, pad adds background,
             squash_crop changes the shape and keeps the middle.

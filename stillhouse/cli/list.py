@@ -42,7 +42,7 @@ def _data(_: str) -> _List:
         (name, one.title, " + ".join(f"{n:,}" for n in one.images if n), str(one.classes), one.pixels, one.licence)
         for name, one in DATASETS.items()
     ]
-    more = "or a folder of images in class folders, of parquet, arrow, tar or table files, or file.py:function"
+    more = "or hf:OWNER/NAME, a folder of class folders or of parquet, arrow, tar or table files, or file.py:function"
     return ("data", "", "images", "classes", "pixels", "licence"), rows, more
 
 

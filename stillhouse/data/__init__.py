@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import image_folder, named, own
+from . import hub, image_folder, named, own
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .dataset import Data as Data, Split as Split, digest_classes
 from .decode import FilePart
@@ -39,14 +39,17 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     archives. Small square images of one size are held in memory, others are read from disk (see `placement`).
 
     Args:
-        data: A name in `DATASETS`, a path, or `file.py:function` or `package.module:function` (see `own.load`). A name
-            wins over a folder of that name; write ./digits for the folder.
+        data: A name in `DATASETS`, a path, `hf:OWNER/NAME` (see `hub`), or `file.py:function` or
+            `package.module:function` (see `own.load`). A name wins over a folder of that name; write ./digits for the
+            folder.
         options: All there is to choose; single ones can be given as keywords, `load("cifar100", batch_size=128)`.
 
     Raises:
         ValueError: If there is no such data set, or it cannot be read; the sentence says why.
     """
     options = options.but(**changes)
+    if str(data).startswith(hub.PREFIX):
+        return _on_the_hub(str(data), at_home(Path(options.download_to)), options)
     if own.is_own(str(data)):
         _needs_no_columns(str(data), options)
         return own.load(str(data), options)
@@ -62,6 +65,17 @@ def load(data: str | Path, options: LoadOptions = DEFAULTS, **changes: Any) -> D
     return from_arrays(source, options) if source.name in DATASETS else _named(source, options)
 
 
+def _on_the_hub(data: str, download_to: Path, options: LoadOptions) -> Data:
+    """Download a data set of the Hugging Face Hub and read it as any folder."""
+    folder, name = hub.folder_of(data)
+    source = _on_disk(str(folder), download_to, options, name.short)
+    where = f"{hub.PREFIX}{name.repository}, commit {name.commit_of(folder)[:10]}"
+    source = dataclasses.replace(source, source=source.source.replace(str(folder), where))
+    if isinstance(source, Files):
+        return image_folder.from_files(source, options)
+    return from_arrays(source, options) if source.name in DATASETS else _named(source, options)
+
+
 def at_home(folder: Path) -> Path:
     """Return the place of ~/...; one among temporary files for a user who has no home, as in some containers."""
     try:
@@ -72,8 +86,12 @@ def at_home(folder: Path) -> Path:
         return own if own.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp())
 
 
-def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Files:
-    """Return the images in a folder or file: in memory if they are small, otherwise where they are."""
+def _on_disk(data: str, download_to: Path, options: LoadOptions, called: str = "") -> Arrays | Files:
+    """Return the images in a folder or file: in memory if they are small, otherwise where they are.
+
+    Args:
+        called: Name of the data set; empty: that of the folder.
+    """
     path = Path(data).expanduser()
     if not path.exists():
         raise ValueError(_unknown(data))
@@ -84,16 +102,17 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions) -> Arrays | Fil
     store = download_to / "unpacked"
     found, passed_over = in_folder(path, options, store) if path.is_dir() else (in_file(path, options, store), [])
     if found is not None:
-        return _in_tables(found, download_to, options)
+        return _in_tables(found, download_to, options, called)
     try:
         files = image_folder.find(path, options.test_only)
     except ValueError as error:
         found = without_splits(path, options, store)
         if found is None:
             raise listing.refused(path, error, options) from error
-        return _in_tables(found, download_to, options)
+        return _in_tables(found, download_to, options, called)
     _needs_no_columns(data, options)
-    return _placed(dataclasses.replace(files, notes=(*files.notes, *passed_over)), download_to, options)
+    files = dataclasses.replace(files, notes=(*files.notes, *passed_over), called=called)
+    return _placed(files, download_to, options)
 
 
 def _of_name(known: named.Named, source: Arrays | Files, download_to: Path, options: LoadOptions) -> Arrays | Files:
@@ -132,13 +151,14 @@ def _placed(files: Files, download_to: Path, options: LoadOptions, tables: tuple
     return dataclasses.replace(source, notes=notes, skipped=skipped, sample=files.sample)
 
 
-def _in_tables(found: Found, download_to: Path, options: LoadOptions) -> Arrays | Files:
+def _in_tables(found: Found, download_to: Path, options: LoadOptions, called: str) -> Arrays | Files:
     if not found.holds_images:
-        return _placed(files_of(found.read(), options.test_only), download_to, options, found.files)
+        files = dataclasses.replace(files_of(found.read(), options.test_only), called=called)
+        return _placed(files, download_to, options, found.files)
 
     def read() -> Arrays | Files:
         table = found.read()
-        files = files_of(table, options.test_only)
+        files = dataclasses.replace(files_of(table, options.test_only), called=called)
         files = _looked_into(files, download_to, options)
         source = place(files, options)
         if isinstance(source, Files):
@@ -148,7 +168,8 @@ def _in_tables(found: Found, download_to: Path, options: LoadOptions) -> Arrays 
         arrays = dataclasses.replace(source, notes=notes, skipped=skipped, train_keys=None, sample=files.sample)
         return as_cifar(arrays, table.label_column)
 
-    return keep(download_to / "decoded", _question(found.files[0].parent, options), found.files, read)
+    asked = f"{_question(found.files[0].parent, options)} {called}".rstrip()
+    return keep(download_to / "decoded", asked, found.files, read)
 
 
 def _looked_into(files: Files, download_to: Path, options: LoadOptions) -> Files:

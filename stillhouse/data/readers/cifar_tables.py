@@ -27,7 +27,7 @@ def as_cifar(arrays: Arrays, label_column: str) -> Arrays:
         known = LAYOUT100
         names = CIFAR100_NAMES if arrays.classes[0] == "0" else arrays.classes
         arrays = replace(arrays, classes=names)
-    elif len(arrays.classes) == 10 and "cifar10" in folder.name.lower().replace("-", ""):
+    elif len(arrays.classes) == 10 and "cifar10" in f"{arrays.name} {folder.name}".lower().replace("-", ""):
         known = LAYOUT10
     else:
         return arrays

@@ -82,6 +82,16 @@ def test_what_every_data_set_says_of_itself_is_complete() -> None:
             assert archive.is_kept or (known.unpacked and known.files), name
 
 
+def test_the_page_about_data_sets_has_a_true_line_for_each() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "data_sets.md").read_text()
+    lines = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert list(lines) == list(DATASETS)
+    for name, one in DATASETS.items():
+        assert f"| [{one.title}]({one.page}) | {' + '.join(f'{n:,}' for n in one.images if n)} |" in lines[name]
+        assert f"| {one.classes:,} | {one.pixels} |" in lines[name]
+        assert lines[name].endswith(f"| {one.left_out or 'nothing'} |")
+
+
 def known(**changes: object) -> Named:
     facts: dict[str, object] = {"name": "birds", "title": "Birds (Me, 2026)", "images": (5, 0, 2), "classes": 2}
     facts |= {"pixels": "8x8", "licence": "none", "page": "https://birds.test", "read": str, "folder": "birds"}
