@@ -13,6 +13,8 @@ COMMANDS = {
     "grid": "vary settings of one student, and choose by validation images",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
+    "export": "write a student for other programs, and prove that the file says the same",
+    "predict": "tell the classes of image files",
     "probe": "measure how well a trained network's features do on another data set",
     "cache": "cache a teacher's outputs, so that distillations need not run it",
     "inspect": "draw and list what a finished distillation learned, or what a data set holds",
@@ -22,8 +24,10 @@ COMMANDS = {
 }
 
 ELSEWHERE = {  # commands that other tools have
-    "predict": "Use evaluate to measure a network; for predictions load RUN/student.safetensors in Python",
-    "export": "The student's weights are in RUN/student.safetensors",
+    "classify": "Use predict",
+    "infer": "Use predict",
+    "convert": "Use export",
+    "quantize": "Use export --to int8",
     "test": "Use evaluate",
     "eval": "Use evaluate",
     "validate": "Use evaluate",
@@ -51,7 +55,11 @@ first steps:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, or 2 after a sentence on stderr that says what is wrong."""
+    """Run a command and return its exit code.
+
+    It is 0, 1 where a command did what it could and says what is wrong with the outcome, or 2 after a sentence on
+    stderr that says why there is none.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -109,6 +109,8 @@ class Ground:
                 "train": ["--model", f"{nets}:small", *small, *runs],
                 "distill": distill,
                 "evaluate": [teacher, "--data", str(pictures), "--device", "cpu"],
+                "predict": [teacher, str(pictures / "val"), "--device", "cpu"],
+                "export": [teacher, "--to", "torchscript", "-o", str(root / "out"), "--compiled", "false"],
                 "cache": ["--teacher", teacher, *small, "--folder", str(root / "runs")],
                 "inspect": [run, "--device", "cpu"],
                 "report": [run],

@@ -85,7 +85,7 @@ def test_a_terminal_that_lacks_letters_shows_their_numbers(monkeypatch: pytest.M
         ("distil", " Did you mean distill"),
         ("xyz", ""),
         ("--data", ""),
-        ("export", " The student's weights are in RUN/student.safetensors."),
+        ("quantize", " Use export --to int8."),
         ("eval", " Use evaluate."),
     ],
 )

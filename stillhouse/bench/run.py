@@ -8,8 +8,8 @@ from pathlib import Path
 from time import sleep
 
 from ..cli.arguments import named_values
-from ..cli.build import run_alone, run_taught, trainer_alone, trainer_taught
 from ..cli.distill import Opened, opened
+from ..cli.runs.build import run_alone, run_taught, trainer_alone, trainer_taught
 from ..cli.train import fit_alone, fit_room
 from ..spelling import counted
 from ..training.classroom import Classroom

@@ -24,10 +24,10 @@ from ..training.teachers.examine import examine
 from ..training.teachers.located import Located, about_place, locate, place_of
 from ..training.teachers.teacher import Teacher, prepare, trained
 from .arguments import named_values
-from .build import check_fit, trainer_alone, trainer_taught
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .data_options import note_on_reading, reading_of
 from .networks import TeacherOptions
+from .runs.build import check_fit, trainer_alone, trainer_taught
 from .runs.other_epochs import note_on_other_epochs
 from .train import fit_alone, fit_room, outcome, title
 

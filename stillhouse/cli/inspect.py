@@ -29,9 +29,9 @@ from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, trained
 from ..user_code import Untrusted, named_by_run
 from .arguments import parse
-from .build import trainer_alone, trainer_taught
 from .config import DeviceOptions
 from .distill import Distill
+from .runs.build import trainer_alone, trainer_taught
 
 _LISTED = 20  # at most, rows on the terminal
 

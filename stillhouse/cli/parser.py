@@ -23,10 +23,12 @@ from .cache import Fill, fill
 from .config import DeviceOptions
 from .distill import Distill, distill
 from .evaluate import Evaluate, measure
+from .export import Export, exported
 from .grid import Grid, grid
 from .inspect import Inspect, inspect
 from .inspect_data import InspectData, inspect_data, names_data
 from .list import LISTS, show
+from .predict import Predict, predicted
 from .probe import Probe, probed
 from .report import Report, report
 from .startup import begun
@@ -37,7 +39,7 @@ from .train import Train, train
 class _Command:
     """A command that works on data: its function, its options, and those that are typed without their names."""
 
-    act: Callable[..., None]
+    act: Callable[..., int | None]  # the exit code; None for 0
     options: type[Any]
     positional: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,6 +57,19 @@ _COMMANDS = {
     "probe": _Command(
         probed,
         Probe,
+        {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
+    ),
+    "predict": _Command(
+        predicted,
+        Predict,
+        {
+            "model": "the folder of a finished run, a safetensors file of one, an exported file, or a network's name",
+            "images": "image files, folders, patterns such as 'photos/*.jpg', or - for names on standard input",
+        },
+    ),
+    "export": _Command(
+        exported,
+        Export,
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
     ),
     "cache": _Command(fill, Fill),
@@ -88,7 +103,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
             check(_method_word(arguments), display)
         else:
-            _act(command, arguments, display)
+            return _act(command, arguments, display)
     except (Stopped, KeyboardInterrupt, distributed.Lost) as stop:
         return _refuse(str(stop) or "interrupted; run the same command again to resume from the last save")
     except (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
@@ -151,12 +166,11 @@ def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
         raise ValueError(f"stillhouse list shows {', '.join(LISTS)}, not {' '.join(arguments)}") from None
 
 
-def _act(name: str, arguments: Sequence[str], display: Display) -> None:
+def _act(name: str, arguments: Sequence[str], display: Display) -> int:
     command = _INSPECT_DATA if name == "inspect" and names_data(arguments) else _COMMANDS[name]
     with named_by_configs(arguments):
         options = parse(name, command.options, arguments, command.positional)
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything
-            command.act(options, display)
-            return
+            return command.act(options, display) or 0
         with distributed.joined(group_of(options, DeviceOptions).torch_device()):
-            command.act(options, display)
+            return command.act(options, display) or 0

@@ -15,9 +15,9 @@ from ..training.loop import fit
 from ..training.memory import split_by_memory
 from ..training.progress import Display
 from ..training.student import StudentTrainer
-from .build import trainer_alone
 from .config import RunOptions
 from .networks import NetworkOptions
+from .runs.build import trainer_alone
 from .runs.other_epochs import note_on_other_epochs
 
 

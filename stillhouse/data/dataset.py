@@ -34,6 +34,7 @@ class Split(ABC):
             of its own: the first view is the same with and without.
     """
 
+    share: float | None = None  # of an image's shorter side that evaluation keeps; None: not known
     num_views: int | None = None  # how many different images augmentation can make of one image; None: unbounded
 
     def __init__(self, labels: Tensor, options: LoadOptions):

@@ -63,6 +63,8 @@ class InMemory(Split):
             shifted.
     """
 
+    share = 1.0
+
     def __init__(
         self,
         images: Tensor,

@@ -20,7 +20,7 @@ from ..rng import stream, stream_seed
 from .dataset import Channels, Drawn, Split
 from .decode import Decoding, Source, rgb
 from .options import DEFAULTS, LoadOptions
-from .pixels.square import IN_WORDS, Resize, central, fit, for_random_crops, for_shifted_crops
+from .pixels.square import IN_WORDS, KEPT, Resize, evaluated, for_random_crops, for_shifted_crops
 from .pixels.transparency import colour_of
 from .pixels.views import SHOWN, Crop
 from .randaugment import AugmentParams, rotate, strengthen
@@ -43,6 +43,8 @@ class Folder(Split):
         options: Beside what `Split` reads, `image_size` (S, 224 if None), `resize`, `background`, `max_value`, `flip`,
             `crop`, `rotation` and `workers`.
     """
+
+    share = KEPT
 
     def __init__(
         self,
@@ -211,10 +213,7 @@ class _Reader(Dataset[Tensor | str]):
         return torch.stack(crops)
 
     def _evaluated(self, image: Tensor) -> Tensor:
-        colour = colour_of(self.decoding.background)
-        if self.resize != "crop":
-            return fit(image, self.size, self.resize, colour)
-        return central(for_shifted_crops(image, self.size, self.resize, colour), self.size, self.size)
+        return evaluated(image, self.size, self.resize, colour_of(self.decoding.background), KEPT)
 
 
 def _collate(images: list[Tensor | str]) -> Tensor | str:

@@ -57,9 +57,12 @@ class NetworkSource:
         Raises:
             ValueError: If there is no such network, or the weights do not fit.
         """
+        return self.build_for(num_classes or len(data.classes), data.info.image_size, seed, say)
+
+    def build_for(self, count: int, size: int, seed: int = 0, say: Say | None = None) -> nn.Module:
+        """Build the network for so many classes and images of `size` px, and fill it; for the rest see `build`."""
         self._refuse_options_of_no_file()
-        pretrained, size = self.weights == PRETRAINED, data.info.image_size
-        count = num_classes or len(data.classes)
+        pretrained = self.weights == PRETRAINED
         model = network(self.name, count, size, seed=seed, pretrained=pretrained, say=say, option=self.option)
         if self.file is not None:
             load_weights(model, self.file, key=self.key, skip_head=self.skip_head, say=say, option=self.option)

@@ -63,6 +63,19 @@ def test_every_option_of_every_command_is_read(
         "train": [train, [*train, *DOT]],
         "distill": [distill, [*distill, *DOT, "--baseline", "false"]],
         "evaluate": [[str(world.teacher), *data]],
+        "predict": [[str(world.teacher), str(world.pictures / "val"), "--device", "cpu"]],
+        "export": [
+            [
+                str(world.teacher),
+                "--to",
+                "torchscript",
+                "-o",
+                str(tmp_path / "exported"),
+                *data[:2],
+                "--compiled",
+                "false",
+            ]
+        ],
         "bench": [[*distill, "--methods", "CE + KD", "--seeds", "1"]],
         "grid": [
             [*distill, "--methods", "CE + KD", "--grid", "lr=0.1", *more]

@@ -1,1 +1,1 @@
-"""Runs of commands: many in other processes, and notes about earlier ones."""
+"""Runs of commands: built from options, many in other processes, and notes about earlier ones."""

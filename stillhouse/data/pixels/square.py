@@ -43,6 +43,17 @@ def fit(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) 
     return canvas
 
 
+def evaluated(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int], share: float) -> Tensor:
+    """Return the image as a network is measured on it: (3, H, W) -> (3, S, S).
+
+    Args:
+        share: Part of the shorter side that "crop" keeps; others are as in `fit`.
+    """
+    if resize != "crop":
+        return fit(image, size, resize, colour)
+    return central(resized(middle(image), round(size / share)), size, size)
+
+
 def for_random_crops(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) -> Tensor:
     """Return the image in the shape that crops of `size` pixels are taken from: (3, H, W) -> (3, H', W')."""
     if resize == "crop":

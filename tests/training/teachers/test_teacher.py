@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.checkpoints import about_weights, save_weights
-from stillhouse.cli.build import about
+from stillhouse.cli.runs.build import about
 from stillhouse.data import load
 from stillhouse.models.create import network
 from stillhouse.models.input_spec import InputSpec

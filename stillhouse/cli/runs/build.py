@@ -8,22 +8,22 @@ from pathlib import Path
 
 from torch import nn
 
-from .. import distributed
-from ..checkpoints.load import Say
-from ..data import Data
-from ..distillation import Distillation
-from ..method import Method
-from ..methods import CE, parse
-from ..models.create import network_files
-from ..models.spec import NetworkSource
-from ..taps import Tapped
-from ..training.run_folder import Run
-from ..training.student import StudentTrainer
-from ..training.teachers.teacher import Teacher
-from ..user_code import hash_of_file
-from .arguments import named_values
-from .config import RunOptions
-from .data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
+from ... import distributed
+from ...checkpoints.load import Say
+from ...data import Data
+from ...distillation import Distillation
+from ...method import Method
+from ...methods import CE, parse
+from ...models.create import network_files
+from ...models.spec import NetworkSource
+from ...taps import Tapped
+from ...training.run_folder import Run
+from ...training.student import StudentTrainer
+from ...training.teachers.teacher import Teacher
+from ...user_code import hash_of_file
+from ..arguments import named_values
+from ..config import RunOptions
+from ..data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
 
 # Options that are part of a run's identity in another form.
 _ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken", "mean", "std")
@@ -40,6 +40,7 @@ def about(source: NetworkSource, data: Data, options: DataOptions = DEFAULT_DATA
         "mean": list(data.mean),
         "std": list(data.std),
         "classes": list(data.classes),
+        **({} if data.test.share is None else {"share": data.test.share}),
         **({"trained_on": list(data.sample)} if data.sample else {}),
         **({"images": images} if images else {}),
         **({"code": code} if code else {}),

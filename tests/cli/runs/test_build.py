@@ -9,8 +9,8 @@ import torch
 from stillhouse.anatomy import Anatomy
 from stillhouse.checkpoints import save_weights
 from stillhouse.cli.arguments import named_values
-from stillhouse.cli.build import trainer_alone, trainer_taught
 from stillhouse.cli.config import RunOptions
+from stillhouse.cli.runs.build import trainer_alone, trainer_taught
 from stillhouse.methods import CE
 from stillhouse.methods.parse import parse
 from stillhouse.models.spec import NetworkSource
