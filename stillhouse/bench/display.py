@@ -47,15 +47,18 @@ class BenchDisplay(Display):
             self._said.add(text)
             super().say(text)
 
-    def plan(self, runs: Mapping[Cell, Run], seconds: float) -> None:
+    def plan(self, runs: Mapping[Cell, Run], waiting: int, seconds: float, part: float = 1.0) -> None:
         """Print what will be trained.
 
         Args:
+            waiting: Number of students to train.
             seconds: Estimated duration.
+            part: Of their epochs.
         """
         self._runs, self._to_go, self._began = runs, seconds, time.perf_counter()
         done = sum(run.is_done for run in runs.values())
-        todo = f"{len(runs) - done:,} to train, about {duration(seconds)}" if done < len(runs) else "nothing to train"
+        how_far = f" for {100 * part:.0f} % of the epochs" if part < 1 else ""
+        todo = f"{waiting:,} to train{how_far}, about {duration(seconds)}" if waiting else "nothing to train"
         self.say(f"{self.describe(runs)}: {counted(len(runs), 'student')}, {done:,} trained before, {todo}")
 
     def describe(self, cells: Iterable[Cell]) -> str:
@@ -71,7 +74,7 @@ class BenchDisplay(Display):
     def row(self, trainer: StudentTrainer, row: Row) -> None:
         """Record an epoch of a student; print a line when all students of its room have finished it."""
         self._latest[self._cells[trainer]] = row
-        with_this_epoch = [cell for one, cell in self._cells.items() if one.epochs >= row["epoch"]]
+        with_this_epoch = [cell for one, cell in self._cells.items() if one.until >= row["epoch"]]
         found = {cell: latest for cell in with_this_epoch if (latest := self._latest.get(cell)) is not None}
         all_have = len(found) == len(with_this_epoch) and {latest["epoch"] for latest in found.values()} == {
             row["epoch"]
@@ -90,7 +93,7 @@ class BenchDisplay(Display):
         """Show the number of finished steps in this epoch."""
         if self._live is None:
             return
-        rate, left = self._pace.rate(done), duration(self._pace.left(done, room.epochs))
+        rate, left = self._pace.rate(done), duration(self._pace.left(done, max(one.until for one in self._cells)))
         cell = next(iter(self._cells.values()))
         words = f"{cell.pair}, seed {cell.seed}: epoch {self._pace.epoch + 1}/{room.epochs}, step {done}/"
         words += f"{self._pace.steps}, {rate:.1f} step/s, {left} left of this room"

@@ -8,13 +8,16 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..training.loop import Stopped, StopSignals
 
 Say = Callable[[str], None]
-TRIES = 3  # of a job whose process is killed; each resumes where the last one stopped
+TRIES = 3  # of a job whose process is killed or lacks memory; each resumes where the last one stopped
+OUT_OF_MEMORY = 3  # exit code of a command
 _POLL = 0.2  # seconds
+_WITH_LESS = " with half the memory budget"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Job:
     name: str
     command: tuple[str, ...]
     folder: str
+
+    def smaller(self, halvings: int) -> Job:
+        """Return the job with the memory budget halved so many times; fewer students then train side by side."""
+        more = ("--halve_memory", str(halvings)) if halvings else ()
+        return replace(self, command=(*self.command, *more))
 
     def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start it; it prints to the same place as this process."""
@@ -51,7 +59,8 @@ def job(command: str, number: int, name: str, options: str) -> Job:
 def run_here(jobs: Sequence[Job], processes: int, gpus: int, say: Say) -> None:
     """Run jobs in processes on this machine, each with its own GPU if there are any.
 
-    A process that is killed is started again. One that ends with an error is not; the bench reports its failures.
+    A process that runs out of memory or is killed, perhaps for its memory, is started again with half the memory
+    budget. One that ends with another error is not; the bench reports its failures.
 
     Raises:
         Stopped: If a signal asks for it, after all have saved and ended.
@@ -63,19 +72,28 @@ def run_here(jobs: Sequence[Job], processes: int, gpus: int, say: Say) -> None:
             for slot in range(processes):
                 if slot not in running and waiting:
                     job = waiting.popleft()
+                    now = job.smaller(tries[job.name])
                     tries[job.name] += 1
-                    running[slot] = job, job.start({"CUDA_VISIBLE_DEVICES": _gpu(slot, gpus)} if gpus else None)
+                    running[slot] = job, now.start({"CUDA_VISIBLE_DEVICES": _gpu(slot, gpus)} if gpus else None)
             for slot, (job, process) in [*running.items()]:
                 if process.poll() is None:
                     continue
                 del running[slot]
-                if process.returncode < 0 and tries[job.name] < TRIES and not stop.requested:
-                    say(f"{job.name}: its process was killed (signal {-process.returncode}); starting it again")
+                why = _lost(process.returncode)
+                if why and tries[job.name] < TRIES and not stop.requested:
+                    say(f"{job.name}: {why}; starting it again{_WITH_LESS}")
                     waiting.append(job)
             if stop.requested:
                 _end([process for _, process in running.values()])
                 raise Stopped("stopped; run the same command again to resume")
             time.sleep(_POLL)
+
+
+def _lost(returncode: int) -> str | None:
+    """Return why a process ended, if another one with less memory may succeed."""
+    if returncode < 0:
+        return f"its process was killed (signal {-returncode})"
+    return "it ran out of memory" if returncode == OUT_OF_MEMORY else None
 
 
 def _gpu(slot: int, gpus: int) -> str:
@@ -94,7 +112,8 @@ def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
 def run_on_ray(jobs: Sequence[Job], address: str, needs_gpu: bool, say: Say) -> None:
     """Run jobs as tasks of a Ray cluster whose machines share this folder; a whole GPU each.
 
-    A task whose worker dies is run again and resumes where that one stopped.
+    A task whose worker dies is run again by Ray and resumes where that one stopped. One that runs out of memory, or
+    whose process is killed, perhaps for its memory, is run again with half the memory budget.
 
     Raises:
         ValueError: If Ray is not installed, or there is no such cluster.
@@ -110,16 +129,29 @@ def run_on_ray(jobs: Sequence[Job], address: str, needs_gpu: bool, say: Say) -> 
     try:
         demands = {"num_gpus": 1} if needs_gpu else {"num_cpus": 1}
         task = ray.remote(max_retries=TRIES, max_calls=1, **demands)(_run)
-        waiting = {task.remote(one): one for one in jobs}
+        waiting = {task.remote(one): (one, 1) for one in jobs}  # with the number of the try
         while waiting:
             (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
-            job = waiting.pop(ready)
-            try:
-                ray.get(ready)
-            except ray.exceptions.RayError as error:
-                say(f"{job.name}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            job, tries = waiting.pop(ready)
+            why, is_lost = _outcome(ray, ready)
+            if is_lost and tries < TRIES:
+                say(f"{job.name}: {why}; running it again{_WITH_LESS}")
+                waiting[task.remote(job.smaller(tries))] = job, tries + 1
+            elif why:
+                say(f"{job.name}: {why}")
     finally:
         ray.shutdown()
+
+
+def _outcome(ray: Any, ready: object) -> tuple[str | None, bool]:
+    """Return what went wrong with a task, if anything, and True if another one with less memory may succeed."""
+    lost = (ray.exceptions.OutOfMemoryError, ray.exceptions.WorkerCrashedError)
+    try:
+        why = _lost(ray.get(ready))
+    except ray.exceptions.RayError as error:
+        is_lost = isinstance(error, lost) or isinstance(getattr(error, "cause", None), MemoryError)
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}", is_lost
+    return why, why is not None
 
 
 def _run(job: Job) -> int:

@@ -14,6 +14,7 @@ from ..cli.train import fit_alone, fit_room
 from ..spelling import counted
 from ..training.classroom import Classroom
 from ..training.evaluation import Scores
+from ..training.run_files import Row
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
@@ -33,9 +34,10 @@ class Comparison:
         cells: The students.
         display: Shows their progress, and the results at the end.
         teacher_per_seed: Train a teacher without weights once per seed, not once for all seeds.
+        part: Of each student's epochs, to be trained now.
     """
 
-    def __init__(self, cells: Sequence[Cell], display: BenchDisplay, teacher_per_seed: bool = False):
+    def __init__(self, cells: Sequence[Cell], display: BenchDisplay, teacher_per_seed: bool = False, part: float = 1.0):
         self.display = display
         self.failures: dict[Cell, str] = {}
         self._per_seed, self._first_seed = teacher_per_seed, min(cell.seed for cell in cells)
@@ -43,17 +45,29 @@ class Comparison:
         self._scores: dict[str, Scores | None] = {}
         self.rooms: list[Room] = []
         self.runs: dict[Cell, Run] = {}
-        self.take(cells)
+        self._part, self._epochs = part, dict[Cell, int]()
+        self.memory_share = 1.0  # of the memory budget
+        self.take(cells, part)
 
-    def take(self, cells: Sequence[Cell]) -> None:
-        """Train these students next, beside what is known of those before."""
+    def take(self, cells: Sequence[Cell], part: float = 1.0) -> None:
+        """Train these students next, or a part of their epochs, beside what is known of those before."""
+        self._part = part
         self.rooms = [self._with_trained_teacher(room) for room in rooms(cells)]
         self.runs |= {cell: self._run(room, cell) for room in self.rooms for cell in room.cells}
 
     @property
     def waiting(self) -> list[Cell]:
-        """Return the students that are neither trained nor failed."""
-        return [cell for cell, run in self.runs.items() if cell not in self.failures and not run.is_done]
+        """Return the students of these rooms that have not failed and are not trained as far as they are to be now."""
+        here = (cell for room in self.rooms for cell in room.cells)
+        return [cell for cell in here if cell not in self.failures and not self._is_trained(cell)]
+
+    def _is_trained(self, cell: Cell) -> bool:
+        return self.runs[cell].is_done or (self._part < 1 and self.after_part(cell) is not None)
+
+    def after_part(self, cell: Cell) -> Row | None:
+        """Return the measurements of a student after the part of its epochs that is trained now; None if not there."""
+        rows = [row for row in self.runs[cell].rows() if row["phase"] == "distillation"]
+        return rows[self._epochs[cell] - 1] if len(rows) >= self._epochs[cell] else None
 
     def go(self, elsewhere: Elsewhere | None = None) -> None:
         """Train every untrained student, and print the table.
@@ -70,10 +84,10 @@ class Comparison:
 
     def train(self, elsewhere: Elsewhere | None = None) -> None:
         """Train every untrained student, except those that fail; `elsewhere` as in `go`."""
-        self.display.plan(self.runs, self._seconds_to_go())
+        self.display.plan(self.runs, len(self.waiting), self._seconds_to_go(), self._part)
         if elsewhere:
-            waiting = self.waiting
-            numbered = {number: room for number, room in enumerate(self.rooms, 1) if {*room.cells} & {*waiting}}
+            waiting = {*self.waiting}
+            numbered = {number: room for number, room in enumerate(self.rooms, 1) if {*room.cells} & waiting}
             elsewhere({number: room.name for number, room in numbered.items()})
         self._train_all(self.rooms)
 
@@ -130,6 +144,7 @@ class Comparison:
     def _run(self, room: Room, cell: Cell) -> Run:
         shared = self._open(room)
         command = shared.complete(room.command_of(cell))
+        self._epochs[cell] = command.run.config.epochs_in(self._part)
         source = command.distillation.student_source()
         if cell.learns_alone or shared.teacher is None:
             return run_alone(source, shared.data, command.run)
@@ -141,7 +156,7 @@ class Comparison:
         if all(is_claimed(folder) for folder in waiting):
             return False
         with Claims(waiting) as claims:
-            mine = [waiting[folder] for folder in claims.taken if not self.runs[waiting[folder]].is_done]
+            mine = [waiting[folder] for folder in claims.taken if not self._is_trained(waiting[folder])]
             if mine:
                 self._fit(room, mine)
         return bool(mine)
@@ -153,12 +168,14 @@ class Comparison:
         trainers = dict(self._trainers(room, cells, shared))
         if not trainers:
             return
+        for trainer, cell in trainers.items():
+            trainer.until = trainer.epochs - trainer.config.epochs + self._epochs[cell]
         classroom = Classroom(shared.teacher.net if shared.teacher else None, list(trainers))
         classroom.on_failure = lambda trainer, error: self._failed(trainers[trainer], error)
         self.display.begin(trainers)
         store = command.cache.store(command.run.output.folder)
         options, budget = shared.complete(command).run, command.memory.memory_budget
-        fit_room(classroom, shared.data, options, self.display, scores, store, budget)
+        fit_room(classroom, shared.data, options, self.display, scores, store, budget, self.memory_share)
 
     def _examined(self, room: Room, shared: Opened) -> Scores | None:
         """Measure a teacher on the held-out images, once for all seeds."""
@@ -206,7 +223,7 @@ class Comparison:
                 teacher = shared.teacher.net if shared.teacher else None
                 pace = measured(teacher, trainers, shared.data, room.command.run.device.torch_device())
                 paces[room.teacher, waiting[0].pair] = pace
-            epochs = {cell.label: shared.complete(cell.command).run.config.epochs for cell in waiting}
+            epochs = {cell.label: self._epochs[cell] for cell in waiting}
             total += shared.data.train.steps * pace.seconds(epochs)
         return total
 

@@ -73,7 +73,8 @@ def bench(command: Bench, display: Display) -> None:
     typed = given_for_distill(command, but=("teacher", "student") if asked.pairs is not None else ())
     first = command.run.output.seed
     students = cells(pairs, found, range(first, first + asked.seeds), typed)
-    comparison = Comparison(students, BenchDisplay(display), rooms.teachers == "per_seed")
+    comparison = Comparison(students, BenchDisplay(display), rooms.teachers == "per_seed", rooms.until)
+    comparison.memory_share = 0.5**rooms.halve_memory
     if rooms.room is not None:
         comparison.train_room(rooms.room)
         return

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ..bench.entries import split
 from ..bench.plan import Cell
-from ..bench.run import Comparison, Elsewhere
+from ..bench.run import Elsewhere
 from ..checkpoints import write_atomically
 from ..grid.axes import Axis, Settings, Value, combinations, read_axes, words
 from ..grid.display import GridDisplay
-from ..grid.scores import Scored, chosen, csv_of, scored, table
+from ..grid.halving import Halving
+from ..grid.scores import Scored, chosen, csv_of, table
 from ..grid.search import Proposals
 from ..grid.student import BaseStudent
+from ..grid.training import Training
 from ..methods.parse import MethodSpec, parse
 from ..ranges import Range, check_options
 from ..report.recipes import find
@@ -46,7 +49,9 @@ class GridOptions:
         seeds: Number of seeds of each cell, which is judged by their mean; the first is --seed.
         test: Measure the chosen cell on the test images, or all, which is not for choosing.
         search: Try settings that Optuna's TPE proposes by the outcomes of those before (pip install
-            'stillhouse[search]') instead of every combination; ranges may then be without a number of values.
+            'stillhouse[search]') instead of every combination; ranges may then be without a number of values. With
+            halving, those that start together are compared after parts of their epochs (8 after a ninth and a third),
+            and only the best third of all that came so far goes on; the others stay interrupted runs, never chosen.
         trials: Settings that a search tries.
         together: Settings that a search proposes at a time, to be trained side by side.
     """
@@ -59,7 +64,7 @@ class GridOptions:
     grid: str | list[str] | dict[str, Any] | None = None
     seeds: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 1
     test: Literal["chosen", "all"] = "chosen"
-    search: Literal["tpe"] | None = None
+    search: Literal["tpe", "halving"] | None = None
     trials: Annotated[int, Range("between 1 and 10,000", 1, 10_000)] = 40
     together: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 8
 
@@ -93,37 +98,36 @@ def grid(command: Grid, display: Display) -> None:
     base.check([name for axis in axes for name in axis.names])
     proposals = Proposals(axes, command.run.output.seed) if asked.search else None
     trials = asked.trials if proposals else len(combinations(axes))
-    batch = [proposals.ask() for _ in range(min(asked.together, trials))] if proposals else combinations(axes)
+    together = min(asked.together, trials)
+    batch = [proposals.ask() for _ in range(together)] if proposals else combinations(axes)
     shape = " x ".join(str(len(axis.points)) for axis in axes if isinstance(axis.points, tuple))
     title = f"search: {counted(trials, 'trial')}" if proposals else f"grid: {shape} {'cells' if trials > 1 else 'cell'}"
-    seeds = range(command.run.output.seed, command.run.output.seed + asked.seeds)
-    cells: dict[int, Settings] = {}
-    members: dict[int, list[Cell]] = {}
-    comparison: Comparison | None = None
+    display.say(f"chosen by validation images: {validation:g} of the training images are held out")
+    training = Training(
+        base,
+        range(command.run.output.seed, command.run.output.seed + asked.seeds),
+        GridDisplay(display, title),
+        rooms.teachers == "per_seed",
+        partial(_elsewhere, command, display),
+        Halving(together) if asked.search == "halving" else None,
+        0.5**rooms.halve_memory,
+    )
+    if rooms.room is not None:
+        training.train_room(batch, rooms.room, rooms.until)
+        return
     while batch:
-        numbered = dict(enumerate(batch, len(cells)))
-        cells |= numbered
-        members |= {number: base.cells(settings, seeds) for number, settings in numbered.items()}
-        students = [one for seed in seeds for number in numbered for one in members[number] if one.seed == seed]
-        if comparison is None:
-            display.say(f"chosen by validation images: {validation:g} of the training images are held out")
-            comparison = Comparison(students, GridDisplay(display, title), rooms.teachers == "per_seed")
-        else:
-            comparison.take(students)
-        if rooms.room is not None:
-            comparison.train_room(rooms.room)
-            return
-        comparison.train(_elsewhere(command, batch, display))
-        for one, number in zip(scored(numbered, members, comparison.runs), numbered, strict=True):
-            if proposals:
-                proposals.tell(number, one.mean if one.is_complete else None)
-        count = min(asked.together, trials - len(cells))
-        batch = [proposals.ask() for _ in range(count)] if proposals else []
-    assert comparison is not None
-    for failed, why in comparison.failures.items():
+        found = training.train(batch)
+        if proposals is None:
+            break
+        for one in found:
+            proposals.tell(one)
+        batch = [proposals.ask() for _ in range(min(together, trials - proposals.told))]
+    if proposals and (again := trials - len(training.cells)):
+        display.say(f"{counted(again, 'trial')} of {trials} had settings of an earlier one, and are left out below")
+    for failed, why in training.failures.items():
         display.say(f"failed: {failed}: {why}")
-    _tell(command, scored(cells, members, comparison.runs), axes, members[0][0], display)
-    comparison.raise_failures()
+    _tell(command, training.scored(training.cells), axes, training.members[0][0], display)
+    training.raise_failures()
 
 
 def _check(command: Grid) -> None:
@@ -131,14 +135,14 @@ def _check(command: Grid) -> None:
     if "validation" in given and not command.run.split.validation:
         raise ValueError("--validation must be above 0, for a grid never chooses by the test images; 0.1 when left out")
     if asked.search is None and (without := sorted(given & {"trials", "together"})):
-        raise ValueError(f"--{without[0]} is for a search; add --search tpe, or leave it out")
+        raise ValueError(f"--{without[0]} is for a search; add --search tpe or halving, or leave it out")
     if asked.search is not None and command.rooms.room is not None:
         raise ValueError("--room is for a grid without --search, whose rooms depend on earlier outcomes; leave one out")
 
 
-def _elsewhere(command: Grid, batch: Sequence[Settings], display: Display) -> Elsewhere | None:
+def _elsewhere(command: Grid, display: Display, batch: Sequence[Settings], part: float) -> Elsewhere | None:
     """Return a function that trains the rooms of a batch in other processes, which are given it as a grid."""
-    values = given_values(command)
+    values: dict[str, object] = {**given_values(command), "until": part}
     if command.grid.search:
         values = {name: value for name, value in values.items() if name not in ("search", "trials", "together")}
         names, points = list(batch[0]), [[_plain(value) for value in one.values()] for one in batch]

@@ -13,6 +13,7 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
 from .. import distributed
+from ..bench.jobs import OUT_OF_MEMORY
 from ..data.on_disk import is_worker_death, worker_died
 from ..spelling import sentence
 from ..training.loop import Stopped
@@ -112,7 +113,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         why = _explain(error)
         if why is None or os.environ.get("STILLHOUSE_TRACEBACK"):
             raise
-        return _refuse(why)
+        _refuse(why)
+        return OUT_OF_MEMORY if _is_memory(error) else 2
     return 0
 
 
@@ -122,13 +124,19 @@ def _refuse(why: str) -> int:
     return 2
 
 
+def _is_memory(error: Exception) -> bool:
+    is_full = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return is_full or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
 def _explain(error: Exception) -> str | None:
     """Return the message for the user; None for a bug, whose traceback says more."""
     if isinstance(error, torch.OutOfMemoryError):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
-    if isinstance(error, RuntimeError | MemoryError):
-        full = isinstance(error, MemoryError) or "allocate memory" in str(error)
-        return "there is too little memory; choose a smaller --batch_size or --image_size" if full else None
+    if _is_memory(error):
+        return "there is too little memory; choose a smaller --batch_size or --image_size"
+    if isinstance(error, RuntimeError):
+        return None
     if not isinstance(error, OSError):
         return str(error)
     where = f" ({error.filename})" if error.filename else ""

@@ -60,12 +60,13 @@ def fit_room(
     teacher_scores: Scores | None = None,
     store: CacheStore | None = None,
     memory_budget: float | None = None,
+    memory_share: float = 1.0,
 ) -> None:
-    """Train the students of a room, as many at a time as fit into memory."""
+    """Train the students of a room, as many at a time as fit into memory, or into a share of it."""
     device = options.device.torch_device()
     capture = options.capturing.capture
     speed_up(room, options.compilation.compile, device.type, display, graphs=capture == "off")
-    for part in split_by_memory(room, data.info, device, memory_budget, capture):
+    for part in split_by_memory(room, data.info, device, memory_budget, capture, memory_share):
         if len(part.trainers) < len(room.trainers):
             names = " and ".join(trainer.name for trainer in part.trainers)
             display.note(f"there is too little memory for all students at once; now {names}")

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from ..analysis.tables import percent
 from ..bench.plan import Cell
+from ..spelling import counted
 from ..training.run_folder import Run
 from .axes import Settings, shown
+from .halving import Stop
 
 
 @dataclass(frozen=True)
@@ -23,27 +25,32 @@ class Scored:
 
     Args:
         settings: What is varied.
-        runs: Its finished runs by seed.
+        runs: Its finished runs by seed; those of a cell that was stopped, finished or not.
         seeds: All seeds that it was to be trained with.
+        stop: Where a search stopped it, even if another command has finished its runs: it is never compared with
+            settings that went on.
     """
 
     settings: Settings
     runs: Mapping[int, Run]
     seeds: Sequence[int]
+    stop: Stop | None = None
 
     @property
     def is_complete(self) -> bool:
-        return len(self.runs) == len(self.seeds)
+        return self.stop is None and len(self.runs) == len(self.seeds)
 
     def validation(self, seed: int) -> float | None:
         """Return its top-1 on the validation images after the last epoch, in percent; None if it is not trained."""
-        return validation_top1(self.runs[seed]) if seed in self.runs else None
+        return validation_top1(self.runs[seed]) if self.stop is None and seed in self.runs else None
 
     @property
     def mean(self) -> float:
         """The mean of its validation top-1 over the seeds; NaN unless all of them are trained."""
+        if not self.is_complete:
+            return math.nan
         found = [validation_top1(run) for run in self.runs.values()]
-        return sum(found) / len(found) if self.is_complete else math.nan
+        return sum(found) / len(found)
 
     def tests(self) -> list[float]:
         """Return its top-1 on the test images for each seed, in percent: not for choosing."""
@@ -56,20 +63,25 @@ def validation_top1(run: Run) -> float:
 
 
 def scored(
-    cells: Mapping[int, Settings], members: Mapping[int, Sequence[Cell]], runs: Mapping[Cell, Run]
+    cells: Mapping[int, Settings],
+    members: Mapping[int, Sequence[Cell]],
+    runs: Mapping[Cell, Run],
+    stops: Mapping[int, Stop],
 ) -> list[Scored]:
-    """Return the cells of a grid, in their order, with their finished runs.
+    """Return the cells of a grid, in their order, with their runs.
 
     Args:
         cells: Settings by number.
         members: The students of each.
         runs: Of the students.
+        stops: Where some of the cells were stopped.
     """
     return [
         Scored(
             settings,
-            {one.seed: runs[one] for one in members[number] if runs[one].is_done},
+            {one.seed: runs[one] for one in members[number] if number in stops or runs[one].is_done},
             [one.seed for one in members[number]],
+            stops.get(number),
         )
         for number, settings in cells.items()
     ]
@@ -93,24 +105,34 @@ def table(found: Sequence[Scored], choice: Scored | None, test: bool) -> Table:
         result.add_column(heading, justify="right")
     for one in found:
         settings = [shown(value) for value in one.settings.values()]
-        each = [percent(one.validation(seed)) or "failed" for seed in seeds]
-        mean = percent(one.mean) if one.is_complete else "failed"
+        if one.stop is not None:
+            each = [f"({percent(one.stop.top1[seed])})" for seed in seeds]
+            mean, remark = f"({percent(one.stop.mean)})", f"stopped after {counted(one.stop.epochs, 'epoch')}"
+        else:
+            each = [percent(one.validation(seed)) or "failed" for seed in seeds]
+            mean, remark = percent(one.mean) if one.is_complete else "failed", "chosen" if one is choice else ""
         tested = [_mean(one.tests()) if one.is_complete else ""] if test else []
-        result.add_row(*settings, mean, *(each if several else []), *tested, "chosen" if one is choice else "")
+        result.add_row(*settings, mean, *(each if several else []), *tested, remark)
     return result
 
 
 def csv_of(found: Sequence[Scored], choice: Scored | None, test: bool) -> bytes:
-    """Return the table as a file: a line for each cell and seed; the test images for the chosen cell, or for all."""
+    """Return the table as a file: a line for each cell and seed; the test images for the chosen cell, or for all.
+
+    If cells were stopped, two columns say after how many epochs, and with which validation top-1 there.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*found[0].settings, "seed", "validation_top1", "chosen", "test_top1", "run"])
+    stopped = ["stopped_after", "stopped_top1"] if any(one.stop for one in found) else []
+    writer.writerow([*found[0].settings, "seed", "validation_top1", "chosen", "test_top1", *stopped, "run"])
     for one in found:
         settings = [shown(value) for value in one.settings.values()]
-        tests = dict(zip(one.runs, one.tests(), strict=True)) if test or one is choice else {}
+        is_tested = one.stop is None and (test or one is choice)
+        tests = dict(zip(one.runs, one.tests(), strict=True)) if is_tested else {}
         for seed in one.seeds:
             folder = one.runs[seed].folder.name if seed in one.runs else ""
-            numbers = [one.validation(seed), "yes" if one is choice else "", tests.get(seed)]
+            numbers: list[object] = [one.validation(seed), "yes" if one is choice else "", tests.get(seed)]
+            numbers += [one.stop.epochs, one.stop.top1[seed]] if one.stop else [None for _ in stopped]
             writer.writerow([*settings, seed, *("" if value is None else value for value in numbers), folder])
     return text.getvalue().encode()
 

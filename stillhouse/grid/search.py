@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .axes import Axis, Settings, Span, Value, numbers
+from .scores import Scored
 
-_RANDOM = 10  # trials before the estimator begins
+_RANDOM = 8  # trials before the estimator begins
 
 
 class Proposals:
@@ -28,7 +29,7 @@ class Proposals:
             raise ValueError("--search needs Optuna: pip install 'stillhouse[search]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._axes = axes
-        self._failed = optuna.trial.TrialState.FAIL
+        self._states = optuna.trial.TrialState
         self._space = {axis.name: _distribution(axis) for axis in axes}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -37,6 +38,7 @@ class Proposals:
             )
         self._study: Any = optuna.create_study(direction="maximize", sampler=sampler)
         self._trials: list[Any] = []
+        self.told = 0  # trials with an outcome
 
     def ask(self) -> Settings:
         """Return the settings of the next trial."""
@@ -50,12 +52,19 @@ class Proposals:
             )
         return found
 
-    def tell(self, number: int, score: float | None) -> None:
-        """Tell the outcome of a trial, counted from 0; more is better, None for one that failed."""
-        if score is None:
-            self._study.tell(self._trials[number], state=self._failed)
+    def tell(self, found: Scored) -> None:
+        """Tell what became of the next trial, in the order in which they were asked for.
+
+        The estimator counts one that was stopped as worse than all that ran further, however good it was.
+        """
+        trial, self.told = self._trials[self.told], self.told + 1
+        if found.stop is not None:
+            trial.report(found.stop.mean, found.stop.epochs)
+            self._study.tell(trial, state=self._states.PRUNED)
+        elif found.is_complete:
+            self._study.tell(trial, found.mean)
         else:
-            self._study.tell(self._trials[number], score)
+            self._study.tell(trial, state=self._states.FAIL)
 
 
 def _distribution(axis: Axis) -> Any:

@@ -114,15 +114,15 @@ class Classroom:
 
     @property
     def position(self) -> tuple[int, int] | None:
-        """Return epoch and step of the student that is furthest behind; None when all are done."""
-        return min(((trainer.epoch, trainer.step) for trainer in self.trainers if not trainer.is_done), default=None)
+        """Return epoch and step of the student that is furthest behind; None when all are at their end."""
+        return min(((trainer.epoch, trainer.step) for trainer in self.trainers if not _rests(trainer)), default=None)
 
     def trainers_at(self, epoch: int, step: int) -> list[StudentTrainer]:
         """Return the students that need this batch: after a crash some may be a step or an epoch ahead of others."""
         return [
             trainer
             for trainer in self.trainers
-            if not trainer.is_done and (trainer.epoch, trainer.step) == (epoch, step)
+            if not _rests(trainer) and (trainer.epoch, trainer.step) == (epoch, step)
         ]
 
     def train_step(self, batch: Batch, trainers: Sequence[StudentTrainer]) -> None:
@@ -154,6 +154,11 @@ class Classroom:
         if mode == "batch_stats" and self._batch_statistics:
             return self._batch_statistics.forward_batch(batch)
         return (self.cache or self.teacher).forward_batch(batch)
+
+
+def _rests(trainer: StudentTrainer) -> bool:
+    """Return True for a student that has all epochs that it is to be trained for now."""
+    return trainer.epoch >= trainer.until
 
 
 def _is_own(error: Exception) -> bool:

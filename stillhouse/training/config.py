@@ -82,6 +82,10 @@ class TrainConfig:
         drops = [round(m * self.epochs) if m < 1 else int(m) for m in self.milestones]
         return warm * self.lr * self.lr_decay ** sum(epoch >= drop for drop in drops)
 
+    def epochs_in(self, part: float) -> int:
+        """Return the number of epochs in a part of all, from above 0 to 1: at least one."""
+        return max(1, math.ceil(round(part * self.epochs, 6)))  # a ninth of 9 is 1
+
     @property
     def lr_changes_inside_epochs(self) -> bool:
         return self.schedule == "cosine" or self.lr_warmup > 0

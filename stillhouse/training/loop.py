@@ -43,7 +43,7 @@ def fit(
     cache_store: CacheStore | None = None,
     capture: Use = "auto",
 ) -> None:
-    """Train every student of a classroom to the end, from where its run folder left off.
+    """Train every student of a classroom to the end (its `until`), from where its run folder left off.
 
     On SIGINT or SIGTERM it saves all students between two steps; after a kill it resumes from the last save. Either
     way the outcome is the same as without an interruption, bit for bit on a CPU. A student whose run is already
@@ -73,7 +73,8 @@ def fit(
         classroom.to(device)
         before = fingerprint(classroom.teacher) if classroom.teacher else None
         unfinished = _resume(classroom, data, display, cache_store)
-        steps_to_go = (classroom.epochs - classroom.position[0]) * data.train.steps if classroom.position else 0
+        until = max((trainer.until for trainer in classroom.trainers), default=0)
+        steps_to_go = (until - classroom.position[0]) * data.train.steps if classroom.position else 0
         graphs = captured(classroom, data.train.batch_size, steps_to_go, device, capture, display.say)
         room = graphs or classroom  # both can train the students
         save_time, look_time = _Timer(SAVE_EVERY), _Timer(LOOK_EVERY)
@@ -102,7 +103,8 @@ def fit(
         if classroom.cache:
             display.say(classroom.cache.describe())
         finish = partial(_finish, data=data, device=device, cache=classroom.cache)
-        classroom.for_each(finish, [trainer for trainer in classroom.trainers if trainer in unfinished])
+        done = [trainer for trainer in classroom.trainers if trainer in unfinished and trainer.is_done]
+        classroom.for_each(finish, done)
         distributed.barrier()
         if any(distributed.collect(stop.requested)):
             raise Stopped(f"stopped after the last epoch, and everything is saved; {_RESUME}")

@@ -25,7 +25,12 @@ _GB = 1e9
 
 
 def split_by_memory(
-    classroom: Classroom, data: DataInfo, device: torch.device, budget: float | None = None, capture: Use = "auto"
+    classroom: Classroom,
+    data: DataInfo,
+    device: torch.device,
+    budget: float | None = None,
+    capture: Use = "auto",
+    share: float = 1.0,
 ) -> Iterator[Classroom]:
     """Yield the students in as few classrooms as memory allows, to be trained one after another.
 
@@ -44,6 +49,7 @@ def split_by_memory(
         budget: Memory in GB that this process may use: GPU memory on a GPU, main memory on a CPU. By default nine
             tenths of the free memory.
         capture: As for `fit`.
+        share: Of the budget, given or measured, for a room that ran out of memory before.
 
     Raises:
         Stopped: If a signal asks for it.
@@ -51,7 +57,7 @@ def split_by_memory(
     memory = _GPU(device) if device.type == "cuda" else _Resident()
     steps = classroom.epochs * math.ceil(len(data.labels) / data.batch_size)
     graphs = captured(classroom, data.batch_size, steps, device, capture, lambda line: None)
-    parts = _plan(classroom, data, memory, budget, graphs)
+    parts = _plan(classroom, data, memory, budget, graphs, share)
     for part in parts:
         yield part
         if part is not parts[-1]:
@@ -60,14 +66,19 @@ def split_by_memory(
 
 
 def _plan(
-    classroom: Classroom, data: DataInfo, memory: _GPU | _Resident, budget: float | None, graphs: Capture | None
+    classroom: Classroom,
+    data: DataInfo,
+    memory: _GPU | _Resident,
+    budget: float | None,
+    graphs: Capture | None,
+    share: float,
 ) -> list[Classroom]:
     """Measure the students one after another, and return all classrooms."""
     parts, waiting, batch = [], classroom.trainers, made_up_batch(data, memory.device)
     while waiting:
         if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or no way to measure
             return [classroom]
-        limit = memory.used() + SHARE * memory.free() if budget is None else budget * _GB
+        limit = memory.used() + SHARE * share * memory.free() if budget is None else budget * share * _GB
         fitting = max(1, _count_fitting(classroom, waiting, batch, memory, limit, graphs))
         parts.append(classroom.part(waiting[:fitting]))
         waiting = waiting[fitting:]

@@ -49,9 +49,9 @@ class StudentTrainer:
         self.about = dict(about or {})
         self.phases = distillation.phases(config.epochs)
         self.epochs = sum(phase.epochs for phase in self.phases)
+        self.until = self.epochs  # epochs to train now; the rest is for another time
         self.epoch, self.step = 0, 0  # the next one
-        self.seconds = 0.0
-        self.best = (-math.inf, -1)  # top-1 in percent on held-out images, and its epoch
+        self.seconds, self.best = 0.0, (-math.inf, -1)  # top-1 in percent on held-out images, and its epoch
         self.rows: list[Row] = []
         self.meter = LossMeter()  # of this epoch
         self._optimizer: Optimizer | None = None

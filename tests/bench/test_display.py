@@ -29,7 +29,7 @@ def row(epoch: int, top1: float) -> dict[str, object]:
 def test_a_line_for_each_epoch_of_a_room(plan: dict[StudentTrainer, Cell], capsys: pytest.CaptureFixture[str]) -> None:
     display = BenchDisplay(Display())
     runs = {cell: Run(Path("nowhere"), cell.label, {}) for cell in plan.values()}
-    display.plan(runs, 3661)
+    display.plan(runs, 2, 3661)
     display.begin(plan)
     for epoch in (1, 2):
         for one in plan:
@@ -49,7 +49,7 @@ def test_a_table_that_fills_up_on_a_terminal(plan: dict[StudentTrainer, Cell]) -
     plain = Display()
     plain.console = _Console(file=io.StringIO(), force_terminal=True, width=100, highlight=False)
     display = BenchDisplay(plain)
-    display.plan({cell: Run(Path("nowhere"), cell.label, {}) for cell in plan.values()}, 1)
+    display.plan({cell: Run(Path("nowhere"), cell.label, {}) for cell in plan.values()}, 2, 1)
     room = Classroom(None, list(plan))
     with display:
         display.begin(plan)

@@ -70,6 +70,35 @@ def test_two_methods_that_are_the_same_by_another_name_differ_by_nothing(
     assert alone == doubled
 
 
+def test_methods_with_equal_settings_differ_by_zero_and_one_more_leaves_all_else_untouched(
+    world: World, tmp_path: Path, capsys: Capture
+) -> None:
+    file, runs = tmp_path / "same.py", tmp_path / "runs"
+    file.write_text("from stillhouse.methods import KD\n\nclass Same(KD):\n    pass\n")
+    methods = f"CE, CE + KD(temperature=2), CE + {file}:Same(temperature=2)"
+    done(capsys, words(world, runs, "--methods", methods, "--seeds", "2", epochs=2))
+    results = {path.parent.name: json.loads(path.read_text()) for path in runs.glob("*-from-*/result.json")}
+    weights = [results[name]["weights_hash"] for name in sorted(results)]
+    assert len(weights) == 4
+    assert len({*weights}) == 2  # one for each seed
+
+    pages = tmp_path / "report.json"
+    done(capsys, ["report", str(runs), "--format", "json", "-o", str(pages), "--baseline", "CE + KD(temperature=2)"])
+    found = [one for group in json.loads(pages.read_text()) for one in group["methods"]]
+    (same,) = (one for one in found if "Same" in one["method"])
+    assert same["difference_by_seed"] == {"0": 0.0, "1": 0.0}
+    assert (same["difference"], same["interval_low"], same["interval_high"]) == (0.0, 0.0, 0.0)
+
+    before = contents(runs)
+    out = done(capsys, words(world, runs, "--methods", f"{methods}, CE + AT", "--seeds", "2", epochs=2))
+    assert "8 students, 6 trained before, 2 to train" in out
+    after = contents(runs)
+    assert {name: after[name] for name in before} == before
+    new = {name.partition("/")[0] for name in after.keys() - before.keys()}
+    assert len(new) == 2
+    assert all("-CE+AT-" in name for name in new)
+
+
 def test_who_fails_or_refuses_stops_nobody(world: World, tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "failing.py"
     file.write_text(FAILING)

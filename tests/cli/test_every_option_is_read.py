@@ -79,7 +79,7 @@ def test_every_option_of_every_command_is_read(
         "bench": [[*distill, "--methods", "CE + KD", "--seeds", "1"]],
         "grid": [
             [*distill, "--methods", "CE + KD", "--grid", "lr=0.1", *more]
-            for more in ([], ["--search", "tpe", "--trials", "1"])
+            for more in ([], ["--room", "1"], ["--search", "tpe", "--trials", "1"])
         ],
         "probe": [[f"{world.nets}:wide", "--weights", str(world.teacher / "student.safetensors"), *data]],
         "cache": [["--teacher", str(world.teacher), *data, "--batch_size", "16", "--folder", str(tmp_path)]],

@@ -2,22 +2,27 @@
 
 import csv
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from stillhouse.__main__ import main
+from stillhouse.bench.jobs import Job
 from stillhouse.cli.arguments import parse
 from stillhouse.cli.grid import Grid, base_of
 from stillhouse.grid.axes import combinations, read_axes
 from stillhouse.report.recipes import FOLDER
+from stillhouse.training.classroom import Classroom
 from tests.helpers.commands import World, contents, done, only, refusal
 
 Capture = pytest.CaptureFixture[str]
 METHODS = ("--methods", "CE(weight=0.2) + KD(weight=0.8)")
 
 
-def words(world: World, folder: Path, *more: str) -> list[str]:
-    return ["grid", *world.distill(folder, *METHODS, *more, epochs=1)[1:]]
+def words(world: World, folder: Path, *more: str, epochs: int = 1) -> list[str]:
+    return ["grid", *world.distill(folder, *METHODS, *more, epochs=epochs)[1:]]
 
 
 def test_validation_images_choose_and_the_chosen_cell_alone_is_tested(
@@ -111,6 +116,94 @@ def test_a_search_proposes_the_same_trials_and_trains_nothing_twice(
     assert "epoch 1/1" not in again
     assert again[again.index("KD.temperature ") :] == first[first.index("KD.temperature ") :]
     assert {name for name in contents(tmp_path) if "-from-" in name} == before
+
+
+VARIED = ("--grid", "KD.temperature=1..2; lr=0.0001..0.1:log")
+HALVING = (*VARIED, "--search", "halving", "--trials", "5", "--together", "3")
+
+
+def test_a_search_stops_most_settings_early(world: World, tmp_path: Path, capsys: Capture) -> None:
+    command = words(world, tmp_path, *HALVING, epochs=3)
+    first = done(capsys, command)
+    assert "after 33 % of the epochs 1 of 3 settings go on; best: " in first
+    rows = list(csv.DictReader((only(tmp_path, "grid-") / "cells.csv").read_text().splitlines()))
+    measured = {path.parent.name: path.read_text().splitlines() for path in tmp_path.glob("*/metrics.jsonl")}
+    to_the_end, stopped = ({name for name, found in measured.items() if len(found) == count} for count in (3, 1))
+    assert len(to_the_end) + len(stopped) == 5
+    assert {path.parent.name for path in tmp_path.glob("*/result.json")} == to_the_end
+    started_first = [float(json.loads(measured[name][0])["top1"]) for name in measured]
+    for row in rows:
+        is_stopped = row["stopped_after"] == "1"
+        assert bool(row["validation_top1"]) != is_stopped
+        assert not (row["chosen"] and is_stopped)
+        assert row["run"] in (stopped if is_stopped else to_the_end)
+    assert max(started_first) == max(float(json.loads(measured[name][0])["top1"]) for name in to_the_end)
+
+    before, table = contents(tmp_path), first[first.index("KD.temperature ") :]
+    again = done(capsys, command)
+    assert "epoch 1/" not in again
+    assert again[again.index("KD.temperature ") :] == table
+    assert {name: found for name, found in contents(tmp_path).items() if "-from-" in name} == {
+        name: found for name, found in before.items() if "-from-" in name
+    }
+
+    config = next(tmp_path.glob("*-from-*/state.pt")).with_name("config.yaml")  # it ends after all, by itself
+    assert "resumes at epoch 2 of 3" in done(capsys, ["distill", "--config", str(config)])
+    again = done(capsys, command)
+    assert again[again.index("KD.temperature ") :] == table
+
+
+class Killed(BaseException):
+    """As if by SIGKILL: nothing is saved."""
+
+
+def outcome(folder: Path) -> dict[str, object]:
+    """Return what a search came to: its table, and the weights of all that ran to the end."""
+    weights = {path.parent.name: json.loads(path.read_text())["weights_hash"] for path in folder.glob("*/result.json")}
+    return {"cells": (only(folder, "grid-") / "cells.csv").read_text(), **weights}
+
+
+def test_a_search_that_is_killed_again_and_again_ends_as_if_it_were_not(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(capsys, words(world, tmp_path / "one", *HALVING, epochs=3))
+    command, kills = words(world, tmp_path / "two", *HALVING, epochs=3), 0
+    epoch = Classroom.for_each
+    for moment in range(9, 60, 7):
+
+        def killing(room: Classroom, *given: object, calls: list[int] = [moment]) -> None:  # noqa: B006 (a counter)
+            calls[0] -= 1
+            if calls[0] == 0:
+                raise Killed
+            epoch(room, *given)  # type: ignore[arg-type] # as it was called
+
+        with monkeypatch.context() as patch, suppress(Killed):
+            patch.setattr(Classroom, "for_each", killing)
+            main(command)
+            break
+        kills += 1
+    assert kills >= 3
+    done(capsys, command)
+    assert outcome(tmp_path / "two") == outcome(tmp_path / "one")
+
+
+def test_a_search_in_other_processes_stops_the_same_settings(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def here(jobs: Sequence[Job], *_: object) -> None:
+        for job in jobs:
+            asked.append(job.command[3:])
+            assert main(list(job.command[3:])) == 0
+
+    monkeypatch.setattr("stillhouse.cli.rooms.run_here", here)
+    done(capsys, words(world, tmp_path / "one", *HALVING, epochs=3))
+    assert asked == []
+    done(capsys, words(world, tmp_path / "two", *HALVING, "--processes", "2", epochs=3))
+    parts = [json.loads(one[one.index("--config") + 1])["until"] for one in asked]
+    assert parts[:2] == [1 / 3, 1.0]
+    assert outcome(tmp_path / "two") == outcome(tmp_path / "one")
 
 
 def test_the_grid_of_a_recipe_is_one_command() -> None:

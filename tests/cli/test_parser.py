@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from stillhouse.__main__ import main
+from stillhouse.bench.jobs import OUT_OF_MEMORY
 from stillhouse.cli import parser
 from stillhouse.cli.arguments import parse
 from stillhouse.cli.distill import Distill
@@ -163,16 +164,11 @@ def test_help_shows_every_option_with_its_meaning(capsys: Capture) -> None:
     ("error", "sentence"),
     [
         (KeyboardInterrupt(), "interrupted; run the same command again to resume from the last save"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to ..."), "the GPU has too little free memory; choose a"),
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/x/state.pt"),
             "No space left on device (runs/x/state.pt",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/runs"), "Permission denied (/runs): check that path, or"),
-        (
-            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
-            "there is too little memory; choose",
-        ),
         (OSError("connection lost"), "connection lost: check that path, or choose another --folder"),
     ],
 )
@@ -187,6 +183,25 @@ def test_what_goes_wrong_outside_is_a_sentence(
     err = capsys.readouterr().err
     assert err.startswith(f"stillhouse: {sentence}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to ..."), "the GPU has too little free memory; choose a"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "there is too little memory; cho"),
+        (MemoryError(), "there is too little memory; choose"),
+    ],
+)
+def test_too_little_memory_has_an_exit_code_of_its_own(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(parser, "_act", fail)
+    assert run("train", []) == OUT_OF_MEMORY
+    assert capsys.readouterr().err.startswith(f"stillhouse: {sentence}")
 
 
 @pytest.mark.parametrize("kind", [TypeError, RuntimeError, KeyError])

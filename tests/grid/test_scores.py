@@ -1,7 +1,9 @@
 """The cell that validation images choose, and who is looked at with test images."""
 
 import csv
+import dataclasses
 
+from stillhouse.grid.halving import Stop
 from stillhouse.grid.scores import chosen, csv_of, scored, table
 from tests.grid.runs import looked_at, made_up
 from tests.helpers.commands import printed
@@ -35,5 +37,21 @@ def test_the_file_has_the_test_images_of_the_chosen_cell_only_or_of_all() -> Non
     assert [row[4] for row in rows[1:]] == ["25.0", "30.0", "35.0", "30.5", "30.5", ""]
 
 
+def test_a_cell_that_was_stopped_is_never_chosen_and_never_tested() -> None:
+    stopped = dataclasses.replace(made_up({"lr": 2}, 99), stop=Stop(3, {0: 70.0}))  # finished by another command
+    cells = [made_up({"lr": 1}, 50.0), stopped]
+    assert chosen(cells) is cells[0]
+    assert chosen([stopped]) is None
+    lines = printed(table(cells, cells[0], test=True))
+    assert lines[3].split() == ["2", "(70.00)", "stopped", "after", "3", "epochs"]
+    rows = list(csv.reader(csv_of(cells, cells[0], test=True).decode().splitlines()))
+    assert rows[0][-3:] == ["stopped_after", "stopped_top1", "run"]
+    assert [row[:-1] for row in rows[1:]] == [
+        ["1", "0", "50.0", "yes", "25.0", "", ""],
+        ["2", "0", "", "", "", "3", "70.0"],
+    ]
+    assert not looked_at(stopped)
+
+
 def test_no_cell_without_students() -> None:
-    assert scored({}, {}, {}) == []
+    assert scored({}, {}, {}, {}) == []

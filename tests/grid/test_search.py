@@ -8,6 +8,7 @@ import pytest
 
 from stillhouse.grid.axes import Settings, read_axes
 from stillhouse.grid.search import Proposals
+from tests.grid.runs import made_up
 
 KINDS = ("full", "half")
 AXES = read_axes("lr=0.001..1:log; KD.temperature=1,2,4,8,16; kind=full,half")
@@ -22,8 +23,8 @@ def searched(seed: int, trials: int = 24, together: int = 4) -> list[Settings]:
     proposals, found = Proposals(AXES, seed), list[Settings]()
     for _ in range(trials // together):
         batch = [proposals.ask() for _ in range(together)]
-        for number, one in enumerate(batch, len(found)):
-            proposals.tell(number, objective(one))
+        for one in batch:
+            proposals.tell(made_up(one, objective(one)))
         found += batch
     return found
 
@@ -38,10 +39,11 @@ def at_random(seed: int) -> float:
 
 
 def test_24_trials_find_at_least_the_best_of_24_random_ones() -> None:
-    seeds = range(6)
-    best = [max(map(objective, searched(seed))) for seed in seeds]
-    random_best = [at_random(seed) for seed in seeds]
-    assert sum(best) >= sum(random_best)
+    """For most seeds (86 of 100 when it was measured), for no estimator beats every lucky draw; and on the average."""
+    best = [max(map(objective, searched(seed))) for seed in range(20)]
+    of_random = [at_random(seed) for seed in range(20)]
+    assert sum(found >= other for found, other in zip(best, of_random, strict=True)) >= 15
+    assert sum(best) / 20 >= sum(at_random(seed) for seed in range(400)) / 400
 
 
 def test_the_same_seed_and_outcomes_lead_to_the_same_trials() -> None:
@@ -53,7 +55,7 @@ def test_the_same_seed_and_outcomes_lead_to_the_same_trials() -> None:
 def test_a_trial_that_failed_is_told() -> None:
     proposals = Proposals(AXES, 0)
     proposals.ask()
-    proposals.tell(0, None)
+    proposals.tell(made_up({}, None))
     assert proposals.ask().keys() == {"lr", "KD.temperature", "kind"}
 
 
