@@ -1,9 +1,12 @@
 """What documents and examples say is so: every block of code runs, every table is up to date."""
 
+import os
 import re
 import runpy
 import shlex
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from torch import Tensor
 
 from stillhouse import data
 from stillhouse.__main__ import main
-from stillhouse.cli import config
+from stillhouse.cli import arguments, config, parser
 from stillhouse.data import Arrays
 from stillhouse.method import Method
 from stillhouse.methods import CE
@@ -80,6 +83,41 @@ def test_every_block_of_a_page_runs(page: Path, easy_digits: Path, capsys: Captu
             out = capsys.readouterr().out
     if page.stem == "your_own_method":
         assert [line.split()[0] for line in out.splitlines()] == ["KD", "AT", "Directions"]
+
+
+MACHINES = BLOCKS.findall((ROOT / "docs" / "many_machines.md").read_text())
+
+
+def test_the_commands_for_many_machines_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bench.yaml").write_text("methods: CE, CE + KD\n")
+    Path("grid.yaml").write_text("grid: lr=0.1,0.2\n")
+    lines = [shlex.split(line) for kind, block in MACHINES if kind == "sh" for line in block.splitlines()]
+    assert len(lines) == 5
+    for program, name, *words in lines:
+        assert program == "stillhouse"
+        arguments.parse(name, parser._COMMANDS[name].options, words)
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_the_script_for_slurm_saves_and_queues_again_only_when_time_is_up(tmp_path: Path, is_in_time: bool) -> None:
+    (script,) = (block for kind, block in MACHINES if kind == "bash")
+    (tmp_path / "script").write_text(script)
+    waits = "trap 'echo saved >> log; exit 2' TERM; touch begun; while :; do sleep 0.02; done"
+    for name, does in {"stillhouse": "exit 2" if is_in_time else waits, "scontrol": ":"}.items():
+        (tmp_path / name).write_text(f'#!/bin/bash\necho "{name} $@" >> log\n{does}\n')
+        (tmp_path / name).chmod(0o755)
+    numbers = {"SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "3"}
+    environment = {**os.environ, **numbers, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(["bash", "script"], cwd=tmp_path, env=environment) as job:
+        while not is_in_time and not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        if not is_in_time:
+            job.terminate()
+        code = job.wait(60)
+    trained = "stillhouse bench --config bench.yaml --room 3\n"
+    assert code == (2 if is_in_time else 0)
+    assert (tmp_path / "log").read_text() == trained + ("" if is_in_time else "saved\nscontrol requeue 70_3\n")
 
 
 def test_the_guide_names_every_member_of_a_method() -> None:
