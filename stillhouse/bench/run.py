@@ -18,6 +18,7 @@ from ..training.run_files import Row
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
+from ..training.teachers.located import locate
 from .claims import Claims, is_claimed
 from .display import BenchDisplay
 from .pace import Pace, measured
@@ -116,10 +117,10 @@ class Comparison:
 
     def _with_trained_teacher(self, room: Room) -> Room:
         """Return the room with weights for its teacher, which is first trained if it has none."""
-        found = opened(room.command, self.display, needs_teacher=False)
         asked = room.command.distillation
-        if not room.needs_teacher or found.is_trained:
+        if not room.needs_teacher or locate(room.command.teacher_source()).source.weights:
             return room
+        found = opened(room.command, self.display, needs_teacher=False)
         command = room.command if self._per_seed else room.command.with_seed(self._first_seed)
         command = found.complete(command)
         trainer = trainer_alone(command.teacher_source(), found.data, command.run, say=self.display.note)

@@ -19,7 +19,7 @@ SHARE = 3  # one of so many goes on
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a setting stands after a part of its epochs.
+    """The state of a setting after a part of its epochs.
 
     Args:
         epochs: Number of epochs that it has been trained.
@@ -66,7 +66,7 @@ class Halving:
 
 
 def reached(comparison: Comparison, members: Mapping[int, Sequence[Cell]]) -> dict[int, Stop]:
-    """Return where settings stand after the part of their epochs that was trained last, without those that failed."""
+    """Return the states of settings after the part of their epochs that was trained last, without those that failed."""
     stops: dict[int, Stop] = {}
     for number, students in members.items():
         rows = {one.seed: comparison.after_part(one) for one in students if one not in comparison.failures}
