@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from .dataset import Channels, Data, check_labels, check_own_validation, data_info
 from .held_out import divide, pixel_keys
@@ -130,6 +129,8 @@ def _resize(images: Tensor, size: int) -> Tensor:
     resized = torch.empty(len(images), size, size, 3, dtype=torch.uint8)
     if len(images) == 0:
         return resized
+    from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
     for source, target in zip(torch.split(images, 4096), torch.split(resized, 4096), strict=True):
         target.copy_(transforms.resize(source.permute(0, 3, 1, 2), [size, size]).permute(0, 2, 3, 1))
     return resized

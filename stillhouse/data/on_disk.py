@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
 
 from .. import distributed
 from ..batch import Batch
@@ -188,7 +187,12 @@ class _Reader(Dataset[Tensor | str]):
     crop: Crop
     seeds: tuple[int, ...] = ()  # of this epoch, one for each of V random crops; none: as it is evaluated, and V is 1
 
+    def __post_init__(self) -> None:
+        import torchvision.transforms.v2  # noqa: F401 (it takes two seconds; once, before there are workers)
+
     def __getitem__(self, index: int) -> Tensor | str:
+        from torchvision.transforms import v2
+
         source = self.sources[index]
         try:
             image = v2.functional.pil_to_tensor(rgb(source, str(source), self.decoding))
@@ -197,6 +201,8 @@ class _Reader(Dataset[Tensor | str]):
         return self._crops(image, index) if self.seeds else self._evaluated(image)[None]
 
     def _crops(self, image: Tensor, index: int) -> Tensor:
+        from torchvision.transforms import v2
+
         colour = colour_of(self.decoding.background)
         if self.crop == "none":
             return torch.stack([self._evaluated(image)] * len(self.seeds))

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torchvision.transforms.v2 import functional as transforms
 
 from ..spelling import counted
 from .arrays import MAX_SIZE, Arrays
@@ -110,6 +109,8 @@ def _decoded(files: Files, size: int, options: LoadOptions) -> Arrays:
         if image.size == (size, size):
             target[:] = np.asarray(image)
         else:
+            from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
             target[:] = fit(transforms.pil_to_tensor(image), size, options.resize, colour).permute(1, 2, 0).numpy()
     left = without(files, broken, options.skip_broken)
     if broken:

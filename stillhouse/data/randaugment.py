@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 ROUNDS = 2  # operations an image
 LARGEST_HOLE = 0.5  # of a side
@@ -86,6 +85,8 @@ def auto_contrast(images: Tensor, magnitude: Tensor) -> Tensor:
 
 
 def equalize(images: Tensor, magnitude: Tensor) -> Tensor:
+    from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
     equalized: Tensor = transforms.equalize(images)
     return equalized
 

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 Resize = Literal["crop", "squash", "pad", "squash_crop"]
 IN_WORDS: dict[Resize, str] = {
@@ -88,11 +87,15 @@ def middle(image: Tensor) -> Tensor:
 
 def resized(image: Tensor, *size: int) -> Tensor:
     """Return the image in another size, the shorter side's or that of height and width: (3, H, W) -> (3, H', W')."""
+    from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
     result: Tensor = transforms.resize(image, list(size))  # bilinear, with antialiasing
     return result
 
 
 def central(image: Tensor, height: int, width: int) -> Tensor:
     """(3, H, W) -> (3, height, width)"""
+    from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
     result: Tensor = transforms.center_crop(image, [height, width])
     return result
