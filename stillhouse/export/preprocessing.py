@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from ..data.arrays import MAX_SIZE
 from ..data.decode import Decoding, Source, rgb
@@ -106,6 +105,8 @@ class Preprocessing:
         Raises:
             ValueError: If it cannot be read.
         """
+        from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
         image: Tensor = transforms.pil_to_tensor(rgb(source, name, Decoding(self.background, self.max_value)))
         if self.share == 1 and image.shape[1:] == (self.size, self.size):  # in memory these were left as they are
             return image
