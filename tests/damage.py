@@ -78,12 +78,19 @@ def _teacher(root: Path) -> Path:
     return min((root / "teachers").iterdir())
 
 
+def _report(root: Path, nets: str) -> str:
+    return f"report {root / 'finished'} {root / 'teachers'} -o {root.parent / 'report.json'}"
+
+
 READ_BY: list[tuple[str, Command]] = [
     *((f"teachers/*/{name}", _evaluate) for name in ("result.json", "student.safetensors")),
     *((f"teachers/*/{name}", _teach) for name in ("result.json", "student.safetensors")),
     *((f"teachers/*/{name}", _train) for name in ("result.json", "student.safetensors")),
     *((f"finished/*/{name}", _inspect) for name in ("result.json", "student.safetensors", "methods.safetensors")),
     *((f"finished/*/{name}", _inspect) for name in ("metrics.jsonl", "config.yaml")),
+    *((f"finished/*/{name}", _report) for name in ("result.json", "metrics.jsonl", "config.yaml", "config.yaml")),
+    *((f"finished/*/{name}", _report) for name in ("predictions.safetensors", "student.safetensors")),
+    *((f"teachers/*/{name}", _report) for name in ("result.json", "config.yaml", "metrics.jsonl")),
     *((f"unfinished/*/{name}", _resume) for name in ("state.pt", "metrics.jsonl", "state.pt")),
     *((f"cached/*/*/{name}", _use_cache) for name in ("header.json", "*.rows")),
 ]
@@ -258,7 +265,10 @@ class Damage:
             process.kill()
             process.join()
             return None, "it hangs", PATIENCE
-        outcome = (self.root / "out").read_text().replace(str(self.root), "")
+        written = self.root / "report.json"
+        outcome = (self.root / "out").read_text() + (written.read_text() if written.exists() else "")
+        written.unlink(missing_ok=True)
+        outcome = outcome.replace(str(self.root), "")
         outcome = re.sub(r"\d+(\.\d+)? s\b|\d+:\d\d(:\d\d)? left|teacher cache: .* were read", "", outcome)
         return process.exitcode, outcome, float((self.root / "seconds").read_text())
 

@@ -137,9 +137,9 @@ def cells(
             options = {**(recipe.options if recipe else {}), **pair}
             command = _command(json.dumps(options, default=str), typed)
             methods = entry.methods or tuple(command.distillation.method_specs())
-            asked = dataclasses.replace(command.distillation, methods=[str(one) for one in methods])
-            command = dataclasses.replace(command, distillation=asked)
             full_name = recipe.name if recipe else None
+            asked = dataclasses.replace(command.distillation, methods=[str(one) for one in methods], recipe=full_name)
+            command = dataclasses.replace(command, distillation=asked)
             found += [Cell(name, entry.label, command.with_seed(seed), methods, full_name) for seed in seeds]
     order = {seed: number for number, seed in enumerate(seeds)}
     places = {id(cell): number for number, cell in enumerate(found)}

@@ -18,9 +18,11 @@ from ..analysis.plots import CATEGORIES, FAINT, INK, PALE, style
 from ..analysis.tables import magnitude
 from ..training.run_files import loss_terms
 from .groups import Entry, Group
+from .outcomes import reliability
 
 _WIDTH = 4.9  # inches; on a phone letters stay as large as the page's small print
 _VARIABLES = {INK: "--ink", FAINT: "--faint", PALE: "--pale", **{c: f"--c{i}" for i, c in enumerate(CATEGORIES)}}
+_SIZES = {"parameters": "parameters", "macs": "multiply-accumulates", "latency_ms": "ms for one image"}
 _COLUMN = 26  # characters per line of a method's name
 
 
@@ -94,9 +96,28 @@ class Charts:
                 axes.legend(loc="best", frameon=False, fontsize=7, handlelength=1.1, labelspacing=0.2)
             return self._svg(figure, f"Terms of the loss by epoch, {group.title}")
 
+    def reliability(self, group: Group) -> str | None:
+        """Draw the share of right guesses by confidence, one panel per method; None if no run kept its guesses."""
+        found = [reliability(entry) for entry in group.entries]
+        if not any(found):
+            return None
+        with style(self._letters.families):
+            figure, panels = self._panels(group.entries, "confidence, %")
+            for axes, entry, points in zip(panels, group.entries, found, strict=True):
+                axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+                if points:
+                    axes.plot(*zip(*points, strict=True), color=self._colour(group, entry), linewidth=1.2, marker="o",
+                              markersize=3)  # fmt: skip
+                axes.set(xlim=(0, 102), ylim=(0, 102))
+            panels[0].set_ylabel("right, %")
+            return self._svg(figure, f"Accuracy by confidence, {group.title}")
+
     def sizes(self, groups: Sequence[Group]) -> str | None:
-        """Draw accuracy against parameters and multiply-accumulates; None if fewer than two sizes are known."""
-        points: dict[str, dict[str, list[tuple[float, float]]]] = {"parameters": {}, "macs": {}}
+        """Draw accuracy against parameters, multiply-accumulates and latency, if that was measured.
+
+        None if fewer than two sizes are known.
+        """
+        points: dict[str, dict[str, list[tuple[float, float]]]] = {what: {} for what in _SIZES}
         for group in groups:
             entries = [*group.entries, *(Entry(one.student, [one]) for one in group.teachers)]
             for entry in entries:
@@ -104,14 +125,17 @@ class Charts:
                     if (size := entry.mean(what)) is not None:
                         mine = found.setdefault(entry.runs[0].student, [])
                         mine += [] if (size, entry.top1) in mine else [(size, entry.top1)]
-        if any(len({size for mine in found.values() for size, _ in mine}) < 2 for found in points.values()):
+        several = {what: len({size for mine in found.values() for size, _ in mine}) for what, found in points.items()}
+        if not several["latency_ms"]:
+            del points["latency_ms"]
+        if any(several[what] < 2 for what in points):
             return None
         with style(self._letters.families):
             figure = self._figure(2.5)
-            panels = figure.subplots(1, 2, sharey=True)
+            panels = figure.subplots(1, len(points), sharey=True)
             for axes, (what, found) in zip(panels, points.items(), strict=True):
                 _scatter(axes, found, {name: self._letters.text(name) for name in found})
-                axes.set_xlabel("parameters" if what == "parameters" else "multiply-accumulates")
+                axes.set_xlabel(_SIZES[what])
             panels[0].set_ylabel("top-1 after the last epoch, %")
             return self._svg(figure, f"Accuracy against size, {groups[0].data}")
 
@@ -128,7 +152,7 @@ class Charts:
     def _figure(self, height: float) -> Figure:
         return Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="none")
 
-    def _panels(self, entries: Sequence[Entry]) -> tuple[Figure, list[Axes]]:
+    def _panels(self, entries: Sequence[Entry], across: str = "epoch") -> tuple[Figure, list[Axes]]:
         down = math.ceil(len(entries) / 2)
         figure = self._figure(0.25 + 1.75 * down)
         grid = figure.subplots(down, 2, squeeze=False)
@@ -139,7 +163,7 @@ class Charts:
             axes.set_axisbelow(True)
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         for axes in panels[max(len(entries) - 2, 0) : len(entries)]:
-            axes.set_xlabel("epoch")
+            axes.set_xlabel(across)
         for axes in panels[len(entries) :]:
             axes.set_visible(False)
         return figure, panels[: len(entries)]

@@ -14,6 +14,22 @@ from .groups import Entry, Group
 from .records import RunRecord
 from .settings import shown
 
+_NUMBERS = (
+    *("top1", "top5", "test_loss", "best_top1", "best_epoch", "epochs", "seconds", "parameters", "macs"),
+    *("latency_ms", "teacher_top1", "image_size", "processes"),
+)
+_WORDS = (
+    "best_measured_on",
+    "device",
+    "stillhouse",
+    "commit",
+    "torch",
+    "cuda",
+    "data_hash",
+    "weights_hash",
+    "latency_on",
+)
+
 Value = str | float | int | None
 
 
@@ -51,11 +67,12 @@ def as_json(groups: Sequence[Group]) -> str:
             "settings": {name: shown(value) for name, value in group.settings.items()},
             "differs_in": list(group.differs),
             "notes": list(group.notes),
+            "teachers": [_whole(run) for run in group.teachers],
             "methods": [_entry(entry, group) for entry in group.entries],
         }
         for group in groups
     ]
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 def _entry(entry: Entry, group: Group) -> dict[str, object]:
@@ -64,8 +81,12 @@ def _entry(entry: Entry, group: Group) -> dict[str, object]:
         "method": entry.name,
         **_method(entry, group),
         "difference_by_seed": {str(seed): value for seed, value in by_seed.items()},
-        "runs": [{**_run(run), "epochs_measured": list(run.rows)} for run in entry.runs],
+        "runs": [_whole(run) for run in entry.runs],
     }
+
+
+def _whole(run: RunRecord) -> dict[str, object]:
+    return {**_run(run), "config": dict(run.config), "epochs_measured": list(run.rows)}
 
 
 def _group(group: Group) -> dict[str, Value]:
@@ -73,14 +94,13 @@ def _group(group: Group) -> dict[str, Value]:
 
 
 def _run(run: RunRecord) -> dict[str, Value]:
-    numbers = ("top1", "top5", "test_loss", "best_top1", "best_epoch", "epochs", "seconds", "parameters", "macs")
-    words = ("device", "stillhouse", "commit", "torch", "cuda", "data_hash", "weights_hash")
     return {
         "methods": ", ".join(run.methods),
+        "recipe": run.recipe,
         "network": run.student,
         "seed": run.seed,
-        **{name: run.number(name) for name in numbers},
-        **{name: None if run.result.get(name) is None else str(run.result[name]) for name in words},
+        **{name: run.number(name) for name in _NUMBERS},
+        **{name: None if run.result.get(name) is None else str(run.result[name]) for name in _WORDS},
         "teacher_hash": run.teacher_hash,
         "folder": str(run.folder),
     }

@@ -54,6 +54,12 @@ class Entry:
         return stdev(run.top1 for run in self.runs) if len(self.runs) > 1 else None
 
     @property
+    def recipe(self) -> str | None:
+        """The published settings of its runs; None unless all have the same."""
+        named = {run.recipe for run in self.runs}
+        return named.pop() if len(named) == 1 else None
+
+    @property
     def gap(self) -> float | None:
         """Points above the published number, at the same epoch if that is known."""
         if self.published is None:

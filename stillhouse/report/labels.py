@@ -30,7 +30,9 @@ def _shortened(method: str) -> str:
     for node in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
         known = _defaults(node.func)
         node.keywords = [
-            keyword for keyword in node.keywords if keyword.arg not in known or _value(keyword) != known[keyword.arg]
+            keyword
+            for keyword in node.keywords
+            if keyword.arg not in known or _value(keyword) != _plain(known[keyword.arg])
         ]
         if node.keywords and any(isinstance(inner, ast.Call) for inner in ast.walk(node.keywords[0].value)):
             node.args.append(node.keywords.pop(0).value)  # Standardized(KD): the methods in a wrapper come first
@@ -48,6 +50,11 @@ def _defaults(function: ast.expr) -> dict[str | None, object]:
 
 def _value(keyword: ast.keyword) -> object:
     try:
-        return ast.literal_eval(keyword.value)
+        return _plain(ast.literal_eval(keyword.value))
     except (ValueError, TypeError, MemoryError, RecursionError):
         return keyword  # equal to no value: another method
+
+
+def _plain(value: object) -> object:
+    """Return a list as a tuple: a run spells (1, 2) as [1, 2]."""
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

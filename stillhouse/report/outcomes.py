@@ -9,7 +9,7 @@ from statistics import fmean
 
 import torch
 
-from ..analysis.metrics import error_of_confidence, mean_by_class
+from ..analysis.metrics import by_confidence, error_of_confidence, mean_by_class
 from ..training.predictions import Predictions
 from .groups import Entry, Group
 from .records import RunRecord
@@ -49,6 +49,15 @@ def outcome(entry: Entry, base: Entry | None) -> Outcome:
         negative_flips=_mean(flips(one, other) for one, other in beside),
         positive_flips=_mean(flips(other, one) for one, other in beside),
     )
+
+
+def reliability(entry: Entry) -> list[tuple[float, float]]:
+    """Return confidence and accuracy in percent in each of 15 bins of confidence that holds images of any seed."""
+    kept = [run.predictions for run in entry.runs if run.predictions is not None]
+    if not kept:
+        return []
+    sums = torch.stack([by_confidence(one.confidence, one.correct) for one in kept]).sum(0)
+    return [(100 * sure / count, 100 * right / count) for count, sure, right in sums.tolist() if count]
 
 
 def agreement(one: Predictions, other: Predictions) -> float:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ..spelling import counted, printable
 from .charts import Charts
+from .grids import GridRecord
 from .groups import Group
 from .outcomes import agreements, by_class, names_of_classes, outcome
 from .records import RunRecord
@@ -33,6 +34,7 @@ class Section:
     seeds: Markup
     curves: Markup
     terms: Markup
+    reliability: Markup | None
     behaviour: Grid
     agreement: Grid | None
     classes: Grid | None
@@ -42,16 +44,19 @@ class Section:
     configs: Sequence[tuple[str, str]]
 
 
-def page(groups: Sequence[Group]) -> str:
+def page(groups: Sequence[Group], grids: Sequence[GridRecord] = ()) -> str:
     """Return the page; the content of names is always shown as text."""
     texts = [text for group in groups for text in (group.title, *(entry.name for entry in group.entries))]
     charts = Charts([*texts, *(name for group in groups for run in group.runs for row in run.rows for name in row)])
     sections = [_section(f"s{number}", group, charts) for number, group in enumerate(groups, 1)]
     sizes = {data: charts.sizes([one for one in groups if one.data == data]) for data in _data(groups)}
+    known = [run for group in groups for run in (*group.runs, *group.teachers)]
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_finalize)
     return environment.get_template("page.html").render(
         sections=sections,
         sizes=[(data, Markup(chart)) for data, chart in sizes.items() if chart],
+        grids=[(grid.folder.name, _picture(grid.heat_map), _cells(grid)) for grid in grids],
+        latency=next((str(run.result["latency_on"]) for run in known if "latency_on" in run.result), None),
         foot=FOOT,
         runs=counted(len({run.folder for group in groups for run in group.runs}), "run"),
     )
@@ -74,6 +79,7 @@ def _section(name: str, group: Group, charts: Charts) -> Section:
         seeds=Markup(charts.seeds(group)),
         curves=Markup(charts.curves(group)),
         terms=Markup(charts.terms(group)),
+        reliability=None if (drawn := charts.reliability(group)) is None else Markup(drawn),
         behaviour=_behaviour(group),
         agreement=_agreement(group),
         classes=_classes(group),
@@ -156,9 +162,22 @@ def _percent(value: float | None) -> Cell:
 
 def _inspected(folder: Path) -> list[tuple[str, str]]:
     """Return the figures of `stillhouse inspect` as data URLs; scripts in them do not run."""
-    found = []
-    for path in sorted((folder / "inspection").glob("*.svg")):
-        if path.stat().st_size <= _MOST_BYTES:
-            content = base64.b64encode(path.read_bytes()).decode()
-            found.append((path.stem, f"data:image/svg+xml;base64,{content}"))
-    return found
+    found = [(path.stem, _picture(path)) for path in sorted((folder / "inspection").glob("*.svg"))]
+    return [(name, address) for name, address in found if address is not None]
+
+
+def _picture(path: Path | None) -> str | None:
+    if path is None or not path.is_file() or path.stat().st_size > _MOST_BYTES:
+        return None
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _cells(grid: GridRecord) -> Grid:
+    """Return the table of a grid: the numbers on the validation images, and the test images for the chosen cell."""
+    rows = []
+    for row in grid.rows:
+        *settings, seed, validation, chosen, test, run = row
+        numbers = [Cell(seed, value=int(seed)), *(_percent(float(one) if one else None) for one in (validation, test))]
+        rows.append([*map(Cell, settings), *numbers, Cell(chosen and "chosen"), Cell(run or "failed")])
+    headings = [*grid.settings, "seed", "validation top-1 %", "test top-1 %", "", "run"]
+    return _without_empty(Grid("", headings, rows, ()))

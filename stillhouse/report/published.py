@@ -33,8 +33,8 @@ class Published:
 def published_for(record: RunRecord) -> Published | None:
     """Return the published number nearest to a run; None if this method was not published on this pair.
 
-    The recipe has the same data, networks and methods, possibly with other arguments. If there are several, the one
-    with the fewest differences is used. The last epoch's number is preferred.
+    The recipe has the same data, networks and methods, possibly with other arguments. If there are several, it is the
+    one that the run was made with, else that with the fewest differences. The last epoch's number is preferred.
     """
     if not record.is_taught:
         return None
@@ -51,7 +51,7 @@ def published_for(record: RunRecord) -> Published | None:
         return None
     here = {**record.config, "data": record.data, "teacher": record.teacher, "student": record.student}
     differing = {recipe.name: tuple(recipe.differs(here)) for recipe in fitting}
-    best = min(fitting, key=lambda recipe: len(differing[recipe.name]))
+    best = min(fitting, key=lambda recipe: (recipe.name != record.recipe, len(differing[recipe.name])))
     measured = next(name for name in ("last", "unstated", "best") if name in best.top1)
     return Published(best.name, best.source, best.top1[measured], measured, differing[best.name])
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..training.predictions import Predictions, read_predictions
-from ..training.run_files import Row, read_config, read_result, read_rows
+from ..training.run_files import Row, checksum, read_config, read_result, read_rows
 
-_DEPTH = 4  # levels of folders below a given one
+DEPTH = 4  # levels of folders below a given one
 _NO_RUNS = ("teacher_cache", "inspection")
 
 
@@ -49,8 +49,14 @@ class RunRecord:
         return str(self.result.get("data") or _last_part(self.config["data"]))
 
     @property
+    def network(self) -> str:
+        """The network as it was given."""
+        return str(self.config["student" if self.is_taught else "model"])
+
+    @property
     def student(self) -> str:
-        return _last_part(self.config["student" if self.is_taught else "model"])
+        """The network without the folders before a file."""
+        return _last_part(self.network)
 
     @cached_property
     def teacher(self) -> str | None:
@@ -67,6 +73,12 @@ class RunRecord:
         """The hash of its teacher's weights, if the run has it."""
         about = self.result.get("teacher")
         return str(about["weights_hash"]) if isinstance(about, dict) else None
+
+    @property
+    def recipe(self) -> str | None:
+        """The published settings that it was trained with, if it was given any."""
+        name = self.config.get("recipe")
+        return name if isinstance(name, str) else None
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -142,6 +154,10 @@ def read_record(folder: Path) -> RunRecord | None:
     config = _config(folder / "config.yaml")
     if config is None:
         return None
+    if "config_hash" in result and result["config_hash"] != checksum((folder / "config.yaml").read_bytes()):
+        raise ValueError(f"{folder / 'config.yaml'} is not what the run wrote; restore it, or move {folder} away")
+    if not rows:
+        raise ValueError(f"{folder / 'metrics.jsonl'} is missing; restore it, or move {folder} away")
     return RunRecord(folder, config, result, rows, read_predictions(folder))
 
 
@@ -167,7 +183,7 @@ def _runs(path: Path) -> Iterator[Path]:
         here = Path(parent)
         runs = [here / name for name in sorted(folders) if _is_run(here / name)]
         yield from runs
-        deep = len(here.relative_to(path).parts) >= _DEPTH - 1
+        deep = len(here.relative_to(path).parts) >= DEPTH - 1
         left = set(folders) - {run.name for run in runs} - set(_NO_RUNS)
         folders[:] = [] if deep else sorted(name for name in left if not name.startswith("."))
 

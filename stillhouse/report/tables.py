@@ -62,7 +62,7 @@ def grid_of(group: Group) -> Grid:
     rows = [_cells(entry) for entry in group.entries]
     headings = [name for name in rows[0] if any(row[name].text for row in rows)]
     titles = [name.format(baseline=group.baseline) for name in headings]
-    notes = [*group.notes, *_teachers(group), *_published(group)]
+    notes = [*group.notes, *_latency(group), *_teachers(group), *_published(group)]
     return Grid(group.title, titles, [[row[name] for name in headings] for row in rows], notes)
 
 
@@ -105,14 +105,21 @@ def markdown(grids: Sequence[Grid]) -> str:
     """Return tables for GitHub; Markdown and HTML in names are escaped."""
     parts = []
     for grid in grids:
-        lines = [f"### {_markdown(grid.title)}", "", _md_row([_markdown(heading) for heading in grid.headings])]
-        lines.append(_md_row(["---", *["---:"] * (len(grid.headings) - 1)]))
-        for row in grid.rows:
-            words = [_markdown(cell.text) for cell in row]
-            lines.append(_md_row([f"**{w}**" if cell.is_bold else w for w, cell in zip(words, row, strict=True)]))
+        lines = [f"### {_markdown(grid.title)}", "", md_table(grid, grid.headings)]
         lines += ["", *(f"* {_markdown(note)}" for note in grid.notes)]
         parts.append("\n".join(lines).rstrip())
     return "\n\n".join([*parts, _markdown(FOOT)]) + "\n"
+
+
+def md_table(grid: Grid, headings: Sequence[str]) -> str:
+    """Return those columns of a table that it has."""
+    kept = [grid.headings.index(heading) for heading in headings if heading in grid.headings]
+    lines = [_md_row([_markdown(grid.headings[place]) for place in kept])]
+    lines.append(_md_row(["---", *["---:"] * (len(kept) - 1)]))
+    for cells in ([row[place] for place in kept] for row in grid.rows):
+        words = [_markdown(cell.text) for cell in cells]
+        lines.append(_md_row([f"**{w}**" if cell.is_bold else w for w, cell in zip(words, cells, strict=True)]))
+    return "\n".join(lines)
 
 
 def _md_row(cells: Sequence[str]) -> str:
@@ -155,11 +162,13 @@ def _latex(text: str) -> str:
 def _cells(entry: Entry) -> dict[str, Cell]:
     """Return the cells of a method by the headings of their columns."""
     seconds, parameters, macs = (entry.mean(name) for name in ("seconds", "parameters", "macs"))
+    latency = entry.mean("latency_ms")
     published, gap = entry.published, entry.gap
     spread = "" if entry.std is None else f" +- {entry.std:.2f}"
     best = " (best)" if published and published.measured == "best" else ""
     return {
         "method": Cell(entry.name),
+        "recipe": Cell(entry.recipe or ""),
         "n": Cell(str(len(entry.runs)), value=len(entry.runs)),
         "top-1 %": Cell(f"{entry.top1:.2f}{spread}", value=entry.top1),
         "each seed": Cell("  ".join(f"{run.top1:.2f}" for run in entry.runs)),
@@ -170,6 +179,7 @@ def _cells(entry: Entry) -> dict[str, Cell]:
         "time": Cell("" if seconds is None else duration(seconds), value=seconds),
         "parameters": Cell("" if parameters is None else f"{parameters:,.0f}", value=parameters),
         "MACs": Cell("" if macs is None else magnitude(macs), value=macs),
+        "latency": Cell("" if latency is None else f"{latency:.3g} ms", value=latency),
     }
 
 
@@ -183,6 +193,11 @@ def difference_cell(found: Difference | None) -> Cell:
     if found.low == found.high == 0:
         return Cell(f"0 (equal, n = {count})", value=0.0)
     return Cell(f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", found.is_clear, found.mean)
+
+
+def _latency(group: Group) -> list[str]:
+    machines = dict.fromkeys(str(run.result["latency_on"]) for run in group.runs if "latency_on" in run.result)
+    return [f"latency: median time of a forward pass of one image in float32, on {one}" for one in machines]
 
 
 def _teachers(group: Group) -> list[str]:

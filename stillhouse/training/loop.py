@@ -102,7 +102,7 @@ def fit(
             raise RuntimeError("the teacher's weights or buffers changed during distillation; this is a bug, report it")
         if classroom.cache:
             display.say(classroom.cache.describe())
-        finish = partial(_finish, data=data, device=device, cache=classroom.cache)
+        finish = partial(_finish, data=data, device=device, cache=classroom.cache, teacher=teacher_scores)
         done = [trainer for trainer in classroom.trainers if trainer in unfinished and trainer.is_done]
         classroom.for_each(finish, done)
         distributed.barrier()
@@ -169,7 +169,9 @@ def _end_epoch(
     display.row(trainer, trainer.end_epoch(measured, seconds))
 
 
-def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: TeacherCache | None) -> None:
+def _finish(
+    trainer: StudentTrainer, data: Data, device: torch.device, cache: TeacherCache | None, teacher: Scores | None
+) -> None:
     """Write the outcome of the run: the last epoch's network and its scores on the test images."""
     scores = evaluate(trainer.model, data.test, device)
     best, best_epoch = trainer.best
@@ -189,6 +191,8 @@ def _finish(trainer: StudentTrainer, data: Data, device: torch.device, cache: Te
         "data_hash": data.fingerprint,
         "weights_hash": fingerprint(trainer.model),
     }
+    if teacher is not None and trainer.distillation.has_teacher:
+        outcome["teacher_top1"] = teacher.top1  # on the images that the best epoch is measured on
     if cache is not None and trainer.distillation.has_teacher:
         outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
     if data.skipped:

@@ -18,7 +18,7 @@ from torch import nn
 from .. import distributed
 from ..checkpoints import load_state, save_state, save_weights, write_atomically
 from .predictions import FILE, Predictions
-from .run_files import Row, dump_result, dump_rows, read_result, read_rows
+from .run_files import Row, checksum, dump_result, dump_rows, read_result, read_rows
 from .trackers.programs import RECORD
 from .trackers.tracking import Tracking
 
@@ -215,6 +215,8 @@ class Run:
             save_weights(methods, self.folder / "methods.safetensors", {})
         if predictions is not None:
             write_atomically(self.folder / FILE, predictions.to_bytes())
-        write_atomically(self.folder / "result.json", dump_result(self.folder, {**result, **self.origin}))
+        config = self.folder / "config.yaml"
+        known = {"config_hash": checksum(config.read_bytes())} if config.is_file() else {}
+        write_atomically(self.folder / "result.json", dump_result(self.folder, {**result, **self.origin, **known}))
         (self.folder / "state.pt").unlink(missing_ok=True)
         self._tracking.finish(result, self.rows())

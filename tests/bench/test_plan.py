@@ -26,7 +26,7 @@ def test_every_method_meets_every_pair_with_every_seed_pair_by_pair_and_seed_by_
 
 def test_a_recipe_brings_its_settings_and_what_is_typed_wins() -> None:
     (published,) = cells([PAIR], entries(None, "cifar100/dkd"), [0], {})
-    assert published.recipe == "cifar100/dkd/resnet56-resnet20"
+    assert published.recipe == published.command.distillation.recipe == "cifar100/dkd/resnet56-resnet20"
     assert published.command.run.length.epochs == 240
     assert published.command.run.data.data == "cifar100"
     assert [method.name for method in published.methods] == ["CE", "Ramped"]

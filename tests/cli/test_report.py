@@ -38,6 +38,19 @@ def test_what_is_not_finished_is_said(runs: Path, capsys: Capture) -> None:
     assert "note: 1 run not finished, left out: pets-resnet20" in done(capsys, ["report", str(runs)])
 
 
+def test_what_has_no_guesses_is_counted(runs: Path, capsys: Capture) -> None:
+    (min(runs.iterdir()) / "predictions.safetensors").unlink()
+    assert "note: 1 run without predictions.safetensors" in done(capsys, ["report", str(runs)])
+
+
+def test_latency_is_measured_where_asked(runs: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "latency" not in done(capsys, ["report", str(runs)])
+    monkeypatch.setattr("stillhouse.report.latency.milliseconds", lambda *_: 1.25)
+    outputs = done(capsys, ["report", str(runs), "--latency", "true"])
+    assert "1.25 ms" in outputs
+    assert "latency: median time of a forward pass of one image" in outputs
+
+
 def test_data_for_programs_come_alone(runs: Path, capsys: Capture) -> None:
     (min(runs.iterdir()) / "result.json").unlink()
     assert main(["report", str(runs), "--format", "csv"]) == 0

@@ -22,7 +22,13 @@ def group(tmp_path: Path) -> Group:
 
 def test_they_have_the_colours_of_the_page_and_names_of_their_own(group: Group) -> None:
     charts = Charts([group.title])
-    drawn = [charts.seeds(group), charts.curves(group), charts.terms(group), charts.sizes([group])]
+    drawn = [
+        charts.seeds(group),
+        charts.curves(group),
+        charts.terms(group),
+        charts.reliability(group),
+        charts.sizes([group]),
+    ]
     names: list[str] = []
     for one in drawn:
         assert one is not None
@@ -38,6 +44,20 @@ def test_they_have_the_colours_of_the_page_and_names_of_their_own(group: Group) 
 def test_a_size_alone_is_not_drawn(tmp_path: Path) -> None:
     (group,) = compare([record(tmp_path), record(tmp_path, [CE, KD])])
     assert Charts([]).sizes([group]) is None
+
+
+def test_latency_has_a_panel_where_it_was_measured(tmp_path: Path) -> None:
+    runs = [record(tmp_path, [CE, KD], result={"latency_ms": 1.5})]
+    teacher = {"parameters": 855770, "macs": 1.25e8, "latency_ms": 4.5}
+    runs.append(record(tmp_path, student="resnet56", weights_hash="7ea0", result=teacher))
+    text = Charts([]).sizes(compare(runs))
+    assert text is not None
+    assert text.count("axes_") > 2
+
+
+def test_runs_without_guesses_have_no_reliability(tmp_path: Path) -> None:
+    (group,) = compare([record(tmp_path, [CE, KD], guesses=None)])
+    assert Charts([]).reliability(group) is None
 
 
 def test_names_are_text_in_a_chart(tmp_path: Path) -> None:

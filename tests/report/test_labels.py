@@ -14,6 +14,7 @@ from stillhouse.report.labels import label, names
         ("CE(weight=0.1), KD(weight=0.5)", "CE(weight=0.1) + KD(weight=0.5)"),
         ("CE, Standardized(KD(temperature=2))", "CE + Standardized(KD(temperature=2))"),
         ("CE, SpotAdaptive([KD, AT(weight=7.5)])", "CE + SpotAdaptive([KD, AT(weight=7.5)])"),
+        ("CE, ScaleDecoupled(KD, scales=(1, 2, 4))", "CE + ScaleDecoupled(KD)"),
     ],
 )
 def test_defaults_are_left_out(typed: str, expected: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from stillhouse.analysis.metrics import calibration_error
 from stillhouse.report.compare import compare
 from stillhouse.report.groups import Group
-from stillhouse.report.outcomes import agreement, agreements, by_class, flips, names_of_classes, outcome
+from stillhouse.report.outcomes import agreement, agreements, by_class, flips, names_of_classes, outcome, reliability
 from stillhouse.training.evaluation import Scores
 from tests.helpers.finished import CE, CLASSES, KD, guessed, record
 
@@ -33,6 +33,11 @@ def test_pairs_are_of_equal_seeds(group: Group) -> None:
     assert found.error == pytest.approx(100 * (abs(0.5 - 0.75) + abs(0.75 - 0.75)) / 2)
     assert outcome(base, base).negative_flips is None
     assert agreements(group) == [[50, 62.5], [62.5, 75]]
+
+
+def test_reliability_is_over_the_images_of_all_seeds(group: Group) -> None:
+    assert reliability(group.entries[0]) == [(75, 75)]  # all are 75 % sure; 2 and 4 of 4 are right
+    assert reliability(group.entries[1]) == [(75, 100 * 5 / 8)]
 
 
 def test_flips_have_a_direction() -> None:

@@ -62,10 +62,12 @@ def test_nothing_is_fetched(shown: Reader) -> None:
 
 
 def test_all_parts_are_there(shown: Reader) -> None:
-    for words in ("each seed", "vs CE", "calibration error %", "negative flips %", "Agreement of methods",
-                  "Accuracy by class", "What was run", "batch_size", "methods:", "weights"):  # fmt: skip
+    for words in (
+        *("each seed", "vs CE", "calibration error %", "negative flips %", "right guesses by confidence", "batch_size"),
+        *("Agreement of methods", "Accuracy by class", "What was run", "methods:", "weights"),
+    ):
         assert words in shown.text, words
-    assert shown.count("svg") == 3
+    assert shown.count("svg") == 4
     assert shown.count("table") == 5
 
 

@@ -48,3 +48,15 @@ def test_another_pair_or_method_has_none(tmp_path: Path, other: dict[str, str]) 
     words = {"data": "cifar100", "methods": "CE, AT(weight=1000)", **other}
     assert published_for(record(tmp_path, methods(words.pop("methods")), **words)) is None
     assert published_for(record(tmp_path, data="cifar100")) is None
+
+
+def test_a_run_is_compared_with_the_recipe_that_it_was_made_with(tmp_path: Path) -> None:
+    words, pair = methods("CE(weight=0.1), KD(weight=0.9)"), {"teacher": "resnet32x4", "student": "resnet8x4"}
+    by_hand = published_for(record(tmp_path, words, data="cifar100", **pair))
+    named = published_for(
+        record(tmp_path, words, data="cifar100", recipe=f"cifar100/kd@semckd/{'-'.join(pair.values())}", **pair)
+    )
+    assert by_hand is not None
+    assert named is not None
+    assert by_hand.recipe == "cifar100/kd/resnet32x4-resnet8x4"
+    assert named.recipe == "cifar100/kd@semckd/resnet32x4-resnet8x4"

@@ -82,6 +82,21 @@ def test_a_damaged_configuration_is_refused(tmp_path: Path, content: str, why: s
         read_record(folder)
 
 
+def test_a_configuration_that_is_no_longer_what_the_run_wrote_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.05", "lr: 0.06"))
+    with pytest.raises(ValueError, match=r"config\.yaml is not what the run wrote"):
+        read_record(folder)
+
+
+def test_a_run_without_its_epochs_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    (folder / "metrics.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is missing"):
+        read_record(folder)
+
+
 def test_damaged_guesses_are_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path)
     content = bytearray((folder / "predictions.safetensors").read_bytes())

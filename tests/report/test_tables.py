@@ -76,3 +76,11 @@ def test_bold_is_written_in_either_language(tmp_path: Path) -> None:
     grids = [grid_of(group) for group in compare(runs)]
     assert "| **+1.05 \\[+0.41, +1.69\\]** |" in markdown(grids)
     assert r"\textbf{+1.05 [+0.41, +1.69]}" in latex(grids)
+
+
+def test_the_recipe_of_a_method_has_a_column_where_one_was_given(tmp_path: Path) -> None:
+    runs = [record(tmp_path), record(tmp_path, [CE, KD], recipe="cifar100/kd/resnet56-resnet20")]
+    (grid,) = [grid_of(group) for group in compare(runs)]
+    assert [row[grid.headings.index("recipe")].text for row in grid.rows] == ["", "cifar100/kd/resnet56-resnet20"]
+    (plain,) = [grid_of(group) for group in compare([record(tmp_path / "other")])]
+    assert "recipe" not in plain.headings
