@@ -39,9 +39,12 @@ class Recipe:
         return " or ".join(f"{top1:.2f} %{epochs[measured]}" for measured, top1 in self.top1.items())
 
     def differs(self, settings: Mapping[str, object]) -> list[str]:
-        """Return the names of its options whose values differ from these."""
+        """Return the names of options whose values differ from these; an option that it leaves out has its default."""
+        from .settings import default_protocol  # it imports the command's options, which a list of names does not need
+
         methods = [str(method) for method in parse(str(self.options["methods"]))]
         expected = {**self.options, "methods": methods}
+        expected |= {name: value for name, value in default_protocol().items() if name not in expected}
         return [name for name in expected if name in settings and _plain(settings[name]) != _plain(expected[name])]
 
 

@@ -15,14 +15,14 @@ Settings = Mapping[str, object]
 # These do not change numbers, or are compared separately.
 _ELSEWHERE = {
     *("folder", "device", "workers", "capture", "skip_broken", "trust_teacher"),
-    *("data", "seed", "image_size", "sync_batchnorm"),
+    *("data", "seed", "image_size", "sync_batchnorm", "track"),
 }
 
 
 def protocol(record: RunRecord) -> dict[str, object]:
     """Return the settings of a training by name; settings that an older run does not have are at their defaults."""
     own, prefix = record.config, "student_" if record.is_taught else ""
-    found = {name: own.get(name, default) for name, default in _training().items()}
+    found = {name: own.get(name, default) for name, default in default_protocol().items()}
     found["image_size"] = record.result.get("image_size")
     found["student_weights"] = own.get(f"{prefix}weights")
     found["processes"] = record.result.get("processes", 1)
@@ -61,7 +61,8 @@ def shown(value: object) -> str:
 
 
 @cache
-def _training() -> dict[str, object]:
+def default_protocol() -> Mapping[str, object]:
+    """Return the settings of a training that numbers depend on, at their defaults."""
     options = named_values(RunOptions())
     return {name: _plain(value) for name, value in options.items() if name not in _ELSEWHERE}
 

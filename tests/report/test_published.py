@@ -1,6 +1,7 @@
 """Published numbers beside ours."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,13 @@ def test_other_arguments_of_the_methods_are_said(tmp_path: Path) -> None:
     found = published_for(record(tmp_path, methods("CE, AT(weight=7)"), data="cifar100", lr=0.2))
     assert found is not None
     assert set(found.differing) == {"methods", "epochs", "lr"}
+
+
+def test_settings_that_a_recipe_leaves_at_their_defaults_are_said_as_well(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 240, "train_fraction": 0.2, "schedule": "cosine", "track": "wandb"}
+    found = published_for(record(tmp_path, methods("CE, AT(weight=1000)"), data="cifar100", **options))
+    assert found is not None
+    assert set(found.differing) == {"train_fraction", "schedule"}
 
 
 def test_a_best_epoch_is_compared_with_the_best_epoch(tmp_path: Path) -> None:
