@@ -216,11 +216,10 @@ def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], nam
         axes.scatter(sizes, values, s=18, color=CATEGORIES[number % 10], alpha=0.8, linewidth=0)
         at, label = max(points, key=lambda point: point[1]), names[name]
         label = label if len(label) <= 18 else f"{label[:15]}..."
-        axes.annotate(
-            label, at, (0, 5), textcoords="offset points", ha="center", size=7.5, color=CATEGORIES[number % 10]
-        )
+        above = (0, 5 + 9 * (number % 2))  # points; names of networks of almost one size do not cover each other
+        axes.annotate(label, at, above, textcoords="offset points", ha="center", size=7, color=CATEGORIES[number % 10])
     axes.set_xscale("log")
-    axes.margins(x=0.35, y=0.15)
+    axes.margins(x=0.35, y=0.2)
     axes.xaxis.set_major_locator(LogLocator(numticks=4))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: magnitude(size).replace(".0", "")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from .groups import Group
 from .records import DEPTH, RunRecord
 
 _COLUMNS = ("seed", "validation_top1", "chosen", "test_top1", "run")  # after those of the settings
+_STOPPED = ("stopped_after", "stopped_top1")  # of a search that stops cells early: epochs, and validation top-1 then
 _MOST = 10_000_000  # bytes of a table
 _CLOSE = 1e-6  # percent
 
@@ -25,17 +26,18 @@ class GridRecord:
     Args:
         folder: Its folder.
         settings: Names of the settings that it varies.
-        rows: Their values, seed, validation top-1 in percent, "yes" for the chosen cell, test top-1 and run, in text.
+        rows: For each cell and seed their values, and seed, validation top-1 in percent, "yes" for the chosen cell,
+            test top-1, run, and what is known of stopped cells, by column and in text.
     """
 
     folder: Path
     settings: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Mapping[str, str]]
 
     @property
     def runs(self) -> set[str]:
         """The names of its runs' folders."""
-        return {row[-1] for row in self.rows if row[-1]}
+        return {row["run"] for row in self.rows if row["run"]}
 
     @property
     def heat_map(self) -> Path | None:
@@ -80,34 +82,37 @@ def noted(groups: Sequence[Group], grids: Sequence[GridRecord]) -> list[Group]:
     return found
 
 
-def _read(path: Path, by_name: dict[str, RunRecord]) -> GridRecord:
+def _read(path: Path, by_name: Mapping[str, RunRecord]) -> GridRecord:
     if not path.is_file() or path.stat().st_size > _MOST:
         raise _damaged(path, "it is not a table")
     try:
         heading, *rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True))
     except (ValueError, csv.Error) as error:
         raise _damaged(path, str(error)) from error
-    if tuple(heading[-len(_COLUMNS) :]) != _COLUMNS or not rows or any(len(row) != len(heading) for row in rows):
+    settings = heading[: heading.index("seed")] if "seed" in heading else []
+    others = [name for name in heading[len(settings) :] if name not in _STOPPED]
+    if tuple(others) != _COLUMNS or len({*heading}) < len(heading) or not rows:
         raise _damaged(path, "it has other columns")
-    for row in rows:
-        _check(path, row, by_name)
-    return GridRecord(path.parent, heading[: -len(_COLUMNS)], rows)
+    if any(len(row) != len(heading) for row in rows):
+        raise _damaged(path, "its lines have different lengths")
+    cells = [dict(zip(heading, row, strict=True)) for row in rows]
+    for cell in cells:
+        _check(path, cell, by_name)
+    return GridRecord(path.parent, settings, cells)
 
 
-def _check(path: Path, row: Sequence[str], by_name: dict[str, RunRecord]) -> None:
+def _check(path: Path, cell: Mapping[str, str], by_name: Mapping[str, RunRecord]) -> None:
     """Refuse numbers that are none, and those that its run denies."""
-    seed, validation, chosen, test, run = row[-len(_COLUMNS) :]
-    record = by_name.get(run)
     try:
-        numbers = [float(text) if text else None for text in (validation, test)]
-        is_whole = seed.isdigit() and all(one is None or math.isfinite(one) for one in numbers)
+        numbers = {name: float(cell[name]) for name in (*_COLUMNS[1::2], *_STOPPED) if cell.get(name)}
     except ValueError as error:
         raise _damaged(path, str(error)) from error
-    if not is_whole or chosen not in ("", "yes"):
-        raise _damaged(path, f"seed {seed[:20]!r}, chosen {chosen[:20]!r}")
-    right = (float(record.rows[-1]["top1"]), record.top1) if record is not None else ()
-    if any(one is not None and abs(one - other) > _CLOSE for one, other in zip(numbers, right, strict=False)):
-        raise _damaged(path, f"{run} has other numbers")
+    if not cell["seed"].isdigit() or cell["chosen"] not in ("", "yes") or not all(map(math.isfinite, numbers.values())):
+        raise _damaged(path, f"a line is {', '.join(cell.values())[:80]}")
+    record = by_name.get(cell["run"])
+    right = {"validation_top1": record.rows[-1]["top1"], "test_top1": record.top1} if record is not None else {}
+    if any(name in numbers and abs(numbers[name] - one) > _CLOSE for name, one in right.items()):
+        raise _damaged(path, f"{cell['run']} has other numbers")
 
 
 def _damaged(path: Path, why: str) -> ValueError:

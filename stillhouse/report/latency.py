@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.utils.benchmark import Timer
+from torch import Tensor
 
+from ..export.latency import latency
 from ..models.create import is_ours, network
 from ..modes import in_eval_mode
 from .records import RunRecord
@@ -48,9 +49,14 @@ def milliseconds(name: str, classes: int, size: int) -> float:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, image = network(name, classes, size).to(device), torch.zeros(1, 3, size, size, device=device)
+
+    def run(image: Tensor) -> None:
+        model(image)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
     with torch.inference_mode(), in_eval_mode(model):
-        timer = Timer("model(image)", globals={"model": model, "image": image}, num_threads=torch.get_num_threads())
-        return 1000 * timer.blocked_autorange(min_run_time=_SECONDS).median
+        return latency(run, image, _SECONDS).p50
 
 
 def machine() -> str:

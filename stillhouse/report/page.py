@@ -174,10 +174,16 @@ def _picture(path: Path | None) -> str | None:
 
 def _cells(grid: GridRecord) -> Grid:
     """Return the table of a grid: the numbers on the validation images, and the test images for the chosen cell."""
+    shown = {
+        **{"seed": "seed", "validation_top1": "validation top-1 %", "chosen": "", "test_top1": "test top-1 %"},
+        **{"stopped_after": "stopped after", "stopped_top1": "then %"},
+    }
     rows = []
-    for row in grid.rows:
-        *settings, seed, validation, chosen, test, run = row
-        numbers = [Cell(seed, value=int(seed)), *(_percent(float(one) if one else None) for one in (validation, test))]
-        rows.append([*map(Cell, settings), *numbers, Cell(chosen and "chosen"), Cell(run or "failed")])
-    headings = [*grid.settings, "seed", "validation top-1 %", "test top-1 %", "", "run"]
+    for cell in grid.rows:
+        numbers = {name: float(cell[name]) for name in shown if name != "chosen" and cell.get(name)}
+        texts = {name: f"{value:.2f}" if "top1" in name else f"{value:.0f}" for name, value in numbers.items()}
+        cells = [Cell(texts.get(name, ""), value=numbers.get(name)) for name in shown]
+        cells[list(shown).index("chosen")] = Cell(cell["chosen"] and "chosen")
+        rows.append([*(Cell(cell[name]) for name in grid.settings), *cells, Cell(cell["run"] or "failed")])
+    headings = [*grid.settings, *shown.values(), "run"]
     return _without_empty(Grid("", headings, rows, ()))

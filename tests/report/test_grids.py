@@ -45,16 +45,28 @@ def test_the_page_shows_the_heat_map_and_the_cells(tmp_path: Path) -> None:
     assert "onload" not in content
 
 
+def test_cells_that_were_stopped_early_say_when(tmp_path: Path) -> None:
+    table = write_grid(tmp_path)
+    heading, *lines = [line.rsplit(",", 1) for line in table.read_text().splitlines()]
+    ends = [("stopped_after", "stopped_top1"), ("", ""), ("", ""), ("3", "23.456")]
+    text = [",".join([front, *end, run]) for (front, run), end in zip([heading, *lines], ends, strict=True)]
+    table.write_text("\n".join(text) + "\n")
+    records = read_records([tmp_path]).records
+    content = page(compare(records), read_grids([tmp_path], records))
+    assert '<button type="button">stopped after</button>' in content
+    assert ">23.46</td>" in content
+
+
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
         ("61,yes", "62,yes", "has other numbers"),
         ("yes,61", "yes,61.5", "has other numbers"),
-        ("61,yes", "nan,yes", "seed '0'"),
+        ("61,yes", "nan,yes", "a line is 4, 0.1, 0, nan"),
         ("61,yes", "x,yes", "could not convert"),
-        ("yes", "no", "chosen 'no'"),
+        ("yes", "no", "a line is 4, 0.1, 0, 61, no"),
         (",run\n", ",dir\n", "other columns"),
-        ("4,0.2,0,61", "4,0.2,0,61,61", "other columns"),
+        ("4,0.2,0,61", "4,0.2,0,61,61", "different lengths"),
     ],
 )
 def test_a_damaged_table_is_refused(
