@@ -43,7 +43,7 @@ class Recipe:
         from .settings import default_protocol  # it imports the command's options, which a list of names does not need
 
         methods = [str(method) for method in parse(str(self.options["methods"]))]
-        expected = {**self.options, "methods": methods}
+        expected: dict[str, object] = {**self.options, "methods": methods}
         expected |= {name: value for name, value in default_protocol().items() if name not in expected}
         return [name for name in expected if name in settings and _plain(settings[name]) != _plain(expected[name])]
 
