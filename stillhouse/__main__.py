@@ -19,6 +19,7 @@ COMMANDS = {
     "cache": "cache a teacher's outputs, so that distillations need not run it",
     "inspect": "draw and list what a finished distillation learned, or what a data set holds",
     "report": "compare finished runs: tables, statistics, one page with all charts",
+    "runs": "list runs and how far they are; resume or remove one",
     "check": "test a method of your own against the contract, in seconds",
     "list": "list methods, models, data sets and recipes",
 }
@@ -32,7 +33,9 @@ ELSEWHERE = {  # commands that other tools have
     "eval": "Use evaluate",
     "validate": "Use evaluate",
     "confusion": "Use inspect",
-    "resume": "Re-run the command that started a run to resume it",
+    "resume": "Use stillhouse runs resume RUN, or run the command again that began it",
+    "ls": "Use stillhouse runs, or stillhouse list",
+    "rm": "Use stillhouse runs rm RUN",
 }
 
 HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]

@@ -19,6 +19,7 @@ EXAMPLE = "for example:\n\n"  # what stands behind it in a message is code, whic
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
 _MOST_LETTERS = 1000  # of one word in a sentence; paths stay whole
+_SHORTEST_BEGINNING = 3  # letters that stand for a longer name
 _LONGEST_NAME = 100  # letters of a name to look up: comparing more takes minutes
 
 
@@ -42,12 +43,22 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many letters: a longer one loses its middle."""
+    if len(text) <= most:
+        return text
+    end = (most - 2) // 2
+    return f"{text[: most - 2 - end]}..{text[len(text) - end :]}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a suggestion for a misspelt name: a sentence with a space in front, or an empty text."""
     if len(name) > _LONGEST_NAME:
         return ""
     by_lower = {key.lower(): key for key in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    if len(name) >= _SHORTEST_BEGINNING:  # temp, for temperature
+        near += [key for key in by_lower if key.startswith(name.lower()) and key not in near][: 3 - len(near)]
     return f" Did you mean {' or '.join(by_lower[key] for key in near)}?" if near else ""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from stillhouse.cli.arguments import parse
 from stillhouse.cli.bench import Bench
+from stillhouse.cli.words.seeds import read_seeds
 from stillhouse.report.compare import compare
 from stillhouse.report.recipes import FOLDER
 from stillhouse.report.records import read_records
@@ -46,8 +47,9 @@ def test_each_is_of_the_bench_in_the_file_of_its_name(path: Path) -> None:
     run = command.run
     asked = {**vars(run.data), **vars(run.split), **vars(run.config), **vars(run.length)}
     assert {name: content["config"][name] for name in names} == {name: asked[name] for name in names}
-    assert {run["seed"] for run in content["runs"]} == set(range(command.bench.seeds))
-    assert len(content["runs"]) == command.bench.seeds * len({run["methods"] for run in content["runs"]})
+    seeds = read_seeds(command.bench.seeds, 0)
+    assert {run["seed"] for run in content["runs"]} == set(seeds)
+    assert len(content["runs"]) == len(seeds) * len({run["methods"] for run in content["runs"]})
     for one in content["runs"]:
         for name in ("top1", "best_top1", "device", "torch", "commit", "data_hash", "weights_hash", "seconds"):
             assert one[name], (one["folder"], name)

@@ -7,7 +7,7 @@ import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.spelling import EXAMPLE, misfit, nearest, printable, sentence
+from stillhouse.spelling import EXAMPLE, misfit, nearest, printable, sentence, shortened
 
 
 class Options:
@@ -87,5 +87,19 @@ def test_lines_of_code_behind_a_sentence_stay_lines() -> None:
     ]
 
 
+def test_a_beginning_stands_for_the_whole_name() -> None:
+    assert nearest("temp", ["weight", "temperature"]) == " Did you mean temperature?"
+    assert nearest("te", ["weight", "temperature"]) == ""
+
+
 def test_what_is_too_long_for_a_name_has_no_nearest() -> None:
     assert nearest("k" * 100_000, ["kd", "k" * 90]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"),
+    [("resnet8", 7, "resnet8"), ("resnet8 CE+KD+AT", 10, "resn..D+AT"), ("resnet8 CE+KD+AT", 11, "resne..D+AT")],
+)
+def test_a_long_name_loses_its_middle(text: str, most: int, short: str) -> None:
+    assert shortened(text, most) == short
+    assert len(short) == most

@@ -41,11 +41,11 @@ class BenchDisplay(Display):
         self._latest: dict[Cell, Row] = {}
         self._to_go, self._began = 0.0, time.perf_counter()
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, style: str = "") -> None:
         """Print a line unless it was printed before: many students say the same."""
         if text not in self._said:
             self._said.add(text)
-            super().say(text)
+            super().say(text, style)
 
     def plan(self, runs: Mapping[Cell, Run], waiting: int, seconds: float, part: float = 1.0) -> None:
         """Print what will be trained.
@@ -84,6 +84,9 @@ class BenchDisplay(Display):
         first, epochs = with_this_epoch[0], max(one.epochs for one in self._cells)
         shown = self.epoch_of({cell: latest["top1"] for cell, latest in found.items()})
         self.say(f"{first.pair}, seed {first.seed}, epoch {row['epoch']}/{epochs}: {shown}  {row['seconds']} s")
+
+    def _say_headings(self) -> None:
+        """Print none: lines of a bench have no columns."""
 
     def epoch_of(self, top1: Mapping[Cell, float]) -> str:
         """Return in words how good the students of a room are on the held-out images after an epoch."""

@@ -1,4 +1,4 @@
-"""The methods of a bench as typed: `CE, CE + KD(temperature=2), my_kd.py:MyKD`."""
+"""The students of a bench as typed: `CE; CE + KD(temperature=2); my_kd.py:MyKD`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..methods import CE
-from ..methods.parse import MethodSpec, parse
-
-_OPENING, _CLOSING = "([{", ")]}"
+from ..methods.parse import MethodSpec, parse, split
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,30 @@ class Entry:
     recipe: str | None = None
 
 
+def students(methods: str | Sequence[str], between: str = "") -> list[Entry]:
+    """Return students as typed: separated by semicolons, the losses of one joined by + or commas.
+
+    Args:
+        methods: As typed; a list holds the students, or the methods of one student without `between`.
+        between: What also separates students if there is no semicolon.
+
+    Raises:
+        ValueError: If a method cannot be read.
+    """
+    if isinstance(methods, str):
+        several = split(methods, ";")
+        items = several if len(several) > 1 or not between else split(methods, between)
+    else:
+        items = list(methods) if between else [", ".join(methods)]
+    return [Entry(_label(item), tuple(parse(item))) for item in items] or [Entry("", tuple(parse("")))]
+
+
 def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | None) -> list[Entry]:
     """Return the methods of a bench, each once.
 
     Args:
-        methods: Separated by commas, the losses of one joined by +; or a list, whose items may be written as for
-            `stillhouse distill`.
+        methods: Separated by semicolons, or by commas if there are none, the losses of one joined by +; or a list,
+            whose items may be written as for `stillhouse distill`.
         recipes: Names of recipes without their pairs, separated by commas, or a list.
 
     Raises:
@@ -40,8 +56,7 @@ def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | 
     for option, value in (("methods", methods), ("recipes", recipes)):
         if value is not None and not (value.strip(" ,") if isinstance(value, str) else value):
             raise ValueError(f"--{option} is empty; name some, or leave it out")
-    items = split(methods, ",") if isinstance(methods, str) else methods or []
-    typed = [Entry(_label(item), tuple(parse(", ".join(split(item, "+"))))) for item in items]
+    typed = students(methods, ",") if methods else []
     names = recipes.split(",") if isinstance(recipes, str) else recipes or []
     published = [Entry(name.strip().strip("/"), recipe=name.strip().strip("/")) for name in names]
     found: dict[object, Entry] = {}
@@ -55,19 +70,6 @@ def entries(methods: str | Sequence[str] | None, recipes: str | Sequence[str] | 
 
 def _label(item: str) -> str:
     return " + ".join(part.strip() for term in split(item, "+") for part in split(term, ","))
-
-
-def split(text: str, separator: str) -> list[str]:
-    """Split at a separator outside of brackets and quotes, and drop empty parts."""
-    parts, depth, quote = [""], 0, ""
-    for letter in text:
-        quote = "" if letter == quote else quote or (letter if letter in "'\"" else "")
-        depth += (letter in _OPENING) - (letter in _CLOSING) if not quote else 0
-        if letter == separator and not depth and not quote:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
 
 
 def learns_alone(methods: Sequence[MethodSpec]) -> bool:

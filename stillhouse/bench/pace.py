@@ -52,10 +52,9 @@ def measured(teacher: Tapped | None, trainers: Mapping[StudentTrainer, str], dat
             both = _fastest(lambda: classroom.trial_step(batch, trainer), device)
             own = both - look if trainer.distillation.has_teacher else both
             students[trainers[trainer]] = max(own, 0.0) * evaluation
+            trainer.free_step_memory()
 
         classroom.for_each(measure)
-    for trainer in trainers:
-        trainer.free_step_memory()
     return Pace(look, students)
 
 

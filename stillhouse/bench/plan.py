@@ -158,7 +158,7 @@ def rooms(found: Sequence[Cell]) -> list[Room]:
 def typed_options(values: Mapping[str, Any], given: frozenset[str]) -> dict[str, Any]:
     """Return the given values of a bench that are also options of `stillhouse distill`."""
     known = {field.name for group in option_groups(Distill) for field in dataclasses.fields(group)}
-    return {name: value for name, value in values.items() if name in known & given}
+    return {name: value for name, value in values.items() if name in (known & given) - {"seeds"}}  # those are its own
 
 
 def _command(options: str, typed: Mapping[str, Any]) -> Distill:

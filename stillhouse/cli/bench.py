@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from ..bench.display import BenchDisplay
 from ..bench.entries import entries, unlabelled
 from ..bench.plan import cells, pairs_of
 from ..bench.run import Comparison
-from ..ranges import Range, check_options
+from ..ranges import check_options
 from ..training.progress import Display
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
 from .runs.rooms import RoomOptions, given_for_distill, given_values
+from .words.seeds import read_seeds
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,11 @@ class BenchOptions:
         student: Student of that pair.
         pairs: Several pairs, TEACHER-STUDENT,...; or, in a file given as --config, a list of {teacher: ..., student:
             ...} with any other options of stillhouse distill for that pair, such as teacher_weights or lr.
-        methods: Methods to compare, separated by commas; the losses of one method are joined by + and written as for
-            stillhouse distill. CE alone is the student without a teacher.
+        methods: Methods to compare, separated by semicolons (or by commas if there are none); the losses of one are
+            joined by + and written as for stillhouse distill. CE alone is the student without a teacher.
         recipes: Published settings to compare as well, without the pair (`stillhouse list recipes`): cifar100/dkd,...
-        seeds: Number of seeds; the first is --seed. With one seed all methods see the same images in the same order and
-            start from the same weights.
+        seeds: Number of seeds, the first of which is --seed, or the seeds: 0,1,2. With one seed all methods see the
+            same images in the same order and start from the same weights.
     """
 
     teacher: str = "resnet32"
@@ -39,10 +40,11 @@ class BenchOptions:
     pairs: str | list[dict[str, Any]] | None = None
     methods: str | list[str] | None = None
     recipes: str | list[str] | None = None
-    seeds: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 3
+    seeds: int | str = 3
 
     def __post_init__(self) -> None:
         check_options(self)
+        read_seeds(self.seeds, 0)
         if self.pairs is not None and self.teacher_weights:
             raise ValueError("--teacher_weights is for the only pair without --pairs; give each pair its own")
 
@@ -71,8 +73,8 @@ def bench(command: Bench, display: Display) -> None:
         display.note(f"{label} has no loss on labels, unlike in most published tables; CE + {label} would have one")
     pairs = pairs_of(asked.teacher, asked.student, asked.pairs)
     typed = given_for_distill(command, but=("teacher", "student") if asked.pairs is not None else ())
-    first = command.run.output.seed
-    students = cells(pairs, found, range(first, first + asked.seeds), typed)
+    seeds = read_seeds(asked.seeds, command.run.output.seed)
+    students = cells(pairs, found, seeds, typed)
     comparison = Comparison(students, BenchDisplay(display), rooms.teachers == "per_seed", rooms.until)
     comparison.memory_share = 0.5**rooms.halve_memory
     if rooms.room is not None:

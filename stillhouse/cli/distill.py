@@ -7,17 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
-
-from ..analysis.tables import Line, comparison
 from ..anatomy import Anatomy
-from ..checkpoints import load_weights
-from ..data import DATASETS, Data
+from ..checkpoints.load import Say
+from ..data import Data
 from ..methods.parse import MethodSpec, parse
 from ..models.spec import NetworkSource
-from ..report.recipes import Recipe, find
+from ..report.recipes import find
 from ..training.classroom import Classroom
-from ..training.evaluation import evaluate, size_of
 from ..training.progress import Display
 from ..training.student import StudentTrainer
 from ..training.teachers.examine import examine
@@ -27,9 +23,13 @@ from .arguments import named_values
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .data_options import note_on_reading, reading_of
 from .networks import TeacherOptions
-from .runs.build import check_fit, trainer_alone, trainer_taught
-from .runs.other_epochs import note_on_other_epochs
-from .train import fit_alone, fit_room, outcome, title
+from .runs.build import trainer_alone, trainer_taught
+from .runs.other_runs import notes_on_other_runs
+from .summary import ahead, next_steps
+from .summary.results import gain, measure, published, table, warning
+from .train import fit_alone, fit_room
+from .words.run_names import NameOptions, ShowOptions
+from .words.seeds import read_seeds
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,10 @@ class DistillOptions:
         student_weights_key: For a file with several sets of weights: part of the names of the student's.
         student_skip_head: Start from a file's weights even if its classifier is for other classes, and train a new
             classifier.
-        methods: Methods that the student learns by (`stillhouse list methods`): CE,KD,AT or 'CE, KD(temperature=2),
-            my_kd.py:MyKD'. By default weights and other arguments have their papers' values.
+        methods: Methods that the student learns by (`stillhouse list methods`); their losses are added up: CE,KD,AT or
+            'CE + KD(temperature=2) + my_kd.py:MyKD'. By default weights and other arguments have their papers' values.
+            Semicolons, or --methods once more, make several students side by side: 'CE + KD; CE + AT'.
+        seeds: Number of seeds, the first of which is --seed, or the seeds: 0,1,2. By default --seed alone.
         recipe: Published settings (`stillhouse list recipes`); options that you give win over them.
         baseline: Also train the student by itself, to see what distillation gained.
         teacher_anatomy: Override the detected layer names of the teacher.
@@ -61,10 +63,18 @@ class DistillOptions:
     student_weights_key: str | None = None
     student_skip_head: bool = False
     methods: str | list[str] = "CE(weight=0.1), KD(weight=0.9)"
+    seeds: int | str | None = None
     recipe: str | None = None
     baseline: bool = True
     teacher_anatomy: Anatomy | None = None
     student_anatomy: Anatomy | None = None
+
+    def __post_init__(self) -> None:
+        self.numbers_of_seeds(0)
+
+    def numbers_of_seeds(self, first: int) -> list[int]:
+        """Return the seeds, of which the first is `first` if only their number is given."""
+        return [first] if self.seeds is None else read_seeds(self.seeds, first)
 
     def method_specs(self) -> list[MethodSpec]:
         """Parse `methods`.
@@ -87,6 +97,8 @@ class Distill:
 
     distillation: DistillOptions
     knowledge: TeacherOptions
+    naming: NameOptions
+    shown: ShowOptions
     run: RunOptions
     precision: PrecisionOptions
     cache: CacheOptions
@@ -158,65 +170,80 @@ def opened(command: Distill, display: Display, strong_view: bool = False, needs_
 def distill(command: Distill, display: Display) -> None:
     asked = command.distillation
     command.run.tracking.check()
+    display.all_terms = command.shown.terms == "all"
     method_specs = asked.method_specs()  # refuse what can be refused before data are read
     shared = opened(command, display, any(method.build().needs_strong_view for method in method_specs))
     command, data = shared.complete(command), shared.data
     options, device = command.run, command.run.device.torch_device()
-    source = asked.student_source()
-    teacher = shared.teacher or train_teacher(command, method_specs, data, display)
+    teacher, is_planned = shared.teacher, False
+    if teacher is None:
+        teacher, is_planned = train_teacher(command, method_specs, data, display)
     scores = examine(teacher, command.precision.dtype, device, data, display, command.knowledge.trust_teacher)
 
-    taught = trainer_taught(source, teacher, method_specs, data, options, named_values(command), say=display.note)
-    trainers = [trainer_alone(source, data, options, say=display.note), taught] if asked.baseline else [taught]
+    trainers = students_of(teacher, command, method_specs, data, display.note)
+    taught = trainers[-1]
     measured = "top-1 not measured" if scores is None else f"{scores.top1:.2f} % top-1"
     display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
-    display.say(f"student {source.short}: {taught.distillation.student.anatomy.describe()}")
+    display.say(f"student {asked.student_source().short}: {taught.distillation.student.anatomy.describe()}")
+    if len(method_specs) > 1:
+        display.say(next_steps.sum_of(method_specs))
     for line in taught.distillation.describe_spots():
         display.say(f"  {line}")
     for trainer in trainers:
         display.say(f"{trainer.name}: {'already trained, ' if trainer.run.is_done else ''}{trainer.run.folder}")
-    display.note(note_on_other_epochs(taught, "to continue from its weights instead, add --student_weights {weights}"))
+    for note in notes_on_other_runs(taught, "to continue from its weights instead, add --student_weights {weights}"):
+        display.note(note)
     waiting = [trainer for trainer in trainers if not trainer.run.is_done]
     if waiting:
         store = command.cache.store(options.output.folder)
+        if not is_planned:
+            display.set_parts([])
+            display.say(ahead.plan(None, waiting, ahead.seconds_to_go(teacher.net, waiting, data, device)))
         room = Classroom(teacher.net, waiting)
         fit_room(room, data, options, display, scores, store, command.memory.memory_budget)
-    display.console.print(_table(teacher, trainers, data, options))
+    results = measure(teacher, trainers, data, options)
+    display.console.print(table(results, teacher, data, options))
+    display.say(gain(results, options.output.seed))
+    display.note(warning(results))
     if asked.recipe and find(asked.recipe).top1:
         here = {**dataclasses.asdict(options.config), "student": asked.student, "teacher": teacher.name}
         here |= {"methods": [str(method) for method in method_specs], "data": data.name}
-        display.say(_published(find(asked.recipe), here))
+        display.say(published(find(asked.recipe), here))
+    next_steps.show(display, taught.run, named_values(command))
 
 
-def train_teacher(command: Distill, methods: Sequence[MethodSpec], data: Data, display: Display) -> Teacher:
-    """Train a teacher that has no weights yet, as `stillhouse train` would, unless its run is done."""
+def train_teacher(
+    command: Distill, methods: Sequence[MethodSpec], data: Data, display: Display
+) -> tuple[Teacher, bool]:
+    """Train a teacher that has no weights yet, as `stillhouse train` would, unless its run is done.
+
+    Returns:
+        The teacher, and True if it was trained now and the plan was shown.
+    """
     source, options = command.teacher_source(), command.run
     trainer = trainer_alone(source, data, options, say=display.note)
-    display.note(note_on_other_epochs(trainer, "to use that teacher as it is, add --teacher {folder}"))
-    if not trainer.run.is_done:
-        check_fit(command.distillation.student_source(), source, methods, data, options.output.seed)
+    for note in notes_on_other_runs(trainer, "to use that teacher as it is, add --teacher {folder}"):
+        display.note(note)
+    is_new = not trainer.run.is_done
+    if is_new:
+        untrained = Teacher(source.tapped(source.build(data, options.output.seed), data), source.name)
+        students = students_of(untrained, command, methods, data)  # so that no refusal comes after hours
         display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")
+        device = options.device.torch_device()
+        seconds = [ahead.seconds_to_go(None, [trainer], data, device)]
+        seconds += [ahead.seconds_to_go(untrained.net, students, data, device)]
+        display.set_parts(seconds)
+        display.say(ahead.plan(trainer, students, sum(seconds)))
     fit_alone(trainer, data, options, display)
-    return trained(str(trainer.run.folder), data, source.anatomy, options.device.torch_device(), typed=[source.name])
+    path, device = str(trainer.run.folder), options.device.torch_device()
+    return trained(path, data, source.anatomy, device, typed=[source.name]), is_new
 
 
-def _published(recipe: Recipe, here: Mapping[str, object]) -> str:
-    """Return the result that its authors report, and the settings that differ here."""
-    other = [name for name in recipe.differs(here) if name != "data" or recipe.options["data"] in DATASETS]
-    different = f"; here with different {', '.join(other)}" if other else ""
-    return f"published for {recipe.name}: {recipe.report()}{different}"
-
-
-def _table(teacher: Teacher, trainers: Sequence[StudentTrainer], data: Data, options: RunOptions) -> Table:
-    """Return a table of the teacher and its students, measured on the test images."""
-    device, size = options.device.torch_device(), data.info.image_size
-    outputs = None if teacher.net.foreign_logits else teacher.scores(data.test, device)
-    name = f"{teacher.short} (teacher)"
-    lines = [Line(name, *size_of(teacher.net.model, size), None if outputs is None else outputs.top1)]
-    for trainer in trainers:
-        load_weights(trainer.model, trainer.run.folder / "student.safetensors")
-        scores = evaluate(trainer.model.to(device), data.test, device)
-        _, best = outcome(trainer)
-        agreement = None if outputs is None else scores.agreement(outputs)
-        lines.append(Line(trainer.name, *size_of(trainer.model, size), scores.top1, best, agreement))
-    return comparison(lines, title(data, options))
+def students_of(
+    teacher: Teacher, command: Distill, methods: Sequence[MethodSpec], data: Data, say: Say | None = None
+) -> list[StudentTrainer]:
+    """Build the baseline, if it is wanted, and the student of a teacher."""
+    source, options = command.distillation.student_source(), command.run
+    config, name = named_values(command), command.naming.name
+    taught = trainer_taught(source, teacher, methods, data, options, config, name, say=say)
+    return [trainer_alone(source, data, options, say=say), taught] if command.distillation.baseline else [taught]

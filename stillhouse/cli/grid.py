@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..bench.entries import split
 from ..bench.plan import Cell
 from ..bench.run import Elsewhere
 from ..checkpoints import write_atomically
@@ -20,7 +19,7 @@ from ..grid.scores import Scored, chosen, csv_of, table
 from ..grid.search import Proposals
 from ..grid.student import BaseStudent
 from ..grid.training import Training
-from ..methods.parse import MethodSpec, parse
+from ..methods.parse import MethodSpec, parse, split
 from ..ranges import Range, check_options
 from ..report.recipes import find
 from ..spelling import counted
@@ -28,6 +27,7 @@ from ..training.progress import Display
 from .config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from .networks import TeacherOptions
 from .runs.rooms import RoomOptions, given_for_distill, given_values
+from .words.seeds import read_seeds
 
 VALIDATION = 0.1  # when it is left out
 
@@ -46,7 +46,7 @@ class GridOptions:
             'KD.temperature=2,4,8; lr=0.01..0.1:5log; CE.weight/KD.weight=0.2/0.8,0.4/0.6'. LOW..HIGH:5 are five numbers
             in equal steps, :5log in equal factors; names with / between them change together. In a file a mapping from
             names to lists.
-        seeds: Number of seeds of each cell, which is judged by their mean; the first is --seed.
+        seeds: Number of seeds of each cell, which is judged by their mean (the first is --seed), or the seeds: 0,1,2.
         test: Measure the chosen cell on the test images, or all, which is not for choosing.
         search: Try settings that Optuna's TPE proposes by the outcomes of those before (pip install
             'stillhouse[search]') instead of every combination; ranges may then be without a number of values. With
@@ -62,7 +62,7 @@ class GridOptions:
     methods: str | list[str] | None = None
     recipe: str | None = None
     grid: str | list[str] | dict[str, Any] | None = None
-    seeds: Annotated[int, Range("between 1 and 1000", 1, 1000)] = 1
+    seeds: int | str = 1
     test: Literal["chosen", "all"] = "chosen"
     search: Literal["tpe", "halving"] | None = None
     trials: Annotated[int, Range("between 1 and 10,000", 1, 10_000)] = 40
@@ -70,6 +70,7 @@ class GridOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        read_seeds(self.seeds, 0)
 
     @property
     def axes(self) -> list[Axis]:
@@ -105,7 +106,7 @@ def grid(command: Grid, display: Display) -> None:
     display.say(f"chosen by validation images: {validation:g} of the training images are held out")
     training = Training(
         base,
-        range(command.run.output.seed, command.run.output.seed + asked.seeds),
+        read_seeds(asked.seeds, command.run.output.seed),
         GridDisplay(display, title),
         rooms.teachers == "per_seed",
         partial(_elsewhere, command, display),

@@ -14,6 +14,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from .. import distributed
 from ..bench.jobs import OUT_OF_MEMORY
+from ..bench.several import distill
 from ..data.on_disk import is_worker_death, worker_died
 from ..spelling import sentence
 from ..training.loop import Stopped
@@ -22,7 +23,7 @@ from .arguments import group_of, named_by_configs, option_groups, parse
 from .bench import Bench, bench
 from .cache import Fill, fill
 from .config import DeviceOptions
-from .distill import Distill, distill
+from .distill import Distill
 from .evaluate import Evaluate, measure
 from .export import Export, exported
 from .grid import Grid, grid
@@ -32,8 +33,10 @@ from .list import LISTS, show
 from .predict import Predict, predicted
 from .probe import Probe, probed
 from .report import Report, report
+from .runs.command import runs
 from .startup import begun
 from .train import Train, train
+from .words.resolved import PRINT, resolved
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         if command == "list":
             what, containing = _list_words(arguments)
             show(what, display, containing)
+        elif command == "runs":
+            return runs(arguments, display, run)
         elif command == "check":
             from ..contract.check import check  # only this command needs its small networks and laws
 
@@ -176,8 +181,12 @@ def _list_words(arguments: Sequence[str]) -> tuple[str, str]:
 
 def _act(name: str, arguments: Sequence[str], display: Display) -> int:
     command = _INSPECT_DATA if name == "inspect" and names_data(arguments) else _COMMANDS[name]
-    with named_by_configs(arguments):
-        options = parse(name, command.options, arguments, command.positional)
+    words = [word for word in arguments if word != PRINT]
+    with named_by_configs(words):
+        options = parse(name, command.options, words, command.positional)
+        if len(words) < len(arguments):
+            display.paste(resolved(options).rstrip())
+            return 0
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything
             return command.act(options, display) or 0
         with distributed.joined(group_of(options, DeviceOptions).torch_device()):

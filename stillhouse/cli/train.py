@@ -18,7 +18,8 @@ from ..training.student import StudentTrainer
 from .config import RunOptions
 from .networks import NetworkOptions
 from .runs.build import trainer_alone
-from .runs.other_epochs import note_on_other_epochs
+from .runs.other_runs import notes_on_other_runs
+from .words.run_names import NameOptions, ShowOptions
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,20 @@ class Train:
     """Train a network by itself."""
 
     network: NetworkOptions
+    naming: NameOptions
+    shown: ShowOptions
     run: RunOptions
 
 
 def train(command: Train, display: Display) -> None:
     command.run.tracking.check()
+    display.all_terms = command.shown.terms == "all"
     data = command.run.load(display)
     options = command.run.for_data(data)
     source = command.network.source()
-    trainer = trainer_alone(source, data, options, say=display.note)
-    display.note(note_on_other_epochs(trainer, "to continue from its weights instead, add --weights {weights}"))
+    trainer = trainer_alone(source, data, options, command.naming.name, say=display.note)
+    for note in notes_on_other_runs(trainer, "to continue from its weights instead, add --weights {weights}"):
+        display.note(note)
     fit_alone(trainer, data, options, display)
     parameters, macs = size_of(trainer.model, data.info.image_size)
     line = Line(source.short, parameters, macs, *outcome(trainer))

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..bench.entries import split
-from ..methods.parse import parse
+from ..methods.parse import parse, split
 from ..methods.spec import as_text, catalogue
 
 Value = object  # a plain value, a `MethodSpec`, or a list of either

@@ -16,15 +16,19 @@ from .spec import (
 )
 
 _MOST = 100  # methods of one student
+_OPENING, _CLOSING = "([{", ")]}"
 _FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w./~-])([\w./~-]++:[A-Za-z_]\w*)""")  # file.py:MyKD, outside quotes
 
 
 def parse(text: str) -> list[MethodSpec]:
-    """Read a list of methods in the form of Python calls; brackets may be left out where there are no arguments.
+    """Read the methods of one student: Python calls, whose brackets may be left out, joined by commas or +.
 
     Raises:
         ValueError: If a name, an argument or a value is not known; the message names the nearest ones.
     """
+    if len(split(text, ";")) > 1:
+        raise ValueError(f"--methods {text!r} makes several students, and here there is one; join its losses by commas")
+    text = ", ".join(split(text, "+"))
     foreign: dict[str, str] = {}
 
     def hide(match: re.Match[str]) -> str:  # a path and a colon are not a Python expression
@@ -91,3 +95,16 @@ def _argument(node: ast.expr, foreign: dict[str, str]) -> Value:
         hint = method_hint(node.id)
         raise ValueError(f"{node.id!r} in --methods is not a method.{hint} If it is text, quote it: '{node.id}'")
     return _value(node, foreign)
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Split at a separator outside of brackets and quotes, and drop empty parts."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        quote = "" if letter == quote else quote or (letter if letter in "'\"" else "")
+        depth += (letter in _OPENING) - (letter in _CLOSING) if not quote else 0
+        if letter == separator and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]

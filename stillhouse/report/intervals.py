@@ -1,10 +1,13 @@
-"""Paired differences over seeds and their t-intervals."""
+"""Paired differences over seeds with their t-intervals, and over the test images of one seed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
+from math import sqrt
+from statistics import NormalDist, fmean
+
+from torch import Tensor
 
 CONFIDENCE = 0.95
 
@@ -49,3 +52,39 @@ def difference(values: Mapping[int, float]) -> Difference:
 
     low, high = stats.t.interval(CONFIDENCE, len(numbers) - 1, loc=fmean(numbers), scale=stats.sem(numbers))
     return Difference(values, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Difference of two networks' accuracies on the same images, in percentage points, and its 95 % interval.
+
+    The interval is about other images of the same kind: it does not say how other seeds would differ.
+    """
+
+    points: float
+    low: float
+    high: float
+    images: int
+
+    @property
+    def is_clear(self) -> bool:
+        """True if the interval does not contain zero."""
+        return self.low > 0 or self.high < 0
+
+
+def over_images(one: Tensor, other: Tensor) -> Paired:
+    """Return how much more of the images the first network gets right than the other.
+
+    The interval is the adjusted Wald interval for paired proportions (Bonett & Price, J. Educ. Behav. Stat. 2012),
+    which holds for few images too: to the images that only one of the two gets right, one is added on each side.
+
+    Args:
+        one: (N,) bool, the images that it gets right.
+        other: (N,) bool, likewise.
+    """
+    images, gained, lost = len(one), int((one & ~other).sum()), int((other & ~one).sum())
+    first, second = (gained + 1) / (images + 2), (lost + 1) / (images + 2)
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * sqrt((first + second - (first - second) ** 2) / (images + 2))
+    middle = first - second
+    low, high = max(middle - half, -1.0), min(middle + half, 1.0)
+    return Paired(100 * (gained - lost) / images, 100 * low, 100 * high, images)

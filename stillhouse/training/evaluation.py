@@ -21,9 +21,14 @@ class Scores:
     labels: Tensor  # (N,)
 
     @property
+    def correct(self) -> Tensor:
+        """(N,) bool, the images whose class is the network's first guess."""
+        return self.logits.argmax(1) == self.labels
+
+    @property
     def top1(self) -> float:
         """Percent of images whose class is the network's first guess."""
-        return 100 * (self.logits.argmax(1) == self.labels).float().mean().item()
+        return 100 * self.correct.float().mean().item()
 
     @property
     def top5(self) -> float:

@@ -1,11 +1,8 @@
 """The training loop, all of it, from top to bottom. There is no other."""
 
-import signal
-import threading
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from functools import partial
-from types import FrameType
 
 import torch
 
@@ -13,6 +10,7 @@ from .. import distributed
 from ..checkpoints import fingerprint
 from ..data import Data
 from ..rng import preserved
+from ..spelling import counted
 from .cache.store import CacheStore
 from .cache.teacher_cache import TeacherCache
 from .capture.classroom import Use, captured
@@ -21,6 +19,7 @@ from .evaluation import Scores, evaluate, size_of
 from .predictions import Predictions
 from .progress import Display
 from .saved_state import cannot_resume
+from .stop_signals import StopSignals as StopSignals
 from .student import StudentTrainer
 from .versions import versions
 
@@ -45,9 +44,9 @@ def fit(
 ) -> None:
     """Train every student of a classroom to the end (its `until`), from where its run folder left off.
 
-    On SIGINT or SIGTERM it saves all students between two steps; after a kill it resumes from the last save. Either
-    way the outcome is the same as without an interruption, bit for bit on a CPU. A student whose run is already
-    finished gets the weights saved there and is not trained again.
+    On SIGINT, SIGTERM or SIGHUP it saves all students between two steps; after a kill it resumes from the last save.
+    Either way the outcome is the same as without an interruption, bit for bit on a CPU with the same number of threads.
+    A student whose run is already finished gets the weights saved there and is not trained again.
 
     Args:
         device: Where to train; by default the GPU if there is one.
@@ -125,6 +124,7 @@ def _resume(classroom: Classroom, data: Data, display: Display, cache_store: Cac
             display.say(f"{trainer.name}: already trained, {trainer.run.folder}")
         elif resumed:
             display.resumed(trainer)
+            display.note(_on_other_threads(trainer))
 
     classroom.for_each(resume)
     note = classroom.use_cache(cache_store, data) if cache_store and classroom.position else None
@@ -134,6 +134,17 @@ def _resume(classroom: Classroom, data: Data, display: Display, cache_store: Cac
     unfinished = [trainer for trainer in classroom.trainers if trainer in unfinished]
     classroom.for_each(lambda trainer: trainer.run.begin(), unfinished)
     return unfinished
+
+
+def _on_other_threads(trainer: StudentTrainer) -> str | None:
+    """Return a note if a run on a CPU goes on with another number of threads, which add up in another order."""
+    before, now = trainer.threads_before, torch.get_num_threads()
+    if before in (0, now) or next(trainer.distillation.parameters()).device.type != "cpu":
+        return None
+    return (
+        f"the run was begun with {counted(before, 'thread')} and goes on with {now}, so the last bits may differ from "
+        f"those of an uninterrupted run; OMP_NUM_THREADS={before} before the command keeps them"
+    )
 
 
 class _Timer:
@@ -208,26 +219,3 @@ def _size(trainer: StudentTrainer, image_size: int) -> dict[str, int]:
     except (RuntimeError, TypeError, ValueError, AssertionError):  # the user's network: no reason to lose a run
         return {"parameters": sum(one.numel() for one in trainer.model.parameters())}
     return {"parameters": parameters, "macs": macs}
-
-
-class StopSignals(AbstractContextManager["StopSignals"]):
-    """Turn the first SIGINT or SIGTERM into a request to stop; a second one interrupts immediately."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> "StopSignals":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal returned

@@ -14,6 +14,7 @@ class LossMeter:
         self._names: tuple[str, ...] = ()
         self._sums = torch.empty(0)  # (T,)
         self._bad_since = torch.empty(0)  # (T,) the first step with NaN or infinity, else infinity
+        self._peaks = torch.empty(0)  # (T,) the largest finite value of each
         self._steps = torch.zeros((), dtype=torch.int64)
 
     @property
@@ -28,16 +29,19 @@ class LossMeter:
         if tuple(terms) != self._names:
             self._names = tuple(terms)
             self._sums, self._bad_since = torch.zeros_like(values), torch.full_like(values, math.inf)
+            self._peaks = torch.zeros_like(values)
             self._steps = torch.zeros((), dtype=torch.int64, device=values.device)
         self._steps += 1
         self._sums += values
         bad_since = torch.minimum(self._bad_since, self._steps.to(values.dtype))
         self._bad_since.copy_(torch.where(values.isfinite(), self._bad_since, bad_since))
+        self._peaks.copy_(torch.where(values.isfinite(), torch.maximum(self._peaks, values.abs()), self._peaks))
 
     @torch.no_grad()
     def clear(self) -> None:
         """Start again from zero, in the same tensors."""
         self._sums.zero_()
+        self._peaks.zero_()
         self._steps.zero_()
         self._bad_since.fill_(math.inf)
 
@@ -47,9 +51,13 @@ class LossMeter:
         return {name: total / steps for name, total in zip(self._names, self._sums.tolist(), strict=True) if steps}
 
     def first_not_finite(self) -> tuple[str, int] | None:
-        """Return the term that was NaN or infinite first, and the step; waits for the device."""
+        """Return the term that was NaN or infinite first, and the step; waits for the device.
+
+        Of several in one step it is the one that had been the largest.
+        """
         steps = dict(zip(self._names, self._bad_since.tolist(), strict=True))
-        name = min(steps, key=lambda term: steps[term], default="")
+        peaks = dict(zip(self._names, self._peaks.tolist(), strict=True))
+        name = min(steps, key=lambda term: (steps[term], -peaks[term]), default="")
         return (name, int(steps[name])) if name and math.isfinite(steps[name]) else None
 
     def state(self) -> dict[str, object]:
@@ -76,4 +84,4 @@ class LossMeter:
             raise ValueError("the sums of the losses cannot be read")
         self._names, self._sums = tuple(names), sums.to(device, copy=True)
         self._steps = torch.full((), steps, dtype=torch.int64, device=device)
-        self._bad_since = torch.full_like(self._sums, math.inf)
+        self._bad_since, self._peaks = torch.full_like(self._sums, math.inf), torch.zeros_like(self._sums)

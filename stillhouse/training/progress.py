@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..spelling import printable
+from .epoch_lines import Columns, in_words
 from .run_files import loss_terms
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Display(AbstractContextManager["Display"]):
         quiet: Show nothing.
     """
 
+    all_terms = False  # True to show all loss terms of each epoch, not only the largest
+
     def __init__(self, quiet: bool = False):
         self.console = _Console(quiet=quiet, highlight=False, markup=False, emoji=False)
         if not self.console.is_terminal:
@@ -45,11 +49,14 @@ class Display(AbstractContextManager["Display"]):
         self._noted: set[str] = set()
         self._live: Live | None = None
         self._pace = _Pace()
-        self._name_width = 0
+        self._plan = _Plan()
+        self._columns: Columns | None = None
+        self._phases: dict[str, str] = {}  # the latest of each student
         self._last_line = 0.0
 
     def __enter__(self) -> Display:
-        self._pace = _Pace()
+        self._pace, self._columns = _Pace(), None
+        self._plan.begin_part()
         if self.console.is_terminal and not self.console.quiet:
             self._live = Live(console=self.console, transient=True, auto_refresh=False)
             self._live.start()
@@ -60,15 +67,23 @@ class Display(AbstractContextManager["Display"]):
             self._live.stop()
             self._live = None
 
-    def say(self, text: str) -> None:
-        """Print a line."""
-        self.console.print(text)
+    def set_parts(self, seconds: Sequence[float]) -> None:
+        """Set the parts of what will be trained, one after another, for the bar: the estimated seconds of each."""
+        self._plan = _Plan(seconds)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line, on a terminal in a style of Rich."""
+        self.console.print(text, style=style)
+
+    def paste(self, text: str) -> None:
+        """Print a line for copying: a terminal may wrap it, but no line breaks are put into it."""
+        self.console.print(text, soft_wrap=True, style="bold")
 
     def note(self, text: str | None) -> None:
         """Print a note that the user should see, if there is one; each note once."""
         if text is not None and text not in self._noted:
             self._noted.add(text)
-            self.say(f"note: {text}")
+            self.say(f"note: {text}", style="yellow")
 
     def resumed(self, trainer: StudentTrainer) -> None:
         step = f", step {trainer.step + 1}" if trainer.step else ""
@@ -79,8 +94,15 @@ class Display(AbstractContextManager["Display"]):
     def epoch(self, room: Classroom, epoch: int, steps: int, start: int = 0) -> None:
         """Show that an epoch of `steps` steps begins, or continues after `start` of them."""
         self._pace.begin(epoch, steps, start)
-        self._name_width = max(len(trainer.name) for trainer in room.trainers)
+        if self._columns is None:
+            width = self.console.width if self.console.is_terminal else None
+            self._columns = Columns.fitting(width, [trainer.name for trainer in room.trainers])
+            self._say_headings()
         self._last_line = time.perf_counter()
+
+    def _say_headings(self) -> None:
+        assert self._columns is not None
+        self.say(self._columns.heading(), style="dim")
 
     def step(self, room: Classroom, done: int) -> None:
         """Show that `done` steps of this epoch are done."""
@@ -88,30 +110,72 @@ class Display(AbstractContextManager["Display"]):
         if self._live is None and not long_ago:
             return
         self._last_line = time.perf_counter()
-        rate, left = self._pace.rate(done), duration(self._pace.left(done, room.epochs))
-        words = [f"epoch {self._pace.epoch + 1}/{room.epochs}", f"{done}/{self._pace.steps}", f"{rate:.1f} step/s"]
-        words.append(f"{left} left")
+        assert self._columns is not None
+        rate, left = self._pace.rate(done), duration(self._left(done, room.epochs))
+        words = [f"epoch {self._pace.epoch + 1}/{room.epochs}", f"step {done}/{self._pace.steps}", f"{rate:.1f} step/s"]
+        words += [f"{left} left"]
         words += [f"teacher cache {100 * room.cache.hit_rate:.0f} %"] if room.cache else []
-        losses = {trainer.name: _terms(trainer.meter.means()) for trainer in room.trainers if trainer.step}
+        losses = {trainer.name: trainer.meter.means() for trainer in room.trainers if trainer.step}
         if self._live is None:
-            self.say("  ".join([*words, *(f"{name}: {terms}" for name, terms in losses.items())]))
+            self.say("  ".join([*words, *(f"{name}: {in_words(terms)}" for name, terms in losses.items())]))
             return
-        head, students = Table.grid(padding=(0, 2, 0, 0)), Table.grid(padding=(0, 2, 0, 0))
-        head.add_row(words[0], ProgressBar(self._pace.steps, done, width=24), *words[1:])
-        for name, terms in losses.items():
-            students.add_row(name, terms)
-        self._live.update(Group(head, students), refresh=True)
+        share = self._plan.share(self._pace.share(done, room.epochs))
+        head = Table.grid(padding=(0, 2, 0, 0))
+        head.add_row(ProgressBar(1.0, share, width=16), f"{100 * share:.0f} %", *words[:2], words[3], *words[4:])
+        at = f"{self._pace.epoch + 1}/{room.epochs}"
+        lines = [self._columns.line(name, at, terms, None, None, None, "") for name, terms in losses.items()]
+        self._live.update(Group(*(Text(line, no_wrap=True) for line in lines), head), refresh=True)
 
     def row(self, trainer: StudentTrainer, row: Row) -> None:
         """Show that a student has finished an epoch."""
-        measured = [f"top-1 {row['top1']:.2f} %"]
-        measured += [f"agrees {row['agreement']:.2f} %"] if "agreement" in row else []
-        phase = [] if row["phase"] == "distillation" else [f"({row['phase']})"]
-        left = duration(self._pace.left(self._pace.steps, trainer.epochs))
-        words = [f"{trainer.name:{self._name_width}}", *phase, f"epoch {row['epoch']}/{trainer.epochs}"]
-        terms = _terms({name: row[name] for name in loss_terms(row)})
-        words += [terms, *measured, f"{row['seconds']:.1f} s", f"{left} left"]
-        self.say("  ".join(words))
+        assert self._columns is not None
+        if row["phase"] != self._phases.get(trainer.name, "distillation"):
+            self.say(f"{trainer.name}: {row['phase']} from epoch {row['epoch']} on")
+        self._phases[trainer.name] = row["phase"]
+        left = duration(self._left(self._pace.steps, trainer.epochs))
+        terms = {name: row[name] for name in loss_terms(row)}
+        at, agreement = f"{row['epoch']}/{trainer.epochs}", row.get("agreement")
+        line = self._columns.line(trainer.name, at, terms, row["top1"], agreement, row["seconds"], left)
+        self.say(line, style="" if agreement is None else "cyan")
+        if self.all_terms:
+            self.say(f"  {in_words(terms)}", style="dim")
+
+    def _left(self, done: int, epochs: int) -> float:
+        """Return the seconds that the rest of the plan will take."""
+        left = self._pace.left(done, epochs)
+        return left + self._plan.after(left, self._pace.share(done, epochs))
+
+
+class _Plan:
+    """Parts that are trained one after another, by their estimated seconds.
+
+    Args:
+        seconds: Of each part; without any there is one.
+    """
+
+    def __init__(self, seconds: Sequence[float] = ()):
+        self._seconds = [max(one, 1e-9) for one in seconds] or [1.0]
+        self._part = -1
+
+    def begin_part(self) -> None:
+        """Go to the next part; what was not foreseen is a part of the last one."""
+        self._part = min(self._part + 1, len(self._seconds) - 1)
+
+    def share(self, of_part: float) -> float:
+        """Return the share of the whole that is done, given that of the current part."""
+        before = sum(self._seconds[: self._part])
+        return (before + of_part * self._seconds[self._part]) / sum(self._seconds)
+
+    def after(self, left: float, of_part: float) -> float:
+        """Return the seconds of the parts to come, if this one is as much slower than estimated as it was so far.
+
+        Args:
+            left: Seconds that the rest of this part takes.
+            of_part: The share of this part that is done.
+        """
+        to_come = sum(self._seconds[self._part + 1 :])
+        rest = self._seconds[self._part] * (1 - of_part)
+        return to_come * (left / rest if rest > 0 and left > 0 else 1.0)
 
 
 class _Pace:
@@ -133,16 +197,16 @@ class _Pace:
         """Return steps per second in this epoch."""
         return (done - self._start) / max(time.perf_counter() - self._epoch_began, 1e-9)
 
+    def share(self, done: int, epochs: int) -> float:
+        """Return the share of so many epochs that is done."""
+        return min((self.epoch + done / self.steps) / max(epochs, 1), 1.0)
+
     def left(self, done: int, epochs: int) -> float:
         """Return the seconds that the rest of so many epochs will take, evaluations included."""
         assert self._first is not None
         position = self.epoch + done / self.steps
         elapsed = time.perf_counter() - self._began
         return (epochs - position) * elapsed / max(position - self._first, 1e-9)
-
-
-def _terms(losses: dict[str, float]) -> str:
-    return "  ".join(f"{name} {f'{value:#.4g}'.rstrip('.')}" for name, value in losses.items())
 
 
 def duration(seconds: float) -> str:

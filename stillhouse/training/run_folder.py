@@ -8,8 +8,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import yaml
@@ -30,6 +31,7 @@ _FILES = (
 # Names that `write_atomically` gives its temporary files, and no editor its own.
 _LEFTOVER = re.compile(rf"\.({'|'.join(map(re.escape, _FILES))})\.[a-z0-9_]{{8}}")
 
+_expected: ContextVar[Path | None] = ContextVar("expected", default=None)  # the run that is to be resumed
 _locks: set[int] = set()  # file descriptors of this process
 
 
@@ -41,6 +43,16 @@ def _close_locks() -> None:
 
 
 os.register_at_fork(after_in_child=_close_locks)
+
+
+@contextmanager
+def expected(folder: Path) -> Iterator[None]:
+    """Refuse to begin a new run, because the one in this folder is to be resumed."""
+    token = _expected.set(folder.resolve())
+    try:
+        yield
+    finally:
+        _expected.reset(token)
 
 
 class Run:
@@ -63,6 +75,7 @@ class Run:
         identity: Everything that the outcome depends on; its hash ends the folder's name.
         config: The content of `config.yaml`.
         origin: What `result.json` is to say of where the run comes from, such as its teacher.
+        by_hash: Use the folder in `root` whose name ends with this hash, whatever it begins with, if there is one.
     """
 
     def __init__(
@@ -72,9 +85,12 @@ class Run:
         identity: Mapping[str, object],
         config: Mapping[str, object] | None = None,
         origin: Mapping[str, object] | None = None,
+        by_hash: bool = False,
     ):
         digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
         self.folder = Path(root) / f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', slug)[:MAX_SLUG]}-{digest}"
+        if by_hash and not self.folder.exists():
+            self.folder = next(iter(sorted(Path(root).glob(f"*-{digest}/"))), self.folder)
         self.config, self.origin = dict(config or {}), dict(origin or {})
         self._lock: int | None = None
         self._tracking = Tracking(self.folder, self.config)
@@ -132,6 +148,12 @@ class Run:
         """
         if not distributed.is_first() or self.is_done:
             return
+        wanted, is_new = _expected.get(), not (self.folder / "config.yaml").exists()
+        if wanted is not None and is_new:
+            raise ValueError(
+                f"{wanted} cannot be resumed, because its data, code or weights have changed since: the same options "
+                f"now make another run, {self.folder.name}; to train that, type its command"
+            )
         student = self.folder / "student.safetensors"
         if student.exists() and not (self.folder / "state.pt").exists():
             raise ValueError(
@@ -142,6 +164,11 @@ class Run:
             if _LEFTOVER.fullmatch(path.name):
                 path.unlink(missing_ok=True)
         write_atomically(self.folder / "config.yaml", yaml.safe_dump(self.config, sort_keys=False).encode())
+
+    @property
+    def weights(self) -> Path:
+        """The file of the trained network."""
+        return self.folder / "student.safetensors"
 
     @property
     def is_done(self) -> bool:

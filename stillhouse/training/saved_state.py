@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..checkpoints import load_weights
@@ -27,6 +28,7 @@ class SavedState:
         optimizer: The state dict of the current phase's optimiser.
         run: The name of the run's folder; empty in states of version 0.1.0.
         rows: A checksum of the rows of metrics.jsonl before `position`; empty in states of version 0.1.0.
+        threads: CPU threads that it was trained with, on which the last bits depend; 0 if the state does not say.
     """
 
     position: tuple[int, int]
@@ -37,6 +39,7 @@ class SavedState:
     optimizer: dict[str, Any]
     run: str = ""
     rows: str = ""
+    threads: int = field(default_factory=torch.get_num_threads)
 
     def to_dict(self) -> dict[str, object]:
         return {
@@ -48,6 +51,7 @@ class SavedState:
             "optimizer": self.optimizer,
             "run": self.run,
             "rows": self.rows,
+            "threads": self.threads,
         }
 
     @classmethod
@@ -74,10 +78,11 @@ class SavedState:
             raise ValueError("its weights cannot be read")
         if not (isinstance(optimizer, dict) and {"state", "param_groups"} <= optimizer.keys()):
             raise ValueError("its optimiser cannot be read")
-        run, rows = loaded.get("run", ""), loaded.get("rows", "")
-        if not (isinstance(run, str) and isinstance(rows, str)):
+        run, rows, threads = loaded.get("run", ""), loaded.get("rows", ""), loaded.get("threads", 0)
+        if not (isinstance(run, str) and isinstance(rows, str) and isinstance(threads, int)):
             raise ValueError("the name of its run cannot be read")
-        return cls((epoch, step), float(seconds), (float(top1), after), losses, distillation, optimizer, run, rows)
+        position, best = (epoch, step), (float(top1), after)
+        return cls(position, float(seconds), best, losses, distillation, optimizer, run, rows, threads)
 
 
 def rows_checksum(rows: Sequence[Row]) -> str:

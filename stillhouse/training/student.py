@@ -51,6 +51,7 @@ class StudentTrainer:
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.until = self.epochs  # epochs to train now; the rest is for another time
         self.epoch, self.step = 0, 0  # the next one
+        self.threads_before = 0  # CPU threads of the process that it is resumed from; 0 if that is not known
         self.seconds, self.best = 0.0, (-math.inf, -1)  # top-1 in percent on held-out images, and its epoch
         self.rows: list[Row] = []
         self.meter = LossMeter()  # of this epoch
@@ -224,7 +225,7 @@ class StudentTrainer:
         saved = read_saved(self.run)
         if saved is None:
             return False
-        state, self.rows = saved
+        (state, self.rows), self.threads_before = saved, saved[0].threads
         try:
             self._load(state)
         except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stillhouse.bench.entries import entries, learns_alone, unlabelled
+from stillhouse.bench.entries import entries, learns_alone, students, unlabelled
 from stillhouse.methods.parse import parse
 
 
@@ -61,3 +61,15 @@ def test_only_plain_labels_are_learned_alone() -> None:
 
 def test_methods_without_labels_are_named() -> None:
     assert list(unlabelled(entries("CE, KD, CE + KD, DKD", "cifar100/dkd"))) == ["KD", "DKD"]
+
+
+@pytest.mark.parametrize("between", ["", ","])
+def test_semicolons_separate_students_for_every_command(between: str) -> None:
+    found = students("CE; CE, KD(temperature=2); CE + AT", between)
+    assert [entry.label for entry in found] == ["CE", "CE + KD(temperature=2)", "CE + AT"]
+    assert [[method.name for method in entry.methods] for entry in found] == [["CE"], ["CE", "KD"], ["CE", "AT"]]
+
+
+def test_commas_alone_add_losses_where_there_is_one_student() -> None:
+    assert [[method.name for method in entry.methods] for entry in students("CE, KD")] == [["CE", "KD"]]
+    assert [[method.name for method in entry.methods] for entry in students(["CE", "KD"])] == [["CE", "KD"]]

@@ -34,7 +34,7 @@ SENTENCES = {
     "distill --kd_T=4": "stillhouse distill has no option --kd_T; use --methods 'CE, KD(temperature=4)'. See",
     "train --weight-decay 1": "stillhouse train has no option --weight-decay. Did you mean weight_decay",
     "train --num-workers 1": "stillhouse train has no option --num-workers; use --workers. See",
-    "train --mean 0.5,0.5,0.5": "stillhouse train has no option --mean; training images are normalised by their own",
+    "train --mean 0.5,0.5,0.5": "--mean needs --std as well",
     "distill --teacher_image_size 224": "stillhouse distill has no option --teacher_image_size; all networks see",
     "train --resume": "stillhouse train has no option --resume; run the same command again to resume",
     "train --model wrn-16-2": "there is no network 'wrn-16-2' in the zoo. Nearest: wrn_16_2",
@@ -91,7 +91,7 @@ SENTENCES = {
     "train --config LIST": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config TEACHER/student.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
-    "train --config OTHER": "stillhouse train has no option --student. See stillhouse train --help",
+    "train --config OTHER": "stillhouse train has no option --student. Did you mean std? See stillhouse train --help",
     "train --config TYPES": "--epochs takes a whole number, not many",
     "train --config CODE": "--config takes a YAML file such as a run's config.yaml, which this is not",
 }

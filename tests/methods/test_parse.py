@@ -136,7 +136,6 @@ def test_a_method_of_ones_own(mine: str) -> None:
         ("KD(temperature=2", r"'KD\(temperature=2' cannot be read"),
         ("[CE, 3]", r"\[CE\(weight=1.0\), 3\] in --methods is not a method"),
         ("CE, 3", r"3 in --methods is not a method; the methods are AB"),
-        ("CE + KD", r"'CE \+ KD' in --methods is neither a method nor a plain value"),
         (
             "KD(temprature=2)",
             r"KD has no argument 'temprature'. Did you mean temperature\? It takes weight, temperature",

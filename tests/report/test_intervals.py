@@ -1,10 +1,11 @@
-"""Intervals: by hand, and where there is none."""
+"""Intervals: by hand, by simulation, and where there is none."""
 
 import math
 
 import pytest
+import torch
 
-from stillhouse.report.intervals import difference
+from stillhouse.report.intervals import difference, over_images
 
 
 def test_the_interval_is_the_one_of_the_book() -> None:
@@ -34,3 +35,34 @@ def test_without_spread_there_is_no_interval(values: dict[int, float]) -> None:
     found = difference(values)
     assert (found.low, found.high, found.is_clear) == (None, None, False)
     assert found.mean == next(iter(values.values()))
+
+
+def test_the_interval_over_images_is_the_one_of_the_paper() -> None:
+    one = torch.tensor([True] * 12 + [False] * 3 + [True] * 80 + [False] * 5)
+    other = torch.tensor([False] * 12 + [True] * 3 + [True] * 80 + [False] * 5)
+    found = over_images(one, other)
+    first, second = 13 / 102, 4 / 102
+    half = 1.959963985 * math.sqrt((first + second - (first - second) ** 2) / 102)
+    assert found.points == pytest.approx(9.0)
+    assert found.images == 100
+    assert (found.low, found.high) == pytest.approx((100 * (9 / 102 - half), 100 * (9 / 102 + half)), rel=1e-8)
+    assert found.is_clear
+    back = over_images(other, one)
+    assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_equal_networks_have_an_interval_around_zero() -> None:
+    same = torch.arange(360) > 9
+    found = over_images(same, same)
+    assert (found.points, found.is_clear) == (0, False)
+    assert -0.8 < found.low < 0 < found.high < 0.8
+
+
+@pytest.mark.parametrize("images", [60, 360])
+def test_95_of_100_intervals_hold_the_truth(images: int) -> None:
+    generator, held, times = torch.Generator().manual_seed(0), 0, 4000
+    for _ in range(times):
+        draw = torch.rand(images, generator=generator)  # 3 % only the first, 1 % only the second, 2 % neither
+        found = over_images(~((draw >= 0.03) & (draw < 0.06)), draw >= 0.05)
+        held += found.low <= 100 * 0.02 <= found.high
+    assert held / times > 0.94

@@ -16,6 +16,16 @@ def test_means_and_the_first_term_that_is_not_finite() -> None:
     assert meter.first_not_finite() == ("KD", 3)
 
 
+def test_of_several_terms_in_one_step_the_largest_is_to_blame() -> None:
+    meter = LossMeter()
+    meter.add({"CE": torch.tensor(2.0), "AT": torch.tensor(-900.0), "KD": torch.tensor(3.0)})
+    meter.add({name: torch.tensor(math.nan) for name in ("CE", "AT", "KD")})  # weights are NaN by now
+    assert meter.first_not_finite() == ("AT", 2)
+    meter.clear()
+    meter.add({name: torch.tensor(math.nan) for name in ("CE", "AT", "KD")})
+    assert meter.first_not_finite() == ("CE", 1)
+
+
 def test_a_state_goes_on_while_all_is_finite() -> None:
     meter, other = LossMeter(), LossMeter()
     assert meter.first_not_finite() is None

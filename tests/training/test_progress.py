@@ -84,8 +84,9 @@ def test_an_epoch_is_a_line(clock: Clock, capsys: pytest.CaptureFixture[str]) ->
         clock.now += 20
         student.epoch = 1
         display.row(cast(StudentTrainer, student), row(1, agreement=88.25, **{"CTKD.temperature": 4.0}))
-    expected = "resnet8 CE+KD      epoch 1/4  CE 2.000  KD 0.5000  top-1 71.50 %  agrees 88.25 %  20.0 s  1:00 left\n"
-    assert capsys.readouterr().out == expected
+    heading, line = capsys.readouterr().out.splitlines()
+    assert heading == ("                     epoch  largest losses             top-1 % agree % seconds    left")
+    assert line == "resnet8 CE+KD          1/4  CE 2.000     KD 0.5000       71.50   88.25    20.0    1:00"
 
 
 def test_a_warm_up_is_called_by_its_name(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +95,12 @@ def test_a_warm_up_is_called_by_its_name(clock: Clock, capsys: pytest.CaptureFix
         display.epoch(room(student), 1, 10)
         clock.now += 30
         display.row(cast(StudentTrainer, student), row(2, phase="FT warm-up"))
-    assert capsys.readouterr().out.startswith("s  (FT warm-up)  epoch 2/4  CE ")
+        display.row(cast(StudentTrainer, student), row(3, phase="FT warm-up"))
+        display.row(cast(StudentTrainer, student), row(4))
+    _, first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "s: FT warm-up from epoch 2 on"
+    assert lines[2] == "s: distillation from epoch 4 on"
+    assert [line.split()[:2] for line in (*lines[:2], lines[3])] == [["s", "2/4"], ["s", "3/4"], ["s", "4/4"]]
 
 
 def test_time_left_counts_only_what_this_process_did(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +109,7 @@ def test_time_left_counts_only_what_this_process_did(clock: Clock, capsys: pytes
         display.epoch(room(student), 2, 10, start=5)  # resumes in the middle of the third of four epochs
         clock.now += 50  # for half an epoch: 100 s an epoch
         display.row(cast(StudentTrainer, student), row(3))
-    assert capsys.readouterr().out.endswith("1:40 left\n")
+    assert capsys.readouterr().out.endswith(" 1:40\n")
 
 
 def test_a_resumed_run_says_where(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,17 +130,17 @@ def test_steps_are_silent_without_a_terminal_unless_an_epoch_is_long(
         display.epoch(room(student), 0, 100)
         clock.now += 200
         display.step(room(student), 20)
-        assert capsys.readouterr().out == ""
+        assert len(capsys.readouterr().out.splitlines()) == 1
         clock.now += 200
         display.step(room(student), 40)
-        assert capsys.readouterr().out == "epoch 1/4  40/100  0.1 step/s  1:00:00 left  s: CE 2.250\n"
+        assert capsys.readouterr().out == "epoch 1/4  step 40/100  0.1 step/s  1:00:00 left  s: CE 2.250\n"
 
 
 def test_a_terminal_shows_every_student(
     clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm-256color")
     terms = {"CE": 2.25, "KD": 0.5, "AT": 1234.5, "FitNet": 0.012}
     students = Student("resnet8 by itself", {"CE": 2.0}, step=5), Student("resnet8 CE+KD+AT+FitNet", terms, step=5)
@@ -143,15 +149,36 @@ def test_a_terminal_shows_every_student(
         clock.now += 5
         display.step(room(*students), 5)
         shown = capsys.readouterr().out
-        assert "epoch 2/4" in shown
-        assert "5/10" in shown
-        assert "1.0 step/s" in shown
-        assert "0:25 left" in shown  # 2.5 epochs of 10 s
-        assert all(student.name in shown for student in students)
-        assert all(word in shown for word in ("CE 2.000", "CE 2.250", "KD 0.5000", "AT 1234 ", "0.01200"))
-        assert display.console.width == 60
+        assert "epoch 2/4  step 5/10  0:25 left" in shown  # 2.5 epochs of 10 s
+        assert "38 %" in shown  # 1.5 of 4 epochs
+        assert all(word in shown for word in ("CE 2.000", "CE 2.250", "AT 1234", "resnet8 C..T+FitNet"))
+        assert "KD 0.5000" not in shown  # two terms are larger
         display.row(cast(StudentTrainer, students[0]), row(2))
-    assert "epoch 2/4" in capsys.readouterr().out
+    assert " 2/4  CE 2.000" in capsys.readouterr().out
+
+
+def test_all_terms_are_shown_on_request(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    student = Student("s", {})
+    with Display() as display:
+        display.all_terms = True
+        display.epoch(room(student), 0, 10)
+        clock.now += 1
+        display.row(cast(StudentTrainer, student), row(1, AT=12.5, SP=0.001))
+    assert capsys.readouterr().out.splitlines()[2] == "  CE 2.000  KD 0.5000  AT 12.50  SP 0.001000"
+
+
+def test_time_left_and_the_bar_are_those_of_the_whole_plan(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    teacher, student = Student("t", {}, epochs=2), Student("s", {}, epochs=4)
+    display = Display()
+    display.set_parts([10, 40])
+    for one, epochs in ((teacher, 2), (student, 4)):
+        with display:
+            display.epoch(cast(Classroom, Room([one], epochs)), 0, 10)
+            clock.now += 10  # twice as slow as estimated for the teacher
+            display.row(cast(StudentTrainer, one), row(1))
+    _, first, _, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(" 1:30")  # 10 s of its own, and 80 s of the student
+    assert second.endswith(" 0:30")
 
 
 def test_quiet_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

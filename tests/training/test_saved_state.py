@@ -17,6 +17,7 @@ from stillhouse.methods import CE, KD
 from stillhouse.taps import Outputs
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
+from stillhouse.training.progress import Display
 from stillhouse.training.run_files import dump_rows, read_rows
 from stillhouse.training.saved_state import SavedState
 from stillhouse.training.student import StudentTrainer
@@ -46,10 +47,10 @@ def killed_in_the_second_epoch(folder: Path, name: str = "student") -> StudentTr
     return one
 
 
-def resumed(folder: Path, name: str = "student") -> StudentTrainer:
+def resumed(folder: Path, name: str = "student", display: Display | None = None) -> StudentTrainer:
     teacher = teacher_net()
     one = trainer([CE(), KD()], teacher, folder, name)
-    fit(Classroom(teacher, [one]), quick_data(), "cpu")
+    fit(Classroom(teacher, [one]), quick_data(), "cpu", display)
     return one
 
 
@@ -65,8 +66,8 @@ def test_states_of_version_0_1_0_have_neither_run_nor_rows(tmp_path: Path) -> No
     whole = resumed(tmp_path / "whole")
     (path,) = tmp_path.glob("old/*/state.pt")
     state = load_state(path)
-    assert set(state) == {"position", "seconds", "best", "tally", "distillation", "optimizer", "run", "rows"}
-    del state["run"], state["rows"]
+    assert set(state) == {"position", "seconds", "best", "tally", "distillation", "optimizer", "run", "rows", "threads"}
+    del state["run"], state["rows"], state["threads"]
     save_state(path, state)
     old = resumed(tmp_path / "old")
     files = [one.run.folder / "student.safetensors" for one in (whole, old)]
@@ -154,3 +155,14 @@ def test_a_row_behind_the_point_saved_last_is_written_anew(tmp_path: Path) -> No
     resumed(tmp_path)
     rows = [[{**row, "seconds": 0} for row in read_rows(folder)] for folder in (run.folder, whole.run.folder)]
     assert rows[0] == rows[1]
+
+
+def test_another_number_of_threads_is_noted_on_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for threads, noted in ((3, True), (0, False), (torch.get_num_threads(), False)):
+        killed_in_the_second_epoch(tmp_path / str(threads))
+        (path,) = tmp_path.glob(f"{threads}/*/state.pt")
+        save_state(path, {**load_state(path), "threads": threads})
+        capsys.readouterr()
+        resumed(tmp_path / str(threads), display=Display())
+        said = f"begun with 3 threads and goes on with {torch.get_num_threads()}, so the last bits may differ"
+        assert (said in capsys.readouterr().out) is noted

@@ -24,6 +24,7 @@ from ...user_code import hash_of_file
 from ..arguments import named_values
 from ..config import RunOptions
 from ..data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
+from ..words.run_names import name_of_run
 
 # Options that are part of a run's identity in another form.
 _ALWAYS_KNOWN = ("data", "image_size", "validation", "workers", "skip_broken", "mean", "std")
@@ -47,23 +48,31 @@ def about(source: NetworkSource, data: Data, options: DataOptions = DEFAULT_DATA
     }
 
 
-def run_alone(source: NetworkSource, data: Data, options: RunOptions) -> Run:
-    """Return the run of a network that learns from labels only: `stillhouse train`, and every baseline."""
+def run_alone(source: NetworkSource, data: Data, options: RunOptions, name: str | None = None) -> Run:
+    """Return the run of a network that learns from labels only: `stillhouse train`, and every baseline.
+
+    Args:
+        name: The beginning of its folder's name, if the user gave one.
+    """
     network = {"model": source.name, "weights": source.weights, "anatomy": source.anatomy}
     start = {"weights_key": source.key, "skip_head": source.skip_head}
-    config = {**network, **start, **named_values(options)}
-    identity = {"command": "train", "network": source.identity()}
-    slug = f"{data.name}-{source.short}-seed{options.output.seed}"
-    return Run(options.output.folder, slug, identity | _common_identity(data, options), _plain_config(config))
+    config = {**network, **start, **named_values(options), **({"name": name} if name else {})}
+    identity: dict[str, object] = {"command": "train", "network": source.identity()}
+    slug = f"{name}-seed{options.output.seed}" if name else name_of_run(source.short, data, options)
+    identity |= _common_identity(data, options)
+    return Run(options.output.folder, slug, identity, _plain_config(config), by_hash=True)
 
 
-def trainer_alone(source: NetworkSource, data: Data, options: RunOptions, *, say: Say | None = None) -> StudentTrainer:
+def trainer_alone(
+    source: NetworkSource, data: Data, options: RunOptions, name: str | None = None, *, say: Say | None = None
+) -> StudentTrainer:
     """Build the trainer of a network that learns from labels only.
 
     Args:
+        name: As for `run_alone`.
         say: Called with a sentence for each choice and each omission in the initial weights.
     """
-    run = run_alone(source, data, options)
+    run = run_alone(source, data, options, name)
     return _trainer(source, None, [CE()], data, options, run, f"{source.short} by itself", say)
 
 
@@ -74,16 +83,18 @@ def run_taught(
     data: Data,
     options: RunOptions,
     config: Mapping[str, object],
+    name: str | None = None,
 ) -> Run:
     """Return the run of a student that learns from a teacher.
 
     Args:
         teacher: The teacher, in the precision that it is used in.
         config: Content of `config.yaml`, except for the methods.
+        name: As for `run_alone`.
     """
     method_specs = [str(method) for method in methods]
     precision, known = teacher.net.precision, teacher.identity()
-    identity = {
+    identity: dict[str, object] = {
         "command": "distill",
         "network": source.identity(),
         "teacher": known,
@@ -91,10 +102,12 @@ def run_taught(
         "files": [hash_of_file(file) for file in parse.sources(methods)],
         **({"teacher_precision": str(precision).removeprefix("torch.")} if precision else {}),
     }
-    slug = f"{data.name}-{source.short}-from-{teacher.short}-{_joined(methods)}-seed{options.output.seed}"
+    usual = name_of_run(f"{source.short}-from-{teacher.short}", data, options, methods)
+    identity |= _common_identity(data, options)
     config = _plain_config({**config, "methods": method_specs})
     origin = {"teacher": {"network": teacher.short, "weights_hash": known["weights"]}}
-    return Run(options.output.folder, slug, identity | _common_identity(data, options), config, origin)
+    slug = f"{name}-seed{options.output.seed}" if name else usual
+    return Run(options.output.folder, slug, identity, config, origin, by_hash=True)
 
 
 def trainer_taught(
@@ -104,6 +117,7 @@ def trainer_taught(
     data: Data,
     options: RunOptions,
     config: Mapping[str, object],
+    name: str | None = None,
     *,
     say: Say | None = None,
 ) -> StudentTrainer:
@@ -112,27 +126,16 @@ def trainer_taught(
     Args:
         teacher: The teacher, in the precision that it is used in.
         config: Content of `config.yaml`, except for the methods.
+        name: As for `run_alone`.
         say: As for `trainer_alone`.
     """
-    run = run_taught(source, teacher, methods, data, options, config)
+    run = run_taught(source, teacher, methods, data, options, config, name)
     built = [method.build() for method in methods]
     return _trainer(source, teacher.net, built, data, options, run, f"{source.short} {_joined(methods)}", say)
 
 
 def _joined(methods: Sequence[parse.MethodSpec]) -> str:
     return "+".join(method.cls.__name__ for method in methods)
-
-
-def check_fit(
-    student: NetworkSource, teacher: NetworkSource, methods: Sequence[parse.MethodSpec], data: Data, seed: int
-) -> None:
-    """Build a distillation with a teacher that is not trained yet, so that a refusal does not come after hours.
-
-    Raises:
-        ValueError: If a network cannot be built, or a method refuses this pair.
-    """
-    nets = [source.tapped(source.build(data, seed), data) for source in (student, teacher)]
-    Distillation(nets[0], nets[1], [method.build() for method in methods], data.info)
 
 
 def _trainer(

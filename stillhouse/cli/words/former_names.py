@@ -7,10 +7,6 @@ trainers.
 _KD_WEIGHTS = "use the weights in --methods 'CE(weight=0.1), KD(weight=0.9)'"
 _RESUMED = "run the same command again to resume"
 _BEST = "with --validation 0.1 the best epoch on validation images is saved beside the last"
-_NORMALISED = (
-    "training images are normalised by their own statistics, large ones by ImageNet's; for a teacher that was trained "
-    "differently use --teacher_mean and --teacher_std"
-)
 _ABSENT = "crops and --flip are the only augmentations of training images"
 
 OPTIONS = {  # what to use instead, or why there is no such option
@@ -21,7 +17,8 @@ OPTIONS = {  # what to use instead, or why there is no such option
     "path_t": "use --teacher for a run's folder, --teacher_weights for a file",
     "teacher_model": "use --teacher_weights",
     "teacher_path": "use --teacher_weights",
-    "name": "use --model, or --folder for the folder of the runs",
+    "exp_name": "use --name",
+    "run_name": "use --name",
     "distill": "use --methods",
     "distiller": "use --methods",
     "kd_method": "use --methods",
@@ -71,8 +68,6 @@ OPTIONS = {  # what to use instead, or why there is no such option
     "img_size": "use --image_size",
     "imgsz": "use --image_size",
     "teacher_image_size": "all networks see images of --image_size; --teacher_size says what a teacher was trained on",
-    "mean": _NORMALISED,
-    "std": _NORMALISED,
     "gpu": "use --device cuda, with CUDA_VISIBLE_DEVICES=0 before the command",
     "gpu_id": "use --device cuda, with CUDA_VISIBLE_DEVICES=0 before the command",
     "amp": "use --precision bfloat16",

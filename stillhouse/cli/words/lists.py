@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 _LISTS = ("--milestones", "--mean", "--std", "--teacher_mean", "--teacher_std")
-_REPEATED = ("--grid",)
+_REPEATED = ("--grid", "--methods")
 
 
 def listed(arguments: Sequence[str]) -> list[str]:
@@ -18,14 +18,17 @@ def listed(arguments: Sequence[str]) -> list[str]:
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """Join options that may be typed several times: --grid A --grid B becomes --grid=A;B."""
+    """Join options that may be typed several times, where the first is: --grid A --grid B becomes --grid=A;B."""
     words: list[str] = []
-    found: dict[str, list[str]] = {}
+    places: dict[str, int] = {}
     rest = iter(arguments)
     for word in rest:
         option, equals, value = word.partition("=")
-        if option in _REPEATED and (equals or (value := next(rest, ""))):
-            found.setdefault(option, []).append(value)
-        else:
+        if option not in _REPEATED or not (equals or (value := next(rest, ""))):
             words.append(word)
-    return [*words, *(f"{option}={';'.join(values)}" for option, values in found.items())]
+        elif option in places:
+            words[places[option]] += f";{value}"
+        else:
+            places[option] = len(words)
+            words.append(f"{option}={value}")
+    return words

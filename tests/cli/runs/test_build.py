@@ -90,18 +90,19 @@ def test_what_a_distillation_depends_on_names_its_folder(source: NetworkSource, 
     assert len({first, *others, name(rough, "CE, KD")}) == 5
 
 
-def test_names_of_runs_are_those_of_version_0_1_0(tmp_path: Path) -> None:
+def test_hashes_of_runs_are_those_of_version_0_1_0(tmp_path: Path) -> None:
     resnet8, data, asked = NetworkSource("resnet8"), replace(DATA, fingerprint="fixed"), options(tmp_path)
-    assert trainer_alone(resnet8, data, asked).run.folder.name == "quick-resnet8-seed0-577ea207"
+    short = "epochs2-batch_size8"
+    assert trainer_alone(resnet8, data, asked).run.folder.name == f"quick-resnet8-seed0-{short}-577ea207"
     other = options(tmp_path, compile=True, seed=3, validation=0.1)
-    assert trainer_alone(resnet8, data, other).run.folder.name == "quick-resnet8-seed3-bb690d16"
+    assert trainer_alone(resnet8, data, other).run.folder.name == f"quick-resnet8-seed3-{short}-validation0.1-bb690d16"
     constant = teacher()
     for value in constant.net.model.state_dict().values():
         value.fill_(1)
     for precision, digest in ((None, "40cf4e5e"), (torch.bfloat16, "17985871")):
         constant.net.precision = precision
         taught = trainer_taught(resnet8, constant, parse("CE, KD(temperature=2)"), data, asked, {})
-        assert taught.run.folder.name == f"quick-resnet8-from-resnet8-CE+KD-seed0-{digest}"
+        assert taught.run.folder.name == f"quick-resnet8-from-resnet8-CE+KD_temperature2-seed0-{short}-{digest}"
 
 
 def test_a_run_remembers_every_option(source: NetworkSource, tmp_path: Path) -> None:

@@ -10,5 +10,5 @@ def test_lists_may_be_typed_without_brackets() -> None:
 
 def test_what_is_typed_several_times_is_one_list() -> None:
     words = ["--grid", "lr=1,2", "--seeds", "2", "--grid=KD.weight=3", "there"]
-    assert joined(words) == ["--seeds", "2", "there", "--grid=lr=1,2;KD.weight=3"]
+    assert joined(words) == ["--grid=lr=1,2;KD.weight=3", "--seeds", "2", "there"]
     assert joined(["--grid"]) == ["--grid"]

@@ -55,3 +55,16 @@ def test_damaged_configurations_are_passed_over(world: World, tmp_path: Path, ca
         for config in tmp_path.glob("*/config.yaml"):
             config.write_bytes(text.encode(errors="surrogateescape"))
         assert "note:" not in done(capsys, [*words, *world.small(tmp_path, epochs)])
+
+
+def test_an_unfinished_run_that_differs_in_one_option_is_named(world: World, tmp_path: Path, capsys: Capture) -> None:
+    words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 2)]
+    done(capsys, [*words, "--lr", "0.1"])
+    before = only(tmp_path)
+    assert "is unfinished" not in done(capsys, [*words, "--lr", "0.2"])
+    (before / "result.json").unlink()
+    (before / "state.pt").write_bytes(b"some state")
+    out = done(capsys, [*words, "--lr", "0.3"])
+    assert f"note: {before} is unfinished and differs only in lr (0.1; here 0.3): this is another run, and" in out
+    assert f"'stillhouse runs resume {before}' continues that one" in out
+    assert "is unfinished" not in done(capsys, [*words, "--lr", "0.4", "--seed", "7"])

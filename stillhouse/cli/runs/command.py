@@ -1,0 +1,117 @@
+"""`stillhouse runs`: what lies in a folder of runs; `runs resume` and `runs rm` for single ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from ...training.progress import Display
+from ...training.run_folder import expected
+from .listing import Listed, listed, listed_run, megabytes, table
+
+Start = Callable[[str, Sequence[str]], int]  # runs a command by name, with the words after it
+_FOLDER = Path("runs")
+_USAGE = "stillhouse runs [FOLDER], stillhouse runs resume RUN, or stillhouse runs rm RUN ... --yes"
+
+
+def runs(arguments: Sequence[str], display: Display, start: Start) -> int:
+    """List runs, resume one, or remove some; return the exit code.
+
+    Args:
+        arguments: The words after `runs`.
+        start: Runs another command.
+
+    Raises:
+        ValueError: If a word cannot be read, there is no such run, or it must not be removed.
+    """
+    words, is_sure = _words(arguments)
+    action, named = (words[0], words[1:]) if words and words[0] in ("resume", "rm") else ("list", words)
+    if action == "list":
+        if len(named) > 1:
+            raise ValueError(f"stillhouse runs lists one folder, not {len(named)}; usage: {_USAGE}")
+        _list(Path(named[0]).expanduser() if named else _FOLDER, display)
+        return 0
+    if not named or (action == "resume" and len(named) > 1):
+        raise ValueError(f"stillhouse runs {action} needs the folder of a run; usage: {_USAGE}")
+    found = [_find(name) for name in named]
+    if action == "rm":
+        _remove(found, is_sure, display)
+        return 0
+    return _resume(found[0], display, start)
+
+
+def _words(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    about = "List the runs in a folder (by default runs/), resume an unfinished one, or remove some."
+    parser = ArgumentParser(prog="stillhouse runs", description=about, exit_on_error=False)
+    parser.add_argument("words", nargs="*", help="a folder of runs; resume RUN; or rm RUN ...")
+    parser.add_argument("--yes", action="store_true", help="remove runs for good")
+    try:
+        read = parser.parse_args(list(arguments))
+    except ArgumentError:
+        raise ValueError(f"stillhouse runs does not take {' '.join(arguments)}; usage: {_USAGE}") from None
+    return list(read.words), bool(read.yes)
+
+
+def _list(folder: Path, display: Display) -> None:
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}; runs are kept in --folder, which is runs if it is not given")
+    found = listed(folder)
+    if not found:
+        raise ValueError(f"there is no run in {folder}; stillhouse distill makes some")
+    display.console.print(table(found, display.console.width))
+    unfinished = [run for run in found if run.can_be_resumed]
+    total = f"{len(found):,} runs, {len(unfinished):,} unfinished, {megabytes(sum(run.size for run in found))}"
+    cache = sum(path.stat().st_size for path in (folder / "teacher_cache").rglob("*") if path.is_file())
+    display.say(
+        total + (f", and {megabytes(cache)} of teachers' outputs in {folder / 'teacher_cache'}" if cache else "")
+    )
+    if unfinished:
+        display.paste(f"to go on: stillhouse runs resume {unfinished[0].folder}")
+
+
+def _find(name: str) -> Listed:
+    """Return the run of a folder: its path, its name in runs/, or a part of that name which no other one has."""
+    path = Path(name).expanduser()
+    for place in (path, _FOLDER / name):
+        if (run := listed_run(place)) is not None:
+            return run
+    parts = [folder for folder in sorted(_FOLDER.glob("*/")) if name in folder.name and listed_run(folder)]
+    if len(parts) == 1 and (run := listed_run(parts[0])) is not None:
+        return run
+    several = f": {len(parts)} runs in {_FOLDER} have that in their names" if parts else ""
+    raise ValueError(f"{name} is not the folder of a run{several}; stillhouse runs lists them")
+
+
+def _remove(found: Sequence[Listed], is_sure: bool, display: Display) -> None:
+    if busy := [run for run in found if run.is_in_use]:
+        raise ValueError(f"{busy[0].folder} is in use by another process; stop that first")
+    what = ", ".join(f"{run.folder} ({run.state}, {megabytes(run.size)})" for run in found)
+    if not is_sure:
+        raise ValueError(f"stillhouse runs rm would remove {what} for good; add --yes if that is what you want")
+    for run in found:
+        shutil.rmtree(run.folder)
+        display.say(f"removed {run.folder}")
+
+
+def _resume(run: Listed, display: Display, start: Start) -> int:
+    """Type the command of a run again.
+
+    Raises:
+        ValueError: If it is finished or in use, or its configuration does not say which command it was.
+    """
+    if run.is_done:
+        raise ValueError(f"{run.folder} is finished; there is nothing to resume")
+    if run.is_in_use:
+        raise ValueError(f"{run.folder} is in use by another process; it is being trained")
+    command = "distill" if "student" in run.config else "train" if "model" in run.config else None
+    if command is None:
+        raise ValueError(
+            f"{run.folder} was not made by stillhouse train or distill; the program that made it resumes it"
+        )
+    words = ["--config", str(run.folder / "config.yaml"), "--folder", str(run.folder.parent)]
+    display.paste(f"stillhouse {command} {' '.join(words)}")
+    with expected(run.folder):
+        return start(command, words)

@@ -1,0 +1,1 @@
+"""The words of a distillation before its first step and after its last."""

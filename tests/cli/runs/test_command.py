@@ -1,0 +1,100 @@
+"""`stillhouse runs`: what lies there is listed, an unfinished run goes on, and nothing is removed by mistake."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from stillhouse.training.progress import Display
+from tests.helpers.commands import World, contents, done, only, refusal
+
+Capture = pytest.CaptureFixture[str]
+
+
+def stopped(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, *more: str) -> Path:
+    """Return the folder of a distillation that was interrupted in its second epoch."""
+    original = Display.epoch
+
+    def interrupt(display: Display, room: object, epoch: int, steps: int, start: int = 0) -> None:
+        original(display, room, epoch, steps, start)  # type: ignore[arg-type]
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Display, "epoch", interrupt)
+        refusal(capsys, world.distill(folder, "--methods", "CE,KD", "--baseline", "false", *more, epochs=3))
+    return only(folder, "pictures")
+
+
+def test_runs_are_listed_resumed_and_removed(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = world.distill(tmp_path / "whole", "--methods", "CE,KD", "--baseline", "false", epochs=3)
+    done(capsys, whole)
+    run = stopped(world, tmp_path / "runs", monkeypatch, capsys)
+    monkeypatch.chdir(tmp_path)
+    out = done(capsys, ["runs"])
+    (line,) = (line for line in out.splitlines() if line.strip().startswith(run.name))
+    assert "1/3" in line
+    assert "1 runs, 1 unfinished, 0." in out
+    assert f"to go on: stillhouse runs resume runs/{run.name}" in out
+    assert "is finished" in refusal(capsys, ["runs", "resume", str(only(tmp_path / "whole", "pictures"))])
+
+    with monkeypatch.context() as patch:
+        patch.chdir(world.root)  # code outside of the current folder is not run
+        assert "resumes at epoch 2 of 3, step 2" in done(capsys, ["runs", "resume", str(run)])
+    student = "student.safetensors"
+    assert (run / student).read_bytes() == (only(tmp_path / "whole", "pictures") / student).read_bytes()
+    (line,) = (line for line in done(capsys, ["runs", "runs"]).splitlines() if run.name in line)
+    assert "3 done" in line
+
+    before = contents(tmp_path)
+    said = refusal(capsys, ["runs", "rm", run.name])
+    assert f"would remove runs/{run.name} (3 done, 0." in said
+    assert "add --yes" in said
+    assert contents(tmp_path) == before
+    assert f"removed runs/{run.name}" in done(capsys, ["runs", "rm", run.name[-8:], "--yes"])
+    assert not run.exists()
+    assert "there is no run in runs" in refusal(capsys, ["runs"])
+
+
+def test_a_run_that_would_be_another_one_is_not_begun(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.root)
+    run = stopped(world, tmp_path / "runs", monkeypatch, capsys)
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.05", "lr: 0.06"))
+    said = refusal(capsys, ["runs", "resume", str(run)])
+    assert f"{run} cannot be resumed, because its data, code or weights have changed since" in said
+    assert [path.name for path in (tmp_path / "runs").glob("pictures*")] == [run.name]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "there is no folder nowhere"),
+        (["a", "b"], "lists one folder, not 2"),
+        (["rm"], "stillhouse runs rm needs the folder of a run"),
+        (["resume"], "stillhouse runs resume needs the folder of a run"),
+        (["resume", "nothing"], "nothing is not the folder of a run; stillhouse runs lists them"),
+        (["rm", ".", "--yes"], ". is not the folder of a run"),
+        (["--no"], "stillhouse runs does not take --no"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused(
+    words: list[str], said: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in refusal(capsys, ["runs", *words])
+
+
+def test_a_run_that_is_being_trained_stays(world: World, capsys: Capture) -> None:
+    import fcntl
+
+    with (world.teacher / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is in use by another process" in refusal(capsys, ["runs", "rm", str(world.teacher), "--yes"])
+        assert " now" not in done(capsys, ["runs", str(world.runs)])  # it is finished all the same
+    assert world.teacher.exists()

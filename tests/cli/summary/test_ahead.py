@@ -1,0 +1,41 @@
+"""The plan before the first step."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import torch
+
+from stillhouse.bench.pace import Pace
+from stillhouse.cli.summary import ahead
+from stillhouse.cli.summary.ahead import plan, seconds_to_go
+from stillhouse.methods import CE, KD
+from stillhouse.training.student import StudentTrainer
+from tests.helpers.data import quick_data
+from tests.helpers.training import teacher_net, trainer
+
+
+def named(name: str, epochs: int) -> StudentTrainer:
+    return cast(StudentTrainer, SimpleNamespace(name=name, epochs=epochs))
+
+
+def test_the_plan_names_everything_that_will_be_trained() -> None:
+    students = [named("resnet8 by itself", 12), named("resnet8 CE+KD", 12)]
+    whole = plan(named("resnet20 by itself", 12), students, 75)
+    assert whole == (
+        "plan: the teacher resnet20 (12 epochs), then resnet8 by itself and resnet8 CE+KD beside each other "
+        "(12 epochs); about 1:15 in all"
+    )
+    assert plan(None, students[1:], 3725) == "plan: resnet8 CE+KD (12 epochs); about 1:02:05 in all"
+
+
+def test_epochs_that_are_done_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, teacher, cpu = quick_data(), teacher_net(), torch.device("cpu")
+    students = [trainer([CE()], None, tmp_path, "alone"), trainer([CE(), KD()], teacher, tmp_path, "kd")]
+    monkeypatch.setattr(ahead, "measured", lambda *_: Pace(10.0, {"0": 1.0, "1": 3.0}))
+    epochs = students[0].epochs
+    assert seconds_to_go(teacher, students, data, cpu) == data.train.steps * epochs * (10 + 1 + 3)
+    students[0].run.rows = lambda: [{}] * epochs  # type: ignore[method-assign] # a stand-in for the test
+    students[1].run.rows = lambda: [{}] * (epochs - 1)  # type: ignore[method-assign]
+    assert seconds_to_go(teacher, students, data, cpu) == data.train.steps * (10 + 3)
