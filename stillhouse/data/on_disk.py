@@ -19,6 +19,7 @@ from ..rng import stream, stream_seed
 from .dataset import Channels, Drawn, Split
 from .decode import Decoding, Source, rgb
 from .options import DEFAULTS, LoadOptions
+from .packed import Packed
 from .pixels.square import IN_WORDS, KEPT, Resize, evaluated, for_random_crops, for_shifted_crops
 from .pixels.transparency import colour_of
 from .pixels.views import SHOWN, Crop
@@ -57,7 +58,7 @@ class Folder(Split):
         super().__init__(labels, options)
         if len(paths) != len(labels):
             raise ValueError(f"each image needs a label: there are {len(paths)} images and {len(labels)} labels")
-        self.paths = tuple(paths)
+        self.paths = Packed(paths)
         self.size = DEFAULT_SIZE if options.image_size is None else options.image_size
         self.flip, self.rotation = options.flip is not False, options.rotation
         if options.crop == "reflected":
@@ -180,7 +181,7 @@ def worker_died(error: Exception) -> str:
 class _Reader(Dataset[Tensor | str]):
     """Decodes one image, in a worker: (V, 3, S, S) uint8, or the sentence that says why it cannot."""
 
-    sources: tuple[Source, ...]
+    sources: Packed
     decoding: Decoding
     size: int
     resize: Resize

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ..data import Data, Folder
+from ..data.packed import Packed
 from ..rng import stream
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def calibration_pixels(data: Data, count: int, seed: int) -> Tensor:
     part = data.train
     if isinstance(part, Folder):  # read no others from disk
         part = copy.copy(part)
-        part.paths, part.labels = tuple(part.paths[i] for i in chosen.tolist()), part.labels[chosen]
+        part.paths, part.labels = Packed(part.paths[i] for i in chosen.tolist()), part.labels[chosen]
         chosen = torch.arange(len(chosen))
     wanted = set(chosen.tolist())
     batches = part.batches("cpu", _AT_ONCE)
