@@ -20,6 +20,7 @@ import numpy as np
 
 from ..checkpoints import write_atomically
 from .decode import PLAIN, Decoding, FilePart, Source, content_of, header, rgb
+from .pixels.plain_jpeg import plain_size
 
 FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, and not remembered
 MUCH = 3 * 10**9  # bytes; reading more takes so long that it is said
@@ -88,6 +89,7 @@ class _Read:
     size: int
     is_whole: bool  # as far as its end says
     problem: str = ""
+    pixels: tuple[int, int] | None = None  # width and height, where the beginning of a plain JPEG tells them
 
 
 def _batched(paths: Sequence[Source]) -> list[Sequence[Source]]:
@@ -112,7 +114,7 @@ def _read(path: Source) -> _Read:
     if content.startswith(_JPEG) and len(content) > _TAIL and not content[-_TAIL:].strip(b"\0"):
         problem = f"{path} ends in zeros, like an unfinished download: get it again"  # grey for libjpeg
         return _Read(b"", len(content), False, problem)
-    return _Read(_digest(content).digest(), len(content), _looks_whole(content))
+    return _Read(_digest(content).digest(), len(content), _looks_whole(content), pixels=plain_size(content))
 
 
 def _digest(content: bytes = b"") -> hashlib.blake2b:
@@ -151,6 +153,8 @@ def _png_is_whole(content: bytes) -> bool:
 def _content(path: Source, read: _Read, decoding: Decoding) -> Content:
     if read.problem:
         return Content(read.digest, problem=read.problem)
+    if read.is_whole and read.pixels is not None:
+        return Content(read.digest, *read.pixels)
     try:
         seen = header(path, str(path))
         if not read.is_whole:
