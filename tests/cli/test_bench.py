@@ -66,7 +66,7 @@ def test_two_methods_that_are_the_same_by_another_name_differ_by_nothing(
     done(capsys, words(world, tmp_path, "--methods", "CE + KD, CE + KD(weight=0.45) + KD(weight=0.45)", "--seeds", "1"))
     done(capsys, words(world, tmp_path, "--methods", "CE, CE(weight=0.5) + CE(weight=0.5)", "--seeds", "1"))
     results = {path.parent.name: json.loads(path.read_text())["top1"] for path in tmp_path.glob("*/result.json")}
-    alone, doubled = (results[name] for name in results if "small-seed" in name or "CE+CE" in name)
+    alone, doubled = (results[name] for name in results if "small-seed" in name or "CE_weight0.5+CE" in name)
     assert alone == doubled
 
 
@@ -139,7 +139,10 @@ def test_a_bench_in_a_file(world: World, tmp_path: Path, capsys: Capture) -> Non
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--seeds", "0"], "--seeds must be between 1 and 1000, not 0"),
+        (
+            ["--seeds", "0"],
+            "--seeds must be a number of seeds from 1 to 1000, or seeds with commas, such as 0,1,2, not 0",
+        ),
         (["--pairs", "resnet56"], "must be TEACHER-STUDENT"),
         (["--recipes", "cifar100/none"], "there is no recipe"),
         (["--methods", "CE,CE"], "are the same; leave one out"),
