@@ -57,5 +57,5 @@ def runs_on_a_gpu(subject: Subject) -> str:
             total(trial.unweighted(*both, batch))
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    waits = [warning for warning in caught if "synchroniz" in str(warning.message)]
+    waits = [warning for warning in caught if "synchronizing CUDA operation" in str(warning.message)]
     return f"it waits for the GPU in {Path(waits[0].filename).name}, line {waits[0].lineno}" if waits else ""

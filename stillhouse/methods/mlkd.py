@@ -67,7 +67,7 @@ class MLKD(Method):
         """(N, C) -> (N,), (C,) ones for samples and classes that count, else zeros"""
         probabilities = F.softmax(teacher, dim=1)
         samples, classes = probabilities.amax(1), probabilities.sum(0)
-        return (samples <= samples.quantile(0.5)).to(teacher), (classes <= classes.quantile(0.5)).to(teacher)
+        return (samples <= _middle(samples)).to(teacher), (classes <= _middle(classes)).to(teacher)
 
     def levels(self, student: Tensor, teacher: Tensor, temperature: float, samples: Tensor, classes: Tensor) -> Tensor:
         """(N, C), (N, C), masks or factors (N,) and (C,) or () -> (), instance, batch and class level"""
@@ -82,3 +82,9 @@ class MLKD(Method):
         if self.standardized:
             student, teacher = z_score(student, unbiased=True), z_score(teacher, unbiased=True)
         return divergence(student / temperature, teacher / temperature, temperature**2)
+
+
+def _middle(values: Tensor) -> Tensor:
+    """(N,) -> (), the median as `Tensor.quantile` interpolates it, which waits for the device in PyTorch 2.11"""
+    ordered = values.sort().values
+    return torch.lerp(ordered[(len(values) - 1) // 2], ordered[len(values) // 2], 0.5)

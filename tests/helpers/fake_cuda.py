@@ -127,6 +127,9 @@ class Generator:
     def __init__(self) -> None:
         self.state = torch.zeros(1)
 
+    def manual_seed(self, seed: int) -> Generator:
+        return self  # PyTorch calls it where there is a real GPU; numbers are the host's here
+
     def clone_state(self) -> Generator:
         return Generator()
 

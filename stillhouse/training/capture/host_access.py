@@ -8,6 +8,7 @@ numbers that change from step to step, because they would be constants of the gr
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,7 +51,9 @@ def _waiting_refused(found: list[str]) -> Iterator[None]:
         yield
         return
     before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Synchronization debug mode")  # it is a prototype, says PyTorch
+        torch.cuda.set_sync_debug_mode("error")
     try:
         yield
     except RuntimeError as error:
