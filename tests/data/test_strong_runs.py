@@ -107,4 +107,4 @@ def test_the_command_line_switches_it_on_by_itself(tmp_path: Path, capsys: pytes
     assert " views an image and a strong one, " in outputs(f"CE, {tmp_path}/mine.py:Mine")
     new = {run.name.rpartition("-")[0] for run in runs.iterdir() if run.name not in before}
     names = ("CE+MLKD", "CE+Mine")  # teacher and baseline are the same runs as without
-    assert new == {f"digits-my_nets.py_small-from-my_nets.py_wide-{name}-seed0" for name in names}
+    assert new == {f"digits-my_nets.py_small-from-my_nets.py_wide-{name}-seed0-epochs2-batch_size32" for name in names}

@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from stillhouse.training.stop_signals import StopSignals
 
 LOSES_ITS_TERMINAL = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from stillhouse.training.stop_signals import StopSignals
 with StopSignals() as stop:
     print("ready", flush=True)
@@ -20,6 +22,14 @@ with StopSignals() as stop:
     print("nobody sees this", flush=True)
     pathlib.Path(sys.argv[1]).write_text("saved")
 """
+
+
+@pytest.fixture(autouse=True)
+def sighup_is_heard() -> Iterator[None]:
+    """Let tests that run under nohup see SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -72,7 +72,7 @@ def _method(method: MethodSpec) -> str:
     for argument, value in method.arguments.items():
         if inner := methods_in(value):
             name += f".{name_of_methods(inner)}"
-        elif value != defaults.get(argument):
+        elif _short(value) != _short(defaults.get(argument)):  # a list may be a tuple among the defaults
             name += f"_{argument}{_short(value)}"
     return name
 
