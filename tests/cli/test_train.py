@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import save_state
+from stillhouse.training import loop
 from stillhouse.training.run_folder import Run
 from tests.helpers.commands import World, contents, done, only, refusal
 from tests.helpers.pictures import write_pictures
@@ -158,8 +159,9 @@ def test_a_run_that_another_process_works_on_is_left_alone(world: World, tmp_pat
 
 @pytest.mark.parametrize(("lr", "kept"), [("1e9", "nothing is kept in "), ("1e3", " keeps the last good state")])
 def test_numbers_that_are_none_stop_the_run_and_are_never_saved(
-    world: World, tmp_path: Path, capsys: Capture, lr: str, kept: str
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, lr: str, kept: str
 ) -> None:
+    monkeypatch.setattr(loop, "LOOK_EVERY", float("inf"))  # losses are looked at after each epoch, however slow it is
     words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 9), "--lr", lr]
     outputs = refusal(capsys, words)
     assert "small by itself: " in outputs
