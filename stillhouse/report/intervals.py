@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist, fmean
+from statistics import NormalDist, fmean, stdev
 
 from torch import Tensor
 
@@ -48,10 +48,11 @@ def difference(values: Mapping[int, float]) -> Difference:
     if len(set(numbers)) == 1:
         end = 0.0 if numbers[0] == 0 else None
         return Difference(values, end, end)
-    from scipy import stats  # here, because importing it takes a second
+    from scipy.special import stdtrit  # here, for commands without intervals; scipy.stats takes a second to import
 
-    low, high = stats.t.interval(CONFIDENCE, len(numbers) - 1, loc=fmean(numbers), scale=stats.sem(numbers))
-    return Difference(values, float(low), float(high))
+    quantile = float(stdtrit(len(numbers) - 1, (1 + CONFIDENCE) / 2))
+    mean, reach = fmean(numbers), quantile * stdev(numbers) / sqrt(len(numbers))
+    return Difference(values, mean - reach, mean + reach)
 
 
 @dataclass(frozen=True)
