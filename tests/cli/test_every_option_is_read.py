@@ -91,6 +91,8 @@ def test_every_option_of_every_command_is_read(
     found["report"] = unread(parser._COMMANDS["report"], [reported], monkeypatch)
     found["inspect"] = unread(parser._COMMANDS["inspect"], [inspected], monkeypatch)
     assert found.keys() == parser._COMMANDS.keys()
+    shown = [str(world.pictures), "--folder", str(tmp_path / "shown")]
+    found["inspect DATA"] = unread(parser._INSPECT_DATA, [shown], monkeypatch)
     assert found == {name: [] for name in found}
     assert only(world.runs) == world.teacher
     capsys.readouterr()
