@@ -15,12 +15,18 @@ from .run import Comparison
 
 
 def distill(command: Distill, display: Display) -> None:
-    """Train the students of a distillation: one, or several side by side with each seed."""
+    """Train the students of a distillation: one, or several side by side with each seed.
+
+    Raises:
+        ValueError: If an option is for one student only, and there are several.
+    """
     asked = command.distillation
     found, seeds = students(asked.methods), asked.numbers_of_seeds(command.run.output.seed)
     if len(found) == 1 and len(seeds) == 1:
         distill_one(command.with_seed(seeds[0]), display)
         return
+    if command.shown.terms == "all":
+        raise ValueError(f"--terms all is for one student, not {len(found) * len(seeds)}: see each run's metrics.jsonl")
     command.run.tracking.check()
     if asked.baseline and not any(learns_alone(entry.methods) for entry in found):
         found = [Entry("CE", tuple(parse("CE"))), *found]

@@ -47,6 +47,12 @@ def test_one_student_is_said_to_have_a_sum(world: World, tmp_path: Path, capsys:
     assert "one student with the loss 1 CE + 0.9 KD\n" in out
 
 
+def test_terms_of_several_students_are_in_their_files(world: World, tmp_path: Path, capsys: Capture) -> None:
+    said = refusal(capsys, world.distill(tmp_path, "--methods", "KD; AT", "--seeds", "2", "--terms", "all"))
+    assert "--terms all is for one student, not 4: see each run's metrics.jsonl" in said
+    assert not [*tmp_path.iterdir()]
+
+
 def test_what_makes_one_student_takes_no_semicolon(world: World, tmp_path: Path, capsys: Capture) -> None:
     words = ["grid", *world.distill(tmp_path, "--methods", "CE; KD", "--grid", "lr=0.1", epochs=1)[1:]]
     assert "makes several students, and here there is one" in refusal(capsys, words)
