@@ -12,8 +12,10 @@ from rich.table import Table
 
 from ..analysis.tables import percent
 from ..report.compare import compare
+from ..report.markdown import escaped
+from ..report.model_card import compare as put_into_card
 from ..report.records import read_records
-from ..report.tables import FOOT, grid_of, printed
+from ..report.tables import FOOT, grid_of, md_table, printed
 from ..spelling import counted
 from ..training.progress import Display, duration
 from ..training.run_files import Row
@@ -106,9 +108,14 @@ class BenchDisplay(Display):
         """Print the results as `stillhouse report` would, then the failures."""
         done = [run.folder for run in self._runs.values() if run.is_done]
         if done:
-            grids = [grid_of(group) for group in compare(read_records(done).records)]
+            groups = compare(read_records(done).records)
+            grids = [grid_of(group) for group in groups]
             self.console.print(printed(grids))
             super().say(FOOT)
+            for group, grid in zip(groups, grids, strict=True):
+                if len(group.entries) > 1:
+                    for run in group.runs:
+                        put_into_card(run.folder, f"{md_table(grid, grid.headings)}\n\n{escaped(grid.title)}; {FOOT}.")
         for cell, why in failures.items():
             super().say(f"failed: {cell}: {why}")
 

@@ -26,7 +26,7 @@ from .networks import TeacherOptions
 from .runs.build import trainer_alone, trainer_taught
 from .runs.other_runs import notes_on_other_runs
 from .summary import ahead, next_steps
-from .summary.results import gain, measure, published, table, warning
+from .summary.results import gain, into_card, measure, published, table, warning
 from .train import fit_alone, fit_room
 from .words.run_names import NameOptions, ShowOptions
 from .words.seeds import read_seeds
@@ -205,6 +205,7 @@ def distill(command: Distill, display: Display) -> None:
     display.console.print(table(results, teacher, data, options))
     display.say(gain(results, options.output.seed))
     display.note(warning(results))
+    into_card(results, teacher, options.output.seed)
     if asked.recipe and find(asked.recipe).top1:
         here = {**dataclasses.asdict(options.config), "student": asked.student, "teacher": teacher.name}
         here |= {"methods": [str(method) for method in method_specs], "data": data.name}

@@ -1,4 +1,4 @@
-"""Paired differences over seeds with their t-intervals, and over the test images of one seed."""
+"""Paired differences over seeds with their t-intervals, and over the test images of one seed; shares of images."""
 
 from __future__ import annotations
 
@@ -89,3 +89,18 @@ def over_images(one: Tensor, other: Tensor) -> Paired:
     middle = first - second
     low, high = max(middle - half, -1.0), min(middle + half, 1.0)
     return Paired(100 * (gained - lost) / images, 100 * low, 100 * high, images)
+
+
+def of_share(right: int, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share (J. Am. Stat. Assoc. 1927), in percent.
+
+    It is about other images of the same kind, and holds for few images and near 0 and 100 % too.
+
+    Args:
+        right: Images that are right.
+        count: All images, at least one.
+    """
+    share, squared = right / count, NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
+    middle = (share + squared / (2 * count)) / (1 + squared / count)
+    half = sqrt(squared * (share * (1 - share) / count + squared / (4 * count**2))) / (1 + squared / count)
+    return 100 * max(middle - half, 0.0), 100 * min(middle + half, 1.0)

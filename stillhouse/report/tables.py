@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from ..training.progress import duration
 from .compare import compare
 from .groups import Entry, Group
 from .intervals import Difference
+from .markdown import escaped, row as markdown_row
 from .records import RunRecord
 
 FOOT = (
@@ -105,31 +105,21 @@ def markdown(grids: Sequence[Grid]) -> str:
     """Return tables for GitHub; Markdown and HTML in names are escaped."""
     parts = []
     for grid in grids:
-        lines = [f"### {_markdown(grid.title)}", "", md_table(grid, grid.headings)]
-        lines += ["", *(f"* {_markdown(note)}" for note in grid.notes)]
+        lines = [f"### {escaped(grid.title)}", "", md_table(grid, grid.headings)]
+        lines += ["", *(f"* {escaped(note)}" for note in grid.notes)]
         parts.append("\n".join(lines).rstrip())
-    return "\n\n".join([*parts, _markdown(FOOT)]) + "\n"
+    return "\n\n".join([*parts, escaped(FOOT)]) + "\n"
 
 
 def md_table(grid: Grid, headings: Sequence[str]) -> str:
     """Return those columns of a table that it has."""
     kept = [grid.headings.index(heading) for heading in headings if heading in grid.headings]
-    lines = [_md_row([_markdown(grid.headings[place]) for place in kept])]
-    lines.append(_md_row(["---", *["---:"] * (len(kept) - 1)]))
+    lines = [markdown_row([escaped(grid.headings[place]) for place in kept])]
+    lines.append(markdown_row(["---", *["---:"] * (len(kept) - 1)]))
     for cells in ([row[place] for place in kept] for row in grid.rows):
-        words = [_markdown(cell.text) for cell in cells]
-        lines.append(_md_row([f"**{w}**" if cell.is_bold else w for w, cell in zip(words, cells, strict=True)]))
+        words = [escaped(cell.text) for cell in cells]
+        lines.append(markdown_row([f"**{w}**" if cell.is_bold else w for w, cell in zip(words, cells, strict=True)]))
     return "\n".join(lines)
-
-
-def _md_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _markdown(text: str) -> str:
-    text = printable(" ".join(text.split()))
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]|#~$@!])", r"\\\1", text)
 
 
 _LATEX = {

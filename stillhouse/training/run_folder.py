@@ -18,6 +18,7 @@ from torch import nn
 
 from .. import distributed
 from ..checkpoints import load_state, save_state, save_weights, write_atomically
+from ..report.model_card import FILE as CARD, model_card, write_card
 from .predictions import FILE, Predictions
 from .run_files import Row, checksum, dump_result, dump_rows, read_result, read_rows
 from .trackers.programs import RECORD
@@ -26,7 +27,7 @@ from .trackers.tracking import Tracking
 MAX_SLUG = 160  # characters; file systems allow 255
 _FILES = (
     *("config.yaml", "metrics.jsonl", "state.pt", "result.json", RECORD),
-    *("student.safetensors", "methods.safetensors", "best.safetensors", "predictions.safetensors"),
+    *("student.safetensors", "methods.safetensors", "best.safetensors", FILE, CARD),
 )
 # Names that `write_atomically` gives its temporary files, and no editor its own.
 _LEFTOVER = re.compile(rf"\.({'|'.join(map(re.escape, _FILES))})\.[a-z0-9_]{{8}}")
@@ -65,6 +66,7 @@ class Run:
         methods.safetensors   the parameters and buffers of its methods, if they have any
         best.safetensors      the network after its best epoch on the held-out images (validation, if there is one)
         predictions.safetensors  the first guess of the network for each test image
+        README.md             a model card: figures, settings, and what is left to fill in
         result.json           the outcome; its presence means that the run is done
         events.*              TensorBoard's files, if it is installed
         tracked.json          names that other trackers have for the run, and the last epoch they got
@@ -154,11 +156,9 @@ class Run:
                 f"{wanted} cannot be resumed, because its data, code or weights have changed since: the same options "
                 f"now make another run, {self.folder.name}; to train that, type its command"
             )
-        student = self.folder / "student.safetensors"
-        if student.exists() and not (self.folder / "state.pt").exists():
-            raise ValueError(
-                f"{student} is there, but result.json is missing; restore it, or move {self.folder} away to train again"
-            )
+        if self.weights.exists() and not (self.folder / "state.pt").exists():
+            why = "is there, but result.json is missing; restore it, or move"
+            raise ValueError(f"{self.weights} {why} {self.folder} away to train again")
         self._is_new = False
         for path in self.folder.iterdir():
             if _LEFTOVER.fullmatch(path.name):
@@ -234,16 +234,17 @@ class Run:
         methods: nn.Module | None = None,
         predictions: Predictions | None = None,
     ) -> None:
-        """Write the network, the state of its methods, its guesses, and last the outcome, which marks it as done."""
+        """Write the network, its methods' state, guesses and card, and last the outcome, which marks it as done."""
         if not distributed.is_first():
             return
-        save_weights(model, self.folder / "student.safetensors", about)
+        save_weights(model, self.weights, about)
         if methods is not None and methods.state_dict():
             save_weights(methods, self.folder / "methods.safetensors", {})
         if predictions is not None:
             write_atomically(self.folder / FILE, predictions.to_bytes())
         config = self.folder / "config.yaml"
         known = {"config_hash": checksum(config.read_bytes())} if config.is_file() else {}
-        write_atomically(self.folder / "result.json", dump_result(self.folder, {**result, **self.origin, **known}))
+        write_card(self.folder, model_card(outcome := {**result, **self.origin, **known}, self.config, predictions))
+        write_atomically(self.folder / "result.json", dump_result(self.folder, outcome))
         (self.folder / "state.pt").unlink(missing_ok=True)
         self._tracking.finish(result, self.rows())

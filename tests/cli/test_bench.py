@@ -38,6 +38,9 @@ def test_a_bench_ends_with_every_seed_and_done_again_trains_nothing(
     assert len(tops) == 4
     table = first[first.rindex("method ") :]
     assert all(f"{top1:.2f}" in table for top1 in tops)
+    for card in tmp_path.glob("*/README.md"):
+        assert "| CE + KD |" in card.read_text().partition("## Compared with")[2]
+    assert len(list(tmp_path.glob("*/README.md"))) == 4
     before = contents(tmp_path)
     again = done(capsys, command)
     assert "4 trained before, nothing to train" in again

@@ -30,6 +30,9 @@ def test_distill_from_a_run_ends_with_a_table(world: World, tmp_path: Path, caps
         top1 = json.loads((run / "result.json").read_text())["top1"]
         (line,) = (line for line in table.splitlines() if name in line)
         assert f"{top1:.2f}" in line
+        assert f"{top1:.2f} |" in (taught / "README.md").read_text()
+    assert "95 % interval" in (taught / "README.md").read_text().partition("## Compared with")[2]
+    assert "Not compared" in (alone / "README.md").read_text()
     rows = [json.loads(line) for line in (taught / "metrics.jsonl").read_text().splitlines()]
     assert [set(row) >= {"CE", "KD", "AT", "top1", "agreement"} for row in rows] == [True, True]
 

@@ -10,7 +10,9 @@ from rich.table import Table
 from ...analysis.tables import Line, comparison
 from ...checkpoints import load_weights
 from ...data import DATASETS, Data
+from ...report import markdown
 from ...report.intervals import Paired, over_images
+from ...report.model_card import compare
 from ...report.recipes import Recipe
 from ...training.evaluation import Scores, evaluate, size_of
 from ...training.run_files import loss_terms
@@ -93,6 +95,15 @@ def warning(results: Results) -> str | None:
         tries.append(f"another weight of {largest}, such as stillhouse grid --grid '{largest}.weight=0.1,0.3,1'")
     clear = "" if found.is_clear else ", though by less than the test images can tell"
     return f"distillation made the student worse{clear}; try {', '.join(tries)}, or other --methods"
+
+
+def into_card(results: Results, teacher: Teacher, seed: int) -> None:
+    """Put the comparison with the teacher and the baseline into the student's model card."""
+    rows = [] if results.teacher is None else [(f"{teacher.short} (teacher)", f"{results.teacher.top1:.2f}")]
+    rows += [(trainer.name, f"{scores.top1:.2f}") for trainer, scores in results.students.items()]
+    if len(rows) > 1:
+        comparison = markdown.table(("network", "top-1 %"), rows)
+        compare(results.taught.run.folder, f"{comparison}\n\n{markdown.escaped(gain(results, seed))}")
 
 
 def _difference(results: Results, alone: StudentTrainer) -> Paired:
