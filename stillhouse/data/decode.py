@@ -19,6 +19,7 @@ import PIL
 from PIL import Image, ImageOps
 
 from .pixels.deep import eight_bits, raw_mode
+from .pixels.sources import Encoded as Encoded, FilePart as FilePart, Source as Source, content_of as content_of, ready
 from .pixels.strange_files import kind_of, libtiff_errors, refuse_scans
 from .pixels.transparency import BACKGROUND, HIDDEN, colour_of, compose, with_alpha
 
@@ -62,48 +63,6 @@ class Decoding:
 
 
 PLAIN = Decoding()
-
-
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """An image file inside another file, uncompressed, as in tar archives."""
-
-    path: Path
-    offset: int  # bytes
-    size: int
-    name: str  # for messages
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """The bytes of an image file, in memory."""
-
-    content: bytes
-    name: str  # for messages
-
-    def __str__(self) -> str:
-        return self.name
-
-
-Source = Path | FilePart | Encoded
-
-
-def content_of(source: Source | bytes) -> bytes:
-    """Return the bytes of an image file.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    if isinstance(source, Path):
-        return source.read_bytes() if source.stat().st_size else b""
-    if isinstance(source, FilePart):
-        with source.path.open("rb") as file:
-            file.seek(source.offset)
-            return file.read(source.size)
-    return source.content if isinstance(source, Encoded) else source
 
 
 def rgb(source: Source | bytes, name: str, decoding: Decoding = PLAIN) -> Image.Image:
@@ -161,31 +120,42 @@ def header(source: Source | bytes, name: str) -> Header:
 @contextmanager
 def opened(source: Source | bytes, name: str) -> Iterator[Image.Image]:
     """Open an image of an allowed format for the length of a `with`, and keep Pillow's warnings and limits away."""
+    with quiet():
+        given, image = _open(source, name)
+        with image:
+            refuse_scans(image, lambda: content_of(given), name)
+            yield image
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings and limits away, from one image or, around many, from all of them at once."""
+    if Image.MAX_IMAGE_PIXELS == LARGEST // 2:  # it is done already
+        yield
+        return
     usual = Image.MAX_IMAGE_PIXELS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         Image.MAX_IMAGE_PIXELS = LARGEST // 2  # up to twice as many Pillow only warns
         try:
-            image = _open(source, name)
-            with image:
-                refuse_scans(image, lambda: content_of(source), name)
-                yield image
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = usual
 
 
-def _open(source: Source | bytes, name: str) -> Image.Image:
-    if isinstance(source, Path) and not source.is_file():
-        there = "is a folder, pipe, socket or device: remove it" if source.exists() else "is missing: restore it"
-        raise ValueError(f"{name} {there}")
+def _open(source: Source | bytes, name: str) -> tuple[bytes | Path, Image.Image]:
+    given: bytes | Path | None = None
     try:
-        has_bytes = isinstance(source, Path) and source.stat().st_size  # reading others may wait for ever: /proc/kmsg
-        file = source if isinstance(source, Path) and has_bytes else io.BytesIO(content_of(source))
+        given = ready(source, name)
         is_targa = isinstance(source, Path) and source.suffix.lower() == ".tga"  # which has no mark of its own
-        return Image.open(file, formats=(*_formats(), "TGA") if is_targa else _formats())
+        formats = (*_formats(), "TGA") if is_targa else _formats()
+        return given, Image.open(io.BytesIO(given) if isinstance(given, bytes) else given, formats=formats)
     except PIL.UnidentifiedImageError:
-        raise ValueError(f"{name} cannot be read as an image: {kind_of(_start(source))}") from None
+        assert given is not None
+        raise ValueError(f"{name} cannot be read as an image: {kind_of(_start(given))}") from None
     except Exception as error:  # Pillow's plugins raise anything for a damaged file
+        if given is None and isinstance(error, ValueError):
+            raise
         raise ValueError(_broken(name, error)) from error
 
 
@@ -203,11 +173,11 @@ def _broken(name: str, error: Exception) -> str:
     return f"{name} cannot be read as an image ({reason}): replace or delete it"
 
 
-def _start(source: Source | bytes) -> bytes:
-    if isinstance(source, Path) and source.stat().st_size:
-        with source.open("rb") as file:
-            return file.read(200)
-    return content_of(source)[:200]
+def _start(given: bytes | Path) -> bytes:
+    if isinstance(given, bytes):
+        return given[:200]
+    with given.open("rb") as file:
+        return file.read(200)
 
 
 def _load(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ import torchvision.transforms.v2 as v2
 from PIL import Image
 
 from stillhouse.batch import Batch
-from stillhouse.data import Folder, LoadOptions, Resize, on_disk
+from stillhouse.data import Folder, LoadOptions, Resize, reader
 from tests.helpers.pictures import picture, png
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -133,7 +133,7 @@ def test_a_damaged_image_is_named(paths: list[Path], workers: int) -> None:
 
 
 def test_a_dead_worker_is_explained(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_disk, "rgb", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(reader, "rgb", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(ValueError, match=r"a worker process that reads images died .* use fewer --workers"):
         list(split(paths, workers=1).epoch(0, "cpu"))
 
