@@ -1,6 +1,7 @@
 """The training loop, all of it, from top to bottom. There is no other."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -77,6 +78,7 @@ def fit(
         graphs = captured(classroom, data.train.batch_size, steps_to_go, device, capture, display.say)
         room = graphs or classroom  # both can train the students
         save_time, look_time = _Timer(SAVE_EVERY), _Timer(LOOK_EVERY)
+        tested: dict[StudentTrainer, Scores] = {}  # trained students on the test images
         while (position := classroom.position) is not None:
             epoch, start = position
             began = time.perf_counter()
@@ -95,13 +97,13 @@ def fit(
                 if must_stop:
                     raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; {_RESUME}")
             seconds = time.perf_counter() - began
-            end_epoch = partial(_end_epoch, data, device, display, teacher_scores, seconds)
+            end_epoch = partial(_end_epoch, data, device, display, teacher_scores, seconds, tested)
             classroom.for_each(end_epoch, classroom.trainers_at(epoch, data.train.steps))
         if classroom.teacher and fingerprint(classroom.teacher) != before:
             raise RuntimeError("the teacher's weights or buffers changed during distillation; this is a bug, report it")
         if classroom.cache:
             display.say(classroom.cache.describe())
-        finish = partial(_finish, data=data, device=device, cache=classroom.cache, teacher=teacher_scores)
+        finish = partial(_finish, data, device, classroom.cache, teacher_scores, tested)
         done = [trainer for trainer in classroom.trainers if trainer in unfinished and trainer.is_done]
         classroom.for_each(finish, done)
         distributed.barrier()
@@ -171,20 +173,38 @@ def _agreed(step: int, *wishes: bool) -> tuple[bool, ...]:
 
 
 def _end_epoch(
-    data: Data, device: torch.device, display: Display, teacher: Scores | None, seconds: float, trainer: StudentTrainer
+    data: Data,
+    device: torch.device,
+    display: Display,
+    teacher: Scores | None,
+    seconds: float,
+    tested: dict[StudentTrainer, Scores],
+    trainer: StudentTrainer,
 ) -> None:
+    """Measure a student, close its epoch, and keep the scores of a trained one on the test images for `_finish`."""
     scores = evaluate(trainer.model, data.validation or data.test, device)
     measured = {"top1": scores.top1, "top5": scores.top5, "test_loss": scores.loss}
     if teacher is not None and trainer.distillation.has_teacher:
         measured["agreement"] = scores.agreement(teacher)
     display.row(trainer, trainer.end_epoch(measured, seconds))
+    if trainer.is_done and data.validation is None:
+        tested[trainer] = scores
 
 
 def _finish(
-    trainer: StudentTrainer, data: Data, device: torch.device, cache: TeacherCache | None, teacher: Scores | None
+    data: Data,
+    device: torch.device,
+    cache: TeacherCache | None,
+    teacher: Scores | None,
+    tested: Mapping[StudentTrainer, Scores],
+    trainer: StudentTrainer,
 ) -> None:
-    """Write the outcome of the run: the last epoch's network and its scores on the test images."""
-    scores = evaluate(trainer.model, data.test, device)
+    """Write the outcome of the run: the last epoch's network and its scores on the test images.
+
+    Args:
+        tested: Scores of students that were measured on the test images after their last step.
+    """
+    scores = tested[trainer] if trainer in tested else evaluate(trainer.model, data.test, device)
     best, best_epoch = trainer.best
     outcome: dict[str, object] = {
         "top1": scores.top1,

@@ -186,6 +186,27 @@ def test_with_a_validation_split_the_test_images_are_not_chosen_by(tmp_path: Pat
     assert one.rows[-1]["top1"] == scores.top1
 
 
+@pytest.mark.parametrize(("validation", "times"), [(0.0, 2), (0.25, 3)])
+def test_the_test_images_are_not_measured_twice_after_the_last_epoch(
+    tmp_path: Path, validation: float, times: int
+) -> None:
+    one = trainer([CE()], None, tmp_path, "ce", config=TrainConfig(epochs=2, batch_size=8))
+    with patch.object(loop, "evaluate", side_effect=evaluate) as measured:
+        loop.fit(Classroom(None, [one]), quick_data(validation=validation), "cpu")
+    assert measured.call_count == times
+
+
+def test_a_run_that_was_killed_before_its_outcome_measures_again(tmp_path: Path) -> None:
+    ends = [trainer([CE()], None, tmp_path / name, "ce") for name in ("killed", "whole")]
+    with patch.object(loop, "_finish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        fit_one(None, ends[0])
+    assert not ends[0].run.is_done
+    again = trainer([CE()], None, tmp_path / "killed", "ce")
+    for one in (again, ends[1]):
+        fit_one(None, one)
+    assert again.run.result["test_loss"] == ends[1].run.result["test_loss"]
+
+
 def test_only_a_run_that_was_begun_goes_on_and_what_is_done_is_said(tmp_path: Path) -> None:
     words = list[str]()
     display = Display(quiet=True)
@@ -286,5 +307,5 @@ def test_asked_to_stop_in_the_last_evaluation_it_finishes_and_says_so(tmp_path: 
             loop.Stopped, match="after the last epoch, and everything is saved; run the same command again to resume"
         ),
     ):
-        fit_one(None, one)
+        loop.fit(Classroom(None, [one]), quick_data(validation=0.25), "cpu")
     assert one.run.is_done
