@@ -18,11 +18,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from .training.ranks import Lost as Lost, is_first as is_first, local_rank as local_rank, number as number
+
 T = TypeVar("T")
-
-
-class Lost(Exception):  # noqa: N818 (the others are lost)
-    """Another rank is gone."""
 
 
 def world_size() -> int:
@@ -31,21 +29,6 @@ def world_size() -> int:
 
 def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
-
-
-def number() -> int:
-    """Return the rank that torchrun gave this process; it is known before the ranks have met."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def is_first() -> bool:
-    """Tell whether this is the rank that writes files and prints."""
-    return number() == 0
-
-
-def local_rank() -> int:
-    """Return the number of this process's GPU on this machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Ranges of numbers, declared in annotations (`temperature: Positive`) and checked in one place."""
+"""Ranges of numbers and sets of words, declared in annotations (`temperature: Positive`), checked in one place."""
 
 import functools
 import inspect
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 C = TypeVar("C", bound=Callable[..., None])
 LARGEST = 1e9  # for any number without another bound
+TYPE_CHECKING = False  # as in typing; but what stands below that one jsonargparse runs, which would import PyTorch
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ Size = Annotated[int, Range("between 1 and 64", 1, 64)]  # of a grid of pixels: 
 Width = Annotated[int, Range("between 1 and 10,000", 1, 10_000)]  # of a layer
 Whole = Annotated[int, Range("0 or more", 0)]
 Seed = Annotated[int, Range("a whole number of 64 bits", -(2.0**63), 2.0**63, below=True)]
+
+
+Crop = Literal["auto", "shifted", "reflected", "resized", "none"]  # the part of a training image that is shown
+Resize = Literal["crop", "squash", "pad", "squash_crop"]  # the way to make images square
+ExportKind = Literal["onnx", "int8", "pt2", "torchscript"]  # of a student's file for other programs
 
 
 def shown(value: float) -> str:

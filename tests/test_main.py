@@ -96,6 +96,27 @@ def test_a_misspelt_command_is_refused(word: str, hint: str, capsys: pytest.Capt
 
 def test_a_command_imports_no_library_that_only_others_need() -> None:
     slow = {"matplotlib", "optuna", "ray", "scipy", "sklearn", "torchvision"}
-    code = f"import sys, stillhouse.cli.parser\nprint({slow} & {{*sys.modules}})"
+    acts = "from stillhouse.cli import parser\nfor command in parser._COMMANDS.values(): command.act()"
+    code = f"import sys\n{acts}\nprint({slow} & {{*sys.modules}})"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "set()\n"
+
+
+def test_help_lists_and_refusals_of_options_do_without_pytorch() -> None:
+    helps = [[name, "--help"] for name in COMMANDS]
+    lists = [["list", what] for what in ("methods", "models", "data", "recipes")]
+    refusals = [["distill", "--lr", "0"], ["train", "--lrr", "0.1"], ["bench", "--seeds", "0"], ["list", "nothing"]]
+    code = f"""
+import contextlib, io, sys
+from stillhouse.__main__ import main
+slow = {{"torch", "torchvision", "sklearn", "matplotlib", "pyarrow", "numpy", "scipy"}}
+for words in [["--version"], ["--help"], *{helps + lists + refusals}]:
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            code = main(words)
+        except SystemExit as end:
+            code = end.code
+    assert bool(out.getvalue()) is (code == 0) and bool(err.getvalue()) is (code == 2), words
+    assert not slow & {{*sys.modules}}, (words, slow & {{*sys.modules}})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

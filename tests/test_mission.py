@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stillhouse.cli.arguments import parse
-from stillhouse.cli.distill import Distill
+from stillhouse.cli.options.distill import Distill
 from stillhouse.report.recipes import published
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.cli.arguments import parse
-from stillhouse.cli.bench import Bench
+from stillhouse.cli.options.bench import Bench
 from stillhouse.cli.words.seeds import read_seeds
 from stillhouse.report.compare import compare
 from stillhouse.report.recipes import FOLDER

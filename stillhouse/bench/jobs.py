@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..training.loop import Stopped, StopSignals
+from ..training.stop_signals import Stopped, StopSignals
 
 Say = Callable[[str], None]
 TRIES = 3  # of a job whose process is killed or lacks memory; each resumes where the last one stopped

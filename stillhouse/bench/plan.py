@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cli.arguments import build, option_groups, read
-from ..cli.distill import Distill
+from ..cli.options.distill import Distill
 from ..methods.parse import MethodSpec
 from ..report.recipes import find
 from .entries import Entry, learns_alone

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..cli.distill import Distill, distill as distill_one
+from ..cli.distill import distill as distill_one
+from ..cli.options.distill import Distill
 from ..cli.summary import next_steps
 from ..methods.parse import parse
 from ..training.progress import Display

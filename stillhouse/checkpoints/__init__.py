@@ -3,7 +3,6 @@
 from .files import (
     about_weights as about_weights,
     fingerprint as fingerprint,
-    is_complete as is_complete,
     load_state as load_state,
     save_state as save_state,
     save_weights as save_weights,

@@ -70,15 +70,6 @@ def about_weights(path: Path) -> dict[str, object]:
     return about if isinstance(about, dict) else {}
 
 
-def is_complete(path: Path) -> bool:
-    """Return True for a complete safetensors file; its weights are not checked."""
-    try:
-        with safe_open(path, "pt"):
-            return True
-    except (SafetensorError, OSError):
-        return False
-
-
 def save_state(path: Path, state: Mapping[str, object]) -> None:
     """Write tensors and plain types for `load_state`."""
     buffer = io.BytesIO()

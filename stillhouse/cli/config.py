@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
-
-from .. import distributed
-from ..data import Data, Folder
-from ..models.input_spec import InputSpec
-from ..ranges import NonNegative, Positive, Seed, check_options
-from ..training.cache.store import CacheStore
+from ..ranges import TYPE_CHECKING, NonNegative, Positive, Seed, check_options
 from ..training.config import TrainConfig
-from ..training.progress import Display
-from ..training.trackers.tracking import is_installed
+from ..training.ranks import local_rank
 from .data_options import DataOptions, SplitOptions
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..data import Data
+    from ..models.input_spec import InputSpec
+    from ..training.cache.store import CacheStore
+    from ..training.progress import Display
 
 EPOCHS = {"digits": 20}  # the data that the defaults are for; other data get the protocol's 240
 EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
@@ -60,6 +61,8 @@ class TrackOptions:
 
     def check(self) -> None:
         """Refuse a tracker that is not installed."""
+        from ..training.trackers.tracking import is_installed
+
         for name in self.names:
             if not is_installed(name):
                 raise ValueError(f"--track {name} needs a package that is not installed: pip install {name}")
@@ -81,11 +84,13 @@ class DeviceOptions:
         Raises:
             ValueError: If there is no such device.
         """
+        import torch
+
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: PyTorch finds no GPU here; use --device cpu or auto")
         if self.device == "cpu" or not torch.cuda.is_available():
             return torch.device("cpu")
-        return torch.device("cuda", distributed.local_rank())
+        return torch.device("cuda", local_rank())
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,8 @@ class PrecisionOptions:
     @property
     def dtype(self) -> torch.dtype | None:
         """Return the format to autocast to; None for float32."""
+        import torch
+
         return torch.bfloat16 if self.teacher_precision == "bfloat16" else None
 
 
@@ -148,6 +155,8 @@ class CacheOptions:
 
     def store(self, folder: Path) -> CacheStore | None:
         """Return the store of caches in the folder of the runs; None if no cache is wanted."""
+        from ..training.cache.store import CacheStore
+
         if self.teacher_cache == "off":
             return None
         return CacheStore(folder / "teacher_cache", self.teacher_cache, self.cache_budget)
@@ -193,6 +202,8 @@ class EpochOptions:
 
     def complete(self, config: TrainConfig, data: Data) -> TrainConfig:
         """Return the configuration with the requested number of epochs, or the default for the data."""
+        from ..data import Folder
+
         suited = EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, TrainConfig.epochs)
         return dataclasses.replace(config, epochs=suited if self.epochs is None else self.epochs)
 

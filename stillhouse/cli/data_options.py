@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..data import Crop, Data, LoadOptions, Resize, load
-from ..models.input_spec import InputSpec
-from ..ranges import Part, Positive, ProperFraction, Range, check_options
+from ..ranges import TYPE_CHECKING, Crop, Part, Positive, ProperFraction, Range, Resize, check_options
 from ..training.config import TrainConfig
-from ..training.progress import Display
+
+if TYPE_CHECKING:
+    from ..data import Data
+    from ..models.input_spec import InputSpec
+    from ..training.progress import Display
+
+BACKGROUND = "white"
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,13 @@ class SplitOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
-        self.normalisation()
+        if self.mean is not None or self.std is not None:
+            self.normalisation()
 
     def normalisation(self) -> InputSpec:
         """Return the mean and std to normalise by; None in it where the data's own are used."""
+        from ..models.input_spec import InputSpec
+
         return InputSpec.typed(self.mean, self.std, None, "")
 
 
@@ -75,7 +82,7 @@ class DataOptions:
     data: str = "digits"
     image_size: int | None = None
     resize: Resize = "crop"
-    background: str = LoadOptions.background
+    background: str = BACKGROUND
     max_value: Positive | None = None
     image_column: str | None = None
     label_column: str | None = None
@@ -102,6 +109,8 @@ class DataOptions:
         Args:
             expected: Images that a trained network expects; they decide the size if the user does not.
         """
+        from ..data import LoadOptions, load
+
         options = LoadOptions(
             batch_size=batch_size,
             seed=seed,

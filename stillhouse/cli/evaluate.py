@@ -2,82 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import torch
 
 from ..analysis.tables import Line, comparison
 from ..data import Data
-from ..data.own import is_own
 from ..forward import are_probabilities
 from ..training.evaluation import Scores, evaluate, size_of
 from ..training.progress import Display
-from ..training.run_files import read_config, read_result
+from ..training.run_files import read_result
 from ..training.teachers.checks import check_classes, check_finite, order_problem
 from ..training.teachers.examine import better_normalisation
-from ..training.teachers.located import Located, about_place, locate, place_of
+from ..training.teachers.located import Located, locate
 from ..training.teachers.teacher import Teacher, prepare
-from ..user_code import Untrusted, refuse_code_of_run
-from .config import DeviceOptions
-from .data_options import DataOptions, note_on_reading, reading_of
-from .networks import MeasureOptions
+from .data_options import note_on_reading
+from .options.evaluate import Evaluate, data_of_run
 
 _CLOSE = 0.005  # percent: the printed numbers are the same
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Network to measure.
-
-    Args:
-        model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
-        weights: A file with the network's weights, or the folder of a run, if `model` is a name.
-    """
-
-    model: str
-    weights: str | None = None
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Measure a trained network on the held-out images of a data set; by default that of its run."""
-
-    network: EvaluateOptions
-    knowledge: MeasureOptions
-    data: DataOptions
-    device: DeviceOptions
-
-    @staticmethod
-    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
-        """Return the data of a network's run, and the options with which its images were read."""
-        place = place_of(values["model"], values["weights"])
-        known = data_of_run(place)
-        if place and "data" not in typed and is_own(str(known.get("data", ""))):
-            data = str(known["data"])
-            try:
-                refuse_code_of_run(data.rpartition(":")[0], place if place.is_dir() else place.parent)
-            except Untrusted as error:
-                raise ValueError(f"{error}; if you trust it, give --data {data}") from None
-            except ValueError as error:
-                raise ValueError(f"{error}; give --data") from None
-        return known
-
-
-def data_of_run(place: Path | None) -> dict[str, object]:
-    """Return the data and image options of a run's folder, or of a file from one; nothing for other names."""
-    if place is None:
-        return {}
-    config = place / "config.yaml"
-    if config.exists():
-        values = read_config(config)
-        known = {field.name for field in dataclasses.fields(DataOptions)} - {"workers"}
-        return {name: value for name, value in values.items() if name in known}
-    about = about_place(place)
-    return {**({"data": about["data"]} if isinstance(about.get("data"), str) else {}), **reading_of(about)}
 
 
 def measure(command: Evaluate, display: Display) -> None:

@@ -20,77 +20,19 @@ from ..checkpoints import about_weights, load_weights, write_atomically
 from ..data import Data
 from ..models.adapt import renormalise
 from ..models.input_spec import InputSpec
-from ..ranges import Count, check_options
 from ..spelling import printable
 from ..training.progress import Display
-from ..training.run_files import read_config, read_result, read_rows
+from ..training.run_files import read_rows
 from ..training.student import StudentTrainer
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, trained
 from ..user_code import Untrusted, named_by_run
 from .arguments import parse
-from .config import DeviceOptions
-from .distill import Distill
+from .options.distill import Distill
+from .options.inspect import Inspect, InspectOptions
 from .runs.build import trainer_alone, trainer_taught
 
 _LISTED = 20  # at most, rows on the terminal
-
-
-@dataclass(frozen=True)
-class InspectOptions:
-    """Finished distillation to inspect.
-
-    Args:
-        run: The folder of a finished distillation.
-        teacher: The teacher's folder, file or name, if it is not where the run found it any more.
-        data: The data set's folder, if it was moved.
-        images: Number of test images, sampled at random, on which the networks' features are compared.
-    """
-
-    run: str
-    teacher: str | None = None
-    data: str | None = None
-    images: Count = 1000
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.run).expanduser()
-
-    def config(self) -> Path:
-        """Return the file with the configuration of the run.
-
-        Raises:
-            ValueError: If it is not a finished distillation.
-        """
-        if not self.folder.is_dir():
-            raise ValueError(
-                f"there is no folder or data set {self.run}; give a finished run of stillhouse distill, or data"
-            )
-        read_result(self.folder)
-        path = self.folder / "config.yaml"
-        if not path.exists() or "methods" not in read_config(path):
-            raise ValueError(
-                f"{self.run} is the run of a network that learned by itself; give that of a run of stillhouse distill"
-            )
-        return path
-
-    def instead(self) -> dict[str, object]:
-        """Return the options that replace those of the run's configuration."""
-        moved: dict[str, object] = {"folder": self.folder.absolute().parent}
-        if self.teacher is not None:
-            moved |= {"teacher": self.teacher, "teacher_weights": None}
-        return moved if self.data is None else {**moved, "data": self.data}
-
-
-@dataclass(frozen=True)
-class Inspect:
-    """Write figures and tables of what a finished distillation learned into RUN/inspection."""
-
-    inspection: InspectOptions
-    device: DeviceOptions
 
 
 def inspect(command: Inspect, display: Display) -> None:

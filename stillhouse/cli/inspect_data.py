@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from ..analysis import data_sheet
-from ..data import DATASETS, Data
-from ..data.own import is_own
+from ..data import Data
 from ..spelling import printable
 from ..training.progress import Display
-from .config import OutputOptions
-from .data_options import DataOptions, SplitOptions
 from .inspect import Table, filled
-
-_OF_A_RUN = ("config.yaml", "metrics.jsonl", "result.json", "state.pt")
-
-
-@dataclass(frozen=True)
-class InspectData:
-    """Write a sheet of a data set's images, and the sizes of its classes, into FOLDER/DATA-inspection."""
-
-    data: DataOptions
-    split: SplitOptions
-    output: OutputOptions
-
-
-def names_data(arguments: Sequence[str]) -> bool:
-    """Tell whether the words of `stillhouse inspect` are about a data set, not about a run.
-
-    They are if the first word is a data set's, a function's, or a file's or folder's that no run wrote.
-    """
-    if not arguments:
-        return False
-    word = arguments[0]  # others may be values of options
-    path = Path(word).expanduser()
-    if word in DATASETS or is_own(word):
-        return True
-    holds = path.is_file() or (path.is_dir() and any(path.iterdir()))
-    return holds and not any((path / name).exists() for name in _OF_A_RUN)
+from .options.inspect_data import InspectData
 
 
 def inspect_data(command: InspectData, display: Display) -> None:

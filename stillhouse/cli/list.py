@@ -1,15 +1,13 @@
 """`stillhouse list`: methods, models, data sets and recipes in tables."""
 
+import ast
 from collections import Counter
 from collections.abc import Sequence
-from inspect import getdoc, signature
 
 from ..analysis.tables import listing
-from ..data import DATASETS
-from ..methods.parse import catalogue
-from ..models import MODELS
 from ..report.recipes import published
 from ..training.progress import Display
+from .words.declared import Declared, imported, module_of
 
 
 def show(what: str, display: Display, containing: str = "") -> None:
@@ -26,22 +24,32 @@ _List = tuple[Sequence[str], Sequence[Sequence[str]], str]  # headings, rows, an
 
 
 def _methods(_: str) -> _List:
-    rows = [(name, _summary(cls), _weight(cls)) for name, cls in catalogue().items()]
+    found = sorted([*imported("methods"), *imported("methods/wrappers")], key=lambda item: item[0].lower())
+    rows = [(name, method.summary(), _weight(method)) for name, method in found]
     more = "combine them: --methods 'CE, KD(temperature=2), AT'; your own: --methods 'CE, my_kd.py:MyKD'"
     return ("method", "", "weight"), rows, more
 
 
 def _models(_: str) -> _List:
-    rows = [(name, f"{sum(p.numel() for p in build(100).parameters()):,}") for name, build in MODELS.items()]
+    parameters = Declared.of(module_of("models"), "PARAMETERS").value()
+    assert isinstance(parameters, dict)
+    rows = [(name, f"{count:,}") for name, count in parameters.items()]
     more = "and wrn_D_W for any D = 6n + 4, timm:NAME, torchvision:NAME, package.module:callable, file.py:callable"
     return ("model", "parameters (100 classes)"), rows, more
 
 
+_FACTS = ("name", "title", "images", "classes", "pixels", "licence")  # of a data set
+
+
 def _data(_: str) -> _List:
-    rows = [
-        (name, one.title, " + ".join(f"{n:,}" for n in one.images if n), str(one.classes), one.pixels, one.licence)
-        for name, one in DATASETS.items()
-    ]
+    known = dict(imported("data/named"))
+    listed = Declared.of(module_of("data/named"), "DATASETS").statement
+    order = [node.id for node in ast.walk(listed) if isinstance(node, ast.Name) and node.id in known]
+    rows = []
+    for name, title, images, *others in (known[one].arguments(*_FACTS).values() for one in order if one.isupper()):
+        assert isinstance(images, tuple)
+        counts = " + ".join(f"{n:,}" for n in images if n)
+        rows.append((str(name), str(title), counts, *map(str, others)))
     more = "or hf:OWNER/NAME, a folder of class folders or of parquet, arrow, tar or table files, or file.py:function"
     return ("data", "", "images", "classes", "pixels", "licence"), rows, more
 
@@ -61,11 +69,6 @@ def _recipes(containing: str) -> _List:
 LISTS = {"methods": _methods, "models": _models, "data": _data, "recipes": _recipes}
 
 
-def _summary(documented: object) -> str:
-    """Return the first paragraph of a docstring in one line."""
-    return " ".join((getdoc(documented) or "").partition("\n\n")[0].split())
-
-
-def _weight(cls: type) -> str:
-    default = signature(cls).parameters.get("weight")
-    return "" if default is None or default.default is default.empty else f"{default.default:g}"
+def _weight(method: Declared) -> str:
+    default = method.default("weight")
+    return f"{default:g}" if isinstance(default, int | float) else ""

@@ -7,64 +7,74 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
-import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
-from .. import distributed
 from ..bench.jobs import OUT_OF_MEMORY
-from ..bench.several import distill
-from ..data.on_disk import is_worker_death, worker_died
 from ..spelling import sentence
-from ..training.loop import Stopped
+from ..training import ranks
 from ..training.progress import Display
+from ..training.stop_signals import Stopped
 from .arguments import group_of, named_by_configs, option_groups, parse
-from .bench import Bench, bench
-from .cache import Fill, fill
 from .config import DeviceOptions
-from .distill import Distill
-from .evaluate import Evaluate, measure
-from .export import Export, exported
-from .grid import Grid, grid
-from .inspect import Inspect, inspect
-from .inspect_data import InspectData, inspect_data, names_data
 from .list import LISTS, show
-from .predict import Predict, predicted
-from .probe import Probe, probed
-from .report import Report, report
+from .options.bench import Bench
+from .options.cache import Fill
+from .options.distill import Distill
+from .options.evaluate import Evaluate
+from .options.export import Export
+from .options.grid import Grid
+from .options.inspect import Inspect
+from .options.inspect_data import InspectData, names_data
+from .options.predict import Predict
+from .options.probe import Probe
+from .options.report import Report
+from .options.train import Train
 from .runs.command import runs
 from .startup import begun
-from .train import Train, train
 from .words.resolved import PRINT, resolved
+
+_Act = Callable[..., int | None]  # does what a command is for; returns the exit code, None for 0
 
 
 @dataclass(frozen=True)
 class _Command:
     """A command that works on data: its function, its options, and those that are typed without their names."""
 
-    act: Callable[..., int | None]  # the exit code; None for 0
+    act: Callable[[], _Act]  # imports the function, and with it PyTorch
     options: type[Any]
     positional: Mapping[str, str] = field(default_factory=dict)
 
 
+def _later(module: str, name: str) -> Callable[[], _Act]:
+    """Return a callable that imports a function of a module of this package and returns it."""
+
+    def imported() -> _Act:
+        found: _Act = getattr(import_module(f"{__package__.rpartition('.')[0]}.{module}"), name)
+        return found
+
+    return imported
+
+
 _COMMANDS = {
-    "train": _Command(train, Train),
-    "distill": _Command(distill, Distill),
-    "bench": _Command(bench, Bench),
-    "grid": _Command(grid, Grid),
+    "train": _Command(_later("cli.train", "train"), Train),
+    "distill": _Command(_later("bench.several", "distill"), Distill),
+    "bench": _Command(_later("cli.bench", "bench"), Bench),
+    "grid": _Command(_later("cli.grid", "grid"), Grid),
     "evaluate": _Command(
-        measure,
+        _later("cli.evaluate", "measure"),
         Evaluate,
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
     ),
     "probe": _Command(
-        probed,
+        _later("cli.probe", "probed"),
         Probe,
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
     ),
     "predict": _Command(
-        predicted,
+        _later("cli.predict", "predicted"),
         Predict,
         {
             "model": "the folder of a finished run, a safetensors file of one, an exported file, or a network's name",
@@ -72,16 +82,22 @@ _COMMANDS = {
         },
     ),
     "export": _Command(
-        exported,
+        _later("cli.export", "exported"),
         Export,
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
     ),
-    "cache": _Command(fill, Fill),
-    "inspect": _Command(inspect, Inspect, {"run": "the folder of a finished distillation, or data"}),
-    "report": _Command(report, Report, {"runs": "folders of runs, and folders that hold some"}),
+    "cache": _Command(_later("cli.cache", "fill"), Fill),
+    "inspect": _Command(
+        _later("cli.inspect", "inspect"), Inspect, {"run": "the folder of a finished distillation, or data"}
+    ),
+    "report": _Command(_later("cli.report", "report"), Report, {"runs": "folders of runs, and folders that hold some"}),
 }
 
-_INSPECT_DATA = _Command(inspect_data, InspectData, {"data": "a data set's name or folder, or file.py:function"})
+_INSPECT_DATA = _Command(
+    _later("cli.inspect_data", "inspect_data"),
+    InspectData,
+    {"data": "a data set's name or folder, or file.py:function"},
+)
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -90,30 +106,32 @@ def run(command: str, arguments: Sequence[str]) -> int:
         return _run(command, arguments)
     except RuntimeError as error:
         # PyTorch raises this from a signal handler, so it can come even while another error is being reported.
-        if not is_worker_death(error) or os.environ.get("STILLHOUSE_TRACEBACK"):
+        why = _death(error)
+        if why is None or os.environ.get("STILLHOUSE_TRACEBACK"):
             raise
-        return _refuse(worker_died(error))
+        return _refuse(why)
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:
-    display = Display(quiet=not distributed.is_first())
+    display = Display(quiet=not ranks.is_first())
     try:
-        begun()
         if command == "list":
             what, containing = _list_words(arguments)
             show(what, display, containing)
         elif command == "runs":
             return runs(arguments, display, run)
         elif command == "check":
+            words = _method_word(arguments)
             from ..contract.check import check  # only this command needs its small networks and laws
 
-            check(_method_word(arguments), display)
+            begun()
+            check(words, display)
         else:
             return _act(command, arguments, display)
-    except (Stopped, KeyboardInterrupt, distributed.Lost) as stop:
+    except (Stopped, KeyboardInterrupt, ranks.Lost) as stop:
         return _refuse(str(stop) or "interrupted; run the same command again to resume from the last save")
     except (ValueError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
-        if is_worker_death(error):
+        if isinstance(error, RuntimeError) and _death(error) is not None:
             raise
         why = _explain(error)
         if why is None or os.environ.get("STILLHOUSE_TRACEBACK"):
@@ -124,19 +142,31 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
 
 def _refuse(why: str) -> int:
-    who = "" if distributed.is_first() else f" (process {distributed.number()})"
+    who = "" if ranks.is_first() else f" (process {ranks.number()})"
     sys.stderr.write(f"stillhouse{who}: {sentence(why)}\n")
     return 2
 
 
+def _death(error: RuntimeError) -> str | None:
+    """Return a sentence about a worker process that died; None if the error is another."""
+    from ..data.on_disk import is_worker_death, worker_died
+
+    return worker_died(error) if is_worker_death(error) else None
+
+
 def _is_memory(error: Exception) -> bool:
     is_full = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return is_full or isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return is_full or isinstance(error, MemoryError) or _is_gpu_memory(error)
+
+
+def _is_gpu_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")  # without it, it has raised nothing
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _explain(error: Exception) -> str | None:
     """Return the message for the user; None for a bug, whose traceback says more."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if _is_gpu_memory(error):
         return "the GPU has too little free memory; choose a smaller --batch_size, or --device cpu"
     if _is_memory(error):
         return "there is too little memory; choose a smaller --batch_size or --image_size"
@@ -187,7 +217,11 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> int:
         if len(words) < len(arguments):
             display.paste(resolved(options).rstrip())
             return 0
+        act = command.act()
+        begun()
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything
-            return command.act(options, display) or 0
+            return act(options, display) or 0
+        from .. import distributed
+
         with distributed.joined(group_of(options, DeviceOptions).torch_device()):
-            return command.act(options, display) or 0
+            return act(options, display) or 0

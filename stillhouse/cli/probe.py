@@ -6,66 +6,20 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from .. import distributed
-from ..anatomy import Anatomy
 from ..checkpoints import fingerprint, write_atomically
-from ..models.input_spec import InputSpec
-from ..models.spec import NetworkSource
-from ..ranges import Part, check_options
 from ..training.progress import Display
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import prepare
-from .config import DeviceOptions
-from .data_options import DataOptions, SplitOptions
+from .data_options import SplitOptions
 from .evaluate import digests
-from .networks import Channels
+from .options.probe import Probe
 
 FOLDER = "probes"  # in the folder of a run
-
-
-@dataclass(frozen=True)
-class ProbeOptions:
-    """Network whose features to probe.
-
-    Args:
-        model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
-        weights: A file with the network's weights, or the folder of a run, if `model` is a name.
-        weights_key: For a file with several sets of weights: part of the names of those to use, such as
-            state_dict_ema.
-        mean: Mean of each channel used to normalise its images, from 0 to 1: one number or three.
-        std: Standard deviation of each channel, likewise.
-        anatomy: Override the detected layer names; the features are the input of `head`.
-        train_fraction: Fraction of each class's training images to train the classifier on; always the same images.
-    """
-
-    model: str
-    weights: str | None = None
-    weights_key: str | None = None
-    mean: Channels | None = None
-    std: Channels | None = None
-    anatomy: Anatomy | None = None
-    train_fraction: Part = 1.0
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-    def source(self) -> NetworkSource:
-        spec = InputSpec.typed(self.mean, self.std, None, "")
-        return NetworkSource(self.model, self.weights, self.anatomy, self.weights_key, input=spec)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Freeze a trained network, and train and measure a linear classifier on its features of another data set."""
-
-    network: ProbeOptions
-    data: DataOptions
-    device: DeviceOptions
 
 
 def probed(command: Probe, display: Display) -> None:

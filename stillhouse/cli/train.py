@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..analysis.tables import Line, comparison
 from ..data import Data
 from ..spelling import counted
@@ -16,20 +14,9 @@ from ..training.memory import split_by_memory
 from ..training.progress import Display
 from ..training.student import StudentTrainer
 from .config import RunOptions
-from .networks import NetworkOptions
+from .options.train import Train
 from .runs.build import trainer_alone
 from .runs.other_runs import notes_on_other_runs
-from .words.run_names import NameOptions, ShowOptions
-
-
-@dataclass(frozen=True)
-class Train:
-    """Train a network by itself."""
-
-    network: NetworkOptions
-    naming: NameOptions
-    shown: ShowOptions
-    run: RunOptions
 
 
 def train(command: Train, display: Display) -> None:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..ranges import ExportKind
 from .preprocessing import Preprocessing
 from .student import classes_of
 
-Kind = Literal["onnx", "int8", "pt2", "torchscript"]
+Kind = ExportKind
 SUFFIXES: dict[Kind, str] = {"onnx": ".onnx", "int8": ".onnx", "pt2": ".pt2", "torchscript": ".torchscript"}
 KEY = "stillhouse"  # of the metadata
 PIXELS, NORMALISED = "pixels", "normalised"

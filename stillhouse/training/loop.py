@@ -20,7 +20,7 @@ from .evaluation import Scores, evaluate, size_of
 from .predictions import Predictions
 from .progress import Display
 from .saved_state import cannot_resume
-from .stop_signals import StopSignals as StopSignals
+from .stop_signals import Stopped as Stopped, StopSignals as StopSignals
 from .student import StudentTrainer
 from .versions import versions
 
@@ -28,10 +28,6 @@ SAVE_EVERY = 600.0  # seconds, inside long epochs
 ASK_EVERY = 16  # steps between two questions to other ranks
 LOOK_EVERY = 1.0  # seconds between two looks at the losses (each waits for the device)
 _RESUME = "run the same command again to resume"
-
-
-class Stopped(Exception):  # noqa: N818 (it is not an error)
-    """Training was asked to stop and saved everything."""
 
 
 def fit(

@@ -17,7 +17,7 @@ from ..rng import preserved, stream
 from .capture.classroom import Capture, Use, captured
 from .classroom import Classroom
 from .evaluation import batch_size
-from .loop import Stopped, StopSignals
+from .stop_signals import Stopped, StopSignals
 from .student import StudentTrainer
 
 SHARE = 0.9  # of the free memory, for training

@@ -11,6 +11,10 @@ from types import FrameType
 _OUTPUT = (1, 2)  # file descriptors of stdout and stderr
 
 
+class Stopped(Exception):  # noqa: N818 (it is not an error)
+    """Training was asked to stop and saved everything."""
+
+
 class StopSignals(AbstractContextManager["StopSignals"]):
     """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop; a second one interrupts immediately.
 

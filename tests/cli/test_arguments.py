@@ -8,13 +8,13 @@ import yaml
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.cli.arguments import build, group_of, named_values, option_groups, parse
-from stillhouse.cli.cache import Fill
 from stillhouse.cli.config import DeviceOptions, RunOptions
 from stillhouse.cli.data_options import DataOptions
-from stillhouse.cli.distill import Distill, DistillOptions
-from stillhouse.cli.evaluate import Evaluate
-from stillhouse.cli.inspect import Inspect
-from stillhouse.cli.train import Train
+from stillhouse.cli.options.cache import Fill
+from stillhouse.cli.options.distill import Distill, DistillOptions
+from stillhouse.cli.options.evaluate import Evaluate
+from stillhouse.cli.options.inspect import Inspect
+from stillhouse.cli.options.train import Train
 from stillhouse.training.config import TrainConfig
 
 COMMANDS = {"train": Train, "distill": Distill, "evaluate": Evaluate, "cache": Fill, "inspect": Inspect}

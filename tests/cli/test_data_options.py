@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from stillhouse.cli import data_options
 from stillhouse.cli.data_options import DataOptions
 from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
@@ -14,6 +13,6 @@ def test_what_was_read_otherwise_than_expected_is_a_note(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = replace(quick_data(), notes=("3 files are no images", "one is sideways"))
-    monkeypatch.setattr(data_options, "load", lambda *_: data)
+    monkeypatch.setattr("stillhouse.data.load", lambda *_: data)
     assert DataOptions().load(Display()) is data
     assert capsys.readouterr().out.splitlines()[1:] == ["note: 3 files are no images", "note: one is sideways"]

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from stillhouse.cli.arguments import parse
-from stillhouse.cli.distill import Distill, opened
+from stillhouse.cli.distill import opened
+from stillhouse.cli.options.distill import Distill
 from stillhouse.training.progress import Display
 from tests.helpers.commands import World, contents, done, only, refusal
 from tests.helpers.pictures import write_pictures

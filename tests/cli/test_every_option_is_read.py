@@ -127,4 +127,4 @@ def test_an_option_that_is_ignored_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     def act(command: Made, display: Display) -> None:
         display.say(f"{command.half.read} {dataclasses.asdict(command.half)}")
 
-    assert unread(parser._Command(act, Made), [["--ignored", "3"]], monkeypatch) == ["ignored"]
+    assert unread(parser._Command(lambda: act, Made), [["--ignored", "3"]], monkeypatch) == ["ignored"]

@@ -11,7 +11,8 @@ import pytest
 from stillhouse.__main__ import main
 from stillhouse.bench.jobs import Job
 from stillhouse.cli.arguments import parse
-from stillhouse.cli.grid import Grid, base_of
+from stillhouse.cli.grid import base_of
+from stillhouse.cli.options.grid import Grid
 from stillhouse.grid.axes import combinations, read_axes
 from stillhouse.report.recipes import FOLDER
 from stillhouse.training.classroom import Classroom
@@ -197,7 +198,7 @@ def test_a_search_in_other_processes_stops_the_same_settings(
             asked.append(job.command[3:])
             assert main(list(job.command[3:])) == 0
 
-    monkeypatch.setattr("stillhouse.cli.runs.rooms.run_here", here)
+    monkeypatch.setattr("stillhouse.bench.jobs.run_here", here)
     done(capsys, words(world, tmp_path / "one", *HALVING, epochs=3))
     assert asked == []
     done(capsys, words(world, tmp_path / "two", *HALVING, "--processes", "2", epochs=3))

@@ -13,7 +13,8 @@ from torch import nn
 from stillhouse.__main__ import main
 from stillhouse.analysis import plots
 from stillhouse.checkpoints import save_weights
-from stillhouse.cli.inspect import InspectOptions, Table, restore
+from stillhouse.cli.inspect import Table, restore
+from stillhouse.cli.options.inspect import InspectOptions
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD
 from stillhouse.methods.wrappers import SpotAdaptive

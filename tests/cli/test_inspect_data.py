@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from stillhouse.__main__ import main
-from stillhouse.cli.inspect_data import balance, names_data
+from stillhouse.cli.inspect_data import balance
+from stillhouse.cli.options.inspect_data import names_data
 from stillhouse.data import load
 from tests.helpers.pictures import picture
 

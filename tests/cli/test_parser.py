@@ -11,9 +11,9 @@ from stillhouse.__main__ import main
 from stillhouse.bench.jobs import OUT_OF_MEMORY
 from stillhouse.cli import parser
 from stillhouse.cli.arguments import parse
-from stillhouse.cli.distill import Distill
+from stillhouse.cli.options.distill import Distill
+from stillhouse.cli.options.train import Train
 from stillhouse.cli.parser import run
-from stillhouse.cli.train import Train
 from tests.helpers.commands import World, contents
 
 Capture = pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ import yaml
 
 from stillhouse.__main__ import main
 from stillhouse.cli.arguments import named_values, option_groups, parse as parse_options
-from stillhouse.cli.distill import Distill
+from stillhouse.cli.options.distill import Distill
 from stillhouse.methods import SemCKD
 from stillhouse.methods.parse import MethodSpec, parse
 from stillhouse.models import zoo

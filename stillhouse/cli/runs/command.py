@@ -9,7 +9,6 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser
 
 from ...training.progress import Display
-from ...training.run_folder import expected
 from .listing import Listed, listed, listed_run, megabytes, table
 
 Start = Callable[[str, Sequence[str]], int]  # runs a command by name, with the words after it
@@ -112,6 +111,8 @@ def _resume(run: Listed, display: Display, start: Start) -> int:
             f"{run.folder} was not made by stillhouse train or distill; the program that made it resumes it"
         )
     words = ["--config", str(run.folder / "config.yaml"), "--folder", str(run.folder.parent)]
+    from ...training.run_folder import expected  # it imports PyTorch, which a list of runs does without
+
     display.paste(f"stillhouse {command} {' '.join(words)}")
     with expected(run.folder):
         return start(command, words)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import torch
-
-from ...bench.jobs import Say, job, run_here, run_on_ray
-from ...bench.plan import typed_options
-from ...bench.run import Elsewhere
-from ...ranges import Part, Range, check_options
+from ...ranges import TYPE_CHECKING, Part, Range, check_options
 from ..arguments import named_values
+
+if TYPE_CHECKING:
+    import torch
+
+    from ...bench.jobs import Say
+    from ...bench.run import Elsewhere
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class RoomOptions:
 
     def processes_on(self, device: torch.device) -> int:
         """Return the number of processes that train on a device of this kind."""
+        import torch
+
         return self.processes or (max(torch.cuda.device_count(), 1) if device.type == "cuda" else 1)
 
     def elsewhere(self, command: str, values: Mapping[str, object], device: torch.device, say: Say) -> Elsewhere | None:
@@ -57,6 +60,10 @@ class RoomOptions:
             command: Name of the command whose rooms they are.
             values: Its options that are not at their defaults.
         """
+        import torch
+
+        from ...bench.jobs import job, run_here, run_on_ray
+
         if self.ray is None and self.processes_on(device) == 1:
             return None
         own = {"processes": 1, "ray": None}
@@ -80,6 +87,8 @@ def given_values(command: Any) -> dict[str, object]:
 
 def given_for_distill(command: Any, but: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the given values of options of `stillhouse distill`, except some."""
+    from ...bench.plan import typed_options
+
     typed = typed_options(named_values(command), command.given)
     return {name: value for name, value in typed.items() if name not in ("methods", "recipe", *but)}
 

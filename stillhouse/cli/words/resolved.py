@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 
-from ...methods.parse import parse
 from ...training.config import TrainConfig
 from ..arguments import group_of, named_values, option_groups
 from ..config import EPOCHS, EpochOptions
@@ -23,6 +22,8 @@ def resolved(command: object) -> str:
         values["epochs"] = group_of(command, EpochOptions).epochs  # as typed: the default depends on the data
     lines = [f"# {_epochs(values)}"] if "epochs" in values and values["epochs"] is None else []
     if isinstance(methods := values.get("methods"), str) and ";" not in methods and "baseline" in values:
+        from ...methods.parse import parse
+
         values["methods"] = [str(method) for method in parse(methods)]
     return "\n".join([*lines, yaml.safe_dump({name: _plain(value) for name, value in values.items()}, sort_keys=False)])
 

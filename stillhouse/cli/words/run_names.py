@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ...data import Data
-from ...methods.spec import MethodSpec, methods_in
-from ...training.run_folder import MAX_SLUG
+from ...ranges import TYPE_CHECKING
 from ..config import EpochOptions, RunOptions
+
+if TYPE_CHECKING:
+    from ...data import Data
+    from ...methods.spec import MethodSpec
 
 _ELSEWHERE = ("data", "image_size", "workers", "skip_broken")  # named by the data, or part of no run
 _LONGEST = 60  # letters of the methods
@@ -55,6 +57,8 @@ def name_of_run(what: str, data: Data, options: RunOptions, methods: Sequence[Me
         what: The network, and its teacher if it has one.
         methods: Methods that it learns by, if it has a teacher.
     """
+    from ...training.run_folder import MAX_SLUG
+
     parts = [data.name, what, *([name_of_methods(methods)[:_LONGEST]] if methods else [])]
     parts += [f"seed{options.output.seed}", *_settings(data, options)]
     return "-".join(parts)[:MAX_SLUG]
@@ -66,6 +70,8 @@ def name_of_methods(methods: Sequence[MethodSpec]) -> str:
 
 
 def _method(method: MethodSpec) -> str:
+    from ...methods.spec import methods_in
+
     build = getattr(method.cls, method.constructor) if method.constructor else method.cls
     defaults = {name: one.default for name, one in inspect.signature(build).parameters.items()}
     name = ".".join(part for part in (method.cls.__name__, method.constructor) if part)

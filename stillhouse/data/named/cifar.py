@@ -96,42 +96,50 @@ def _entries(path: Path, *keys: str) -> list[object]:
     return [content[key] for key in keys]
 
 
-def _named(layout: Layout, title: str, classes: int, folder: str, archive: Archive) -> Named:
-    return Named(
-        name=layout.name,
-        title=title,
-        images=(50_000, 0, 10_000),
-        classes=classes,
-        pixels="32x32",
-        licence="not stated",
-        page="https://www.cs.toronto.edu/~kriz/cifar.html",
-        read=partial(read, layout),
-        is_in=holds(*layout.train, layout.meta),
-        folder=folder,
-        archives=(archive,),
-        unpacked=190_000_000,
-        files=20,
-    )
-
-
 _URL = "https://www.cs.toronto.edu/~kriz/"
 
-CIFAR10 = _named(
-    LAYOUT10,
-    "CIFAR-10 (Krizhevsky, 2009)",
-    10,
-    "cifar-10-batches-py",
-    Archive(
-        "cifar-10-python.tar.gz", _URL + "cifar-10-python.tar.gz", "md5:c58f30108f718f92721af3b95e74349a", 170_498_071
+CIFAR10 = Named(
+    name="cifar10",
+    title="CIFAR-10 (Krizhevsky, 2009)",
+    images=(50_000, 0, 10_000),
+    classes=10,
+    pixels="32x32",
+    licence="not stated",
+    page=f"{_URL}cifar.html",
+    read=partial(read, LAYOUT10),
+    is_in=holds(*LAYOUT10.train, LAYOUT10.meta),
+    folder="cifar-10-batches-py",
+    archives=(
+        Archive(
+            "cifar-10-python.tar.gz",
+            _URL + "cifar-10-python.tar.gz",
+            "md5:c58f30108f718f92721af3b95e74349a",
+            170_498_071,
+        ),
     ),
+    unpacked=190_000_000,
+    files=20,
 )
 
-CIFAR100 = _named(
-    LAYOUT100,
-    "CIFAR-100 (Krizhevsky, 2009)",
-    100,
-    "cifar-100-python",
-    Archive(
-        "cifar-100-python.tar.gz", _URL + "cifar-100-python.tar.gz", "md5:eb9058c3a382ffc7106e4002c42a8d85", 169_001_437
+CIFAR100 = Named(
+    name="cifar100",
+    title="CIFAR-100 (Krizhevsky, 2009)",
+    images=(50_000, 0, 10_000),
+    classes=100,
+    pixels="32x32",
+    licence="not stated",
+    page=f"{_URL}cifar.html",
+    read=partial(read, LAYOUT100),
+    is_in=holds(*LAYOUT100.train, LAYOUT100.meta),
+    folder="cifar-100-python",
+    archives=(
+        Archive(
+            "cifar-100-python.tar.gz",
+            _URL + "cifar-100-python.tar.gz",
+            "md5:eb9058c3a382ffc7106e4002c42a8d85",
+            169_001_437,
+        ),
     ),
+    unpacked=190_000_000,
+    files=20,
 )

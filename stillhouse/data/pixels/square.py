@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-Resize = Literal["crop", "squash", "pad", "squash_crop"]
+from ...ranges import Resize as Resize
+
 IN_WORDS: dict[Resize, str] = {
     "crop": "cropped to the middle square",
     "squash": "squashed to a square",

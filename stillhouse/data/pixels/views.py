@@ -6,12 +6,12 @@ Each takes the numbers that were drawn for each image, so a view can be shown ag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Crop = Literal["auto", "shifted", "reflected", "resized", "none"]
+from ...ranges import Crop as Crop
+
 SHOWN: dict[Crop, str] = {
     "auto": "",
     "shifted": "shifted crops",

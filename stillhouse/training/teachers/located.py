@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...checkpoints import about_weights
-from ...models import MODELS
 from ...models.create import is_ours
 from ...models.input_spec import InputSpec
-from ...models.spec import PRETRAINED, NetworkSource
+from ...models.spec import NetworkSource
 from ...user_code import named_by_run
 from ..run_files import read_result
+from .places import is_place
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
         ValueError: If nothing has that name, its weights are given twice, the run is not finished, or a file apart
             from its run names code to run.
     """
-    if not _is_place(source.name):
+    if not is_place(source.name):
         return Located(source.name, source, source.about())
     if source.weights:
         raise ValueError(f"{source.name} already has weights; leave out {option}")
@@ -85,24 +84,3 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
             f"the file with {option}"
         )
     return Located(source.name, replace(source, name=name, weights=str(file)), about, file.parent if is_run else None)
-
-
-def place_of(name: str, weights: str | None = None) -> Path | None:
-    """Return the file or run's folder that a trained network is in; None if it has only a name, or is absent."""
-    place = Path(name if weights is None else weights).expanduser()
-    return place if place.exists() and weights != PRETRAINED and (weights or _is_place(name)) else None
-
-
-def about_place(place: Path | None) -> dict[str, object]:
-    """Return what the file of a network's weights, or that in the folder of a run, says of it."""
-    if place is None:
-        return {}
-    return about_weights(place / "student.safetensors" if place.is_dir() else place)
-
-
-def _is_place(name: str) -> bool:
-    """Return True for a path of a trained network, False for a name; names of the zoo win over folders."""
-    place = Path(name).expanduser()
-    if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
-        raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")
-    return place.exists() and ":" not in name and name not in MODELS

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ...checkpoints import write_atomically
-from ..event_file import EventFile
+from .event_file import EventFile
 
 RECORD = "tracked.json"  # in a run's folder: what other programs call the run, and the last epoch that they have
 

@@ -10,8 +10,7 @@ import torch
 from stillhouse.anatomy import Anatomy
 from stillhouse.bench.jobs import Job
 from stillhouse.cli.arguments import parse
-from stillhouse.cli.bench import Bench
-from stillhouse.cli.runs import rooms
+from stillhouse.cli.options.bench import Bench
 from stillhouse.cli.runs.rooms import RoomOptions, given_for_distill, given_values
 
 CPU = torch.device("cpu")
@@ -30,7 +29,7 @@ def test_other_processes_are_given_the_same_command_and_a_room(monkeypatch: pyte
         started.extend(jobs)
         assert (processes, gpus) == (2, 0)
 
-    monkeypatch.setattr(rooms, "run_here", run)
+    monkeypatch.setattr("stillhouse.bench.jobs.run_here", run)
     values = {"lr": 0.2, "folder": Path("there"), "processes": 2, "student_anatomy": Anatomy(head="fc")}
     train = RoomOptions(processes=2).elsewhere("grid", values, CPU, print)
     assert train is not None

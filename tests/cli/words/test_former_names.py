@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 
 from stillhouse.cli.arguments import option_groups
-from stillhouse.cli.distill import Distill
-from stillhouse.cli.train import Train
+from stillhouse.cli.options.distill import Distill
+from stillhouse.cli.options.train import Train
 from stillhouse.cli.words.former_names import OPTIONS
 from stillhouse.methods.parse import parse
 

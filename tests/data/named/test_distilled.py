@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from stillhouse.__main__ import main
-from stillhouse.cli import data_options
 from stillhouse.data import DATASETS, LoadOptions
 from tests.data.named.layouts import LAYOUTS
 from tests.helpers.archives import published
@@ -26,7 +25,7 @@ def test_a_student_is_trained_on_it(
     store = tmp_path / "store"
     if not known.archives[0].url:
         shutil.copytree(tmp_path / "server", store / name)
-    monkeypatch.setattr(data_options, "LoadOptions", lambda **given: LoadOptions(**given, download_to=store))
+    monkeypatch.setattr("stillhouse.data.LoadOptions", lambda **given: LoadOptions(**given, download_to=store))
     words = f"distill --data {name} --teacher {quick_net_file(tmp_path)}:small --epochs 1".split()
     words += ["--student", words[words.index("--teacher") + 1]]
     more = f"--batch_size 6 --image_size 32 --device cpu --workers 0 --folder {tmp_path / 'runs'}".split()

@@ -71,7 +71,7 @@ def test_it_changes_nothing_in_a_run_but_its_record(
 ) -> None:
     server = stubs.Server()
     stubs.INSTALLERS[name](server, monkeypatch)
-    monkeypatch.setattr("stillhouse.cli.config.is_installed", lambda _: True)
+    monkeypatch.setattr("stillhouse.training.trackers.tracking.is_installed", lambda _: True)
     words = ["train", "--model", f"{world.nets}:small"]
     done(capsys, [*words, *world.small(tmp_path / "alone")])
     done(capsys, [*words, *world.small(tmp_path / "shown"), "--track", name])
@@ -93,6 +93,6 @@ def test_it_changes_nothing_in_a_run_but_its_record(
 def test_what_is_not_installed_is_refused_before_data_are_read(
     name: str, command: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setattr("stillhouse.cli.config.is_installed", lambda _: False)
+    monkeypatch.setattr("stillhouse.training.trackers.tracking.is_installed", lambda _: False)
     expected = f"--track {name} needs a package that is not installed: pip install {name}"
     assert expected in refusal(capsys, [command, "--track", name, "--data", "nowhere/at/all"])

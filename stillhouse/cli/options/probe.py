@@ -1,0 +1,57 @@
+"""Options of `stillhouse probe`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...anatomy import Anatomy
+from ...ranges import TYPE_CHECKING, Part, check_options
+from ..config import DeviceOptions
+from ..data_options import DataOptions
+from ..networks import Channels
+
+if TYPE_CHECKING:
+    from ...models.spec import NetworkSource
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """Network whose features to probe.
+
+    Args:
+        model: The folder of a finished run, a safetensors file of one, or a network as for `stillhouse train`.
+        weights: A file with the network's weights, or the folder of a run, if `model` is a name.
+        weights_key: For a file with several sets of weights: part of the names of those to use, such as
+            state_dict_ema.
+        mean: Mean of each channel used to normalise its images, from 0 to 1: one number or three.
+        std: Standard deviation of each channel, likewise.
+        anatomy: Override the detected layer names; the features are the input of `head`.
+        train_fraction: Fraction of each class's training images to train the classifier on; always the same images.
+    """
+
+    model: str
+    weights: str | None = None
+    weights_key: str | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
+    anatomy: Anatomy | None = None
+    train_fraction: Part = 1.0
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def source(self) -> NetworkSource:
+        from ...models.input_spec import InputSpec
+        from ...models.spec import NetworkSource
+
+        spec = InputSpec.typed(self.mean, self.std, None, "")
+        return NetworkSource(self.model, self.weights, self.anatomy, self.weights_key, input=spec)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Freeze a trained network, and train and measure a linear classifier on its features of another data set."""
+
+    network: ProbeOptions
+    data: DataOptions
+    device: DeviceOptions

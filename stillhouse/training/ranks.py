@@ -1,0 +1,24 @@
+"""The rank of this process among those that torchrun started, known before they have met."""
+
+from __future__ import annotations
+
+import os
+
+
+class Lost(Exception):  # noqa: N818 (the others are lost)
+    """Another rank is gone."""
+
+
+def number() -> int:
+    """Return the rank that torchrun gave this process; it is known before the ranks have met."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def is_first() -> bool:
+    """Tell whether this is the rank that writes files and prints."""
+    return number() == 0
+
+
+def local_rank() -> int:
+    """Return the number of this process's GPU on this machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
