@@ -68,7 +68,7 @@ def fit_room(
 def speed_up(room: Classroom, wants_compile: bool, device: str, display: Display, graphs: bool = True) -> None:
     """Prepare a room's networks for many steps; compiled ones become graphs unless whole steps do."""
     keep_large_blocks()
-    display.note(compile_classroom(room, device, graphs) if wants_compile else None)
+    display.note(compile_classroom(room, device, graphs, say=display.note) if wants_compile else None)
 
 
 def title(data: Data, options: RunOptions) -> str:

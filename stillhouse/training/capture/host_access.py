@@ -38,10 +38,12 @@ def host_access() -> Iterator[list[str]]:
     """Yield a list that collects each use of the host inside the block: "it reads a number back (at.py, line 7)".
 
     On a GPU, waiting for the device also raises an error, because some kernels that wait look like any other from here.
-    The block then ends there.
+    The block then ends there. Compiled networks run uncompiled: PyTorch 2.11 cannot compile what runs under a dispatch
+    mode, and would not compile it later either.
     """
     found: list[str] = []
-    with _waiting_refused(found), _Operations(found) as operations, _Calls(found, operations):
+    uncompiled = torch.compiler.set_stance("force_eager")
+    with uncompiled, _waiting_refused(found), _Operations(found) as operations, _Calls(found, operations):
         yield found
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._dynamo.convert_frame import input_codes
 
 from stillhouse.training.capture.host_access import NotCapturable, Withheld, host_access, what_python_holds
 
@@ -81,6 +82,29 @@ def test_the_backward_pass_is_looked_at_too() -> None:
     with host_access() as found:
         Counting.apply(x).sum().backward()
     assert found[0].startswith("it reads a number back (test_host_access.py, ")
+
+
+def test_what_is_compiled_is_neither_compiled_inside_nor_refused_for_ever() -> None:
+    class Doubling(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * x
+
+    def count(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., tuple[Tensor, ...]]:
+        compiled.append(graph)
+        return graph.forward
+
+    compiled: list[torch.fx.GraphModule] = []
+    torch.compiler.reset()
+    net = Doubling()
+    net.compile(backend=count, fullgraph=True)
+    with host_access() as found:
+        value = net(X)
+    assert torch.equal(value, 2 * X)
+    assert found == []
+    assert compiled == []
+    assert Doubling.forward.__code__ not in input_codes  # PyTorch 2.11 skips for ever what it sees in such a block
+    assert torch.equal(net(X), 2 * X)
+    assert len(compiled) == 1
 
 
 @pytest.mark.parametrize(
