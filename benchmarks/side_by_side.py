@@ -26,6 +26,7 @@ class Times:
     """Seconds a step, of each block; what a variant said of itself; the share of the machine that others took."""
 
     blocks: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)  # that all its processes computed for a step, of each block
     prepared: float = 0.0  # seconds from the start of the process to its first step, that included
     peak: float = 0.0  # MB, of the variant's main process
     foreign: list[float] = field(default_factory=list)
@@ -122,10 +123,12 @@ def _block(process: _Process, times: Times, steps: int, patience: float) -> floa
         used, own, began = _all_cpu(), _group_cpu(group), time.perf_counter()
         seconds = process.ask(steps)
         took = time.perf_counter() - began
-        others = _all_cpu() - used - (_group_cpu(group) - own)
+        computed = _group_cpu(group) - own
+        others = _all_cpu() - used - computed
         share = max(0.0, others / took / (os.cpu_count() or 1))
         if share <= BUSY or patience <= 0:
             times.blocks.append(seconds / steps)
+            times.cpu.append(computed / steps)
             times.foreign.append(share)
             return patience
         patience -= took

@@ -81,7 +81,10 @@ def test_every_option_of_every_command_is_read(
             [*distill, "--methods", "CE + KD", "--grid", "lr=0.1", *more]
             for more in ([], ["--room", "1"], ["--search", "tpe", "--trials", "1"])
         ],
-        "probe": [[f"{world.nets}:wide", "--weights", str(world.teacher / "student.safetensors"), *data]],
+        "probe": [
+            [f"{world.nets}:wide", "--weights", str(world.teacher / "student.safetensors"), *data, *more]
+            for more in ([], ["--protocol", "crd"])
+        ],
         "cache": [["--teacher", str(world.teacher), *data, "--batch_size", "16", "--folder", str(tmp_path)]],
     }
     found = {name: unread(parser._COMMANDS[name], runs[name], monkeypatch) for name in runs}

@@ -78,3 +78,25 @@ def test_a_network_that_cannot_be_probed_is_refused(world: World, other: Path, t
     torch.save(torch.nn.ModuleDict({"map": torch.nn.Conv2d(3, 2, 3)}).state_dict(), weights)
     words = ["probe", f"{tmp_path}/nets.py:Headless", "--weights", str(weights), *data]
     assert "no classifier was found at the end of this Headless" in refusal(capsys, words)
+
+
+def test_crds_protocol_is_kept_beside_the_other_one(
+    world: World, other: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stillhouse.analysis.sgd_probe.EPOCHS", 5)
+    done(capsys, ["train", "--model", f"{world.nets}:small", *world.small(tmp_path / "runs", 1)])
+    run = only(tmp_path / "runs")
+    words = ["probe", str(run), "--data", str(other), "--device", "cpu"]
+    done(capsys, words)
+    out = done(capsys, [*words, "--protocol", "crd", "--weight_decay", "0.0005"])
+    assert "note: protocol crd is for images of 32 px, and these are shown at 16" in out
+    assert "note: protocol crd normalises by CIFAR-100's mean, and this network knows another one" in out
+    assert "SGD for 5 epochs, learning rate 0.05 / 10 after 150, 180, 210, weight decay 0.0005, seed 0" in out
+    assert "published" not in out  # for other data
+    done(capsys, [*words, "--protocol", "crd", "--seed", "1"])
+    kept = [json.loads(file.read_text()) for file in (run / "probes").iterdir()]
+    assert len(kept) == 3
+    by_sgd = sorted((one["weight_decay"], one["seed"]) for one in kept if one.get("protocol") == "crd")
+    assert by_sgd == [(0, 1), (0.0005, 0)]
+    assert "words" not in kept[0]
+    assert "--seed is for --protocol crd" in refusal(capsys, [*words, "--seed", "1"])
