@@ -15,7 +15,7 @@ from torch import nn
 
 from stillhouse import distributed
 from stillhouse.__main__ import main
-from stillhouse.data import Data
+from stillhouse.data import Data, Folder, load
 from stillhouse.distillation import Distillation
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, CRD, FT, KD, RKD, SP, FitNet
@@ -31,6 +31,7 @@ from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet, quick_net_file
+from tests.helpers.pictures import picture, write_classes
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets"])
@@ -99,17 +100,45 @@ def _teach(folder: Path, methods: Methods, batch_size: int, bare: bool = True) -
 def test_ranks_learn_what_one_process_learns(tmp_path: Path, methods: Methods, count: int, batch_size: int) -> None:
     alone = trained(tmp_path / "alone", methods, quick_data(batch_size))
     assert together(count, _teach, tmp_path, methods, batch_size) == [0] * count
-    kept = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(count)]
+    same_as_alone(tmp_path, alone, count)
+
+
+def same_as_alone(folder: Path, alone: StudentTrainer, count: int) -> None:
+    """The ranks' weights are those of one process, and each other's to the bit; the numbers of each epoch as well."""
+    kept = [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(count)]
     for name, value in alone.distillation.state_dict().items():
         torch.testing.assert_close(kept[0][name], value, rtol=1e-3, atol=1e-4)
         for other in kept[1:]:  # memories and trained layers included
             assert torch.equal(kept[0][name], other[name]), name
-    found = Run(tmp_path, "student", {}, {}).rows()
+    found = Run(folder, "student", {}, {}).rows()
     assert len(found) == len(alone.rows)
     for mine, known in zip(found, alone.rows, strict=True):
         assert mine.keys() == known.keys()
         for column in known.keys() - {"phase", "seconds"}:
             assert mine[column] == pytest.approx(known[column], rel=1e-3, abs=1e-4), column
+
+
+def on_disk(pictures: Path) -> Data:
+    """Of 41 training images, so the last batch has one, and 21 held-out ones, which two ranks cannot share evenly."""
+    data = load(pictures, image_size=16, batch_size=8, workers=0)
+    assert isinstance(data.train, Folder)
+    return data
+
+
+def _teach_on_disk(folder: Path, pictures: Path) -> None:
+    with distributed.joined(torch.device("cpu")):
+        one = trained(folder, routed, on_disk(pictures))
+        torch.save(one.distillation.state_dict(), folder / f"rank{distributed.rank()}.pt")
+
+
+def test_ranks_learn_from_images_on_disk_what_one_process_learns(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    for split, count in (("train", 10), ("test", 5)):
+        write_classes(pictures / split, tuple("abcd"), count, width=80)
+        picture(99, 80).save(pictures / split / "d" / "more.png")
+    alone = trained(tmp_path / "alone", routed, on_disk(pictures))
+    assert together(2, _teach_on_disk, tmp_path, pictures) == [0, 0]
+    same_as_alone(tmp_path, alone, 2)
 
 
 def test_batch_norms_hold_the_same_statistics_on_all_ranks(tmp_path: Path) -> None:
