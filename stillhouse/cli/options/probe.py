@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...anatomy import Anatomy
-from ...ranges import TYPE_CHECKING, Part, check_options
+from ...ranges import TYPE_CHECKING, NonNegative, Part, Seed, check_options
 from ..config import DeviceOptions
 from ..data_options import DataOptions
 from ..networks import Channels
