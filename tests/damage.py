@@ -282,7 +282,7 @@ def _run(words: list[str], root: Path) -> None:
         (root / "err").open("w") as err,
         redirect_stdout(out),
         redirect_stderr(err),
-        patch.object(plots, "save", lambda figure, path: None),  # drawing takes seconds
+        patch.object(plots, "save", lambda figure, path, formats: None),  # drawing takes seconds
     ):
         code = main(words)
     used = resource.getrusage(resource.RUSAGE_SELF)

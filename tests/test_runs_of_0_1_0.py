@@ -35,7 +35,7 @@ def test_they_are_evaluated_to_what_their_result_says(
 
 
 def test_one_is_inspected(runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "save", lambda figure, path: None)  # drawing takes seconds
+    monkeypatch.setattr(plots, "save", lambda figure, path, formats: None)  # drawing takes seconds
     words = ["inspect", str(runs / STUDENT), "--teacher", str(runs / TEACHER), "--images", "32", "--device", "cpu"]
     assert main(words) == 0
     outputs = capsys.readouterr().out

@@ -7,14 +7,35 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from ..spelling import shortened
 from ..training.run_files import Row
-from .plots import CATEGORIES, FAINT, PALE, STUDENT, TEACHER, THIRD, canvas, plain
+from .plots import (
+    BASELINE,
+    CATEGORIES,
+    LINES,
+    MARKERS,
+    PALE,
+    SMALL,
+    STUDENT,
+    TEACHER,
+    THIRD,
+    TWO,
+    canvas,
+    dark,
+    limits,
+    percent_axis,
+    plain,
+)
 
-_SHADE = "#f3f3f3"
+_SHADE = "#f0f0f0"
+_LINE = 0.125  # inches from one name at the end of a curve to the next
+_LONGEST = 24  # letters of a name
+_MOVED = 0.01  # of the height of a panel: less cannot be seen
 
 
 class _End(NamedTuple):
@@ -25,28 +46,78 @@ class _End(NamedTuple):
     colour: str
 
 
-def training(rows: Sequence[Row], terms: Sequence[str], teacher: float, title: str, caption: str) -> Figure:
-    """Draw the accuracies, with the teacher's for comparison, and the terms of the loss."""
-    figure = canvas(9.5, 3.6, title, caption)
+class _Look(NamedTuple):
+    """The look of a curve: colour, dashes and form of dots, each of which tells it from others."""
+
+    colour: str
+    line: object
+    marker: str
+
+    @classmethod
+    def of(cls, number: int) -> _Look:
+        return cls(CATEGORIES[number % 10], LINES[number % len(LINES)], MARKERS[number % 10])
+
+
+def training(
+    rows: Sequence[Row],
+    terms: Sequence[str],
+    teacher: float,
+    baseline: Sequence[Row] | None,
+    caption: str,
+    validated: bool = False,
+) -> Figure:
+    """Draw the accuracies with the teacher's and the baseline's, and the terms of the loss.
+
+    Args:
+        teacher: Its top-1 in percent on the test images.
+        baseline: The rows of the student by itself.
+        validated: The rows were measured on validation images.
+    """
+    images = "validation" if validated else "test"
+    caption += " Agreement: images for which student and teacher guess alike."
+    caption += " Baseline: the same student by itself." if baseline else " No baseline is known."
+    caption += " The teacher's line is its top-1 on the test images." if validated else ""
+    caption += " Terms of the loss include their weights; means over an epoch of training."
+    height = 1.9 + max(0.0, _LINE * (len(terms) - 12))
+    figure = canvas(TWO, height + 0.6, "Training", caption)
     accuracies, losses = figure.subplots(1, 2)
-    accuracies.set_title("Accuracy on held-out images, %")
-    accuracies.axhline(teacher, color=TEACHER, linewidth=1.2, linestyle=(0, (4, 2)))
-    ends = [_End(teacher, "teacher", TEACHER)]
-    ends.append(_line(accuracies, rows, "agreement", "agreement", THIRD, linestyle=":"))
-    ends.append(_line(accuracies, rows, "top1", "student", STUDENT))
-    _finish(accuracies, rows, ends, 0.075)
+    accuracies.set_title("Accuracy and agreement")
+    accuracies.set_ylabel(f"{images} images (%)")
+    accuracies.axhline(teacher, color=TEACHER, linewidth=1.1, linestyle=(0, (4, 2)))
+    ends = [_End(teacher, f"teacher {teacher:.1f}", TEACHER)]
+    drawn = [teacher, *(row[name] for row in rows for name in ("top1", "agreement") if name in row)]
+    ends.append(_line(accuracies, rows, "agreement", "agreement", _Look(THIRD, (0, (1, 1)), "^")))
+    if baseline:
+        drawn += [row["top1"] for row in baseline]
+        ends.append(_line(accuracies, baseline, "top1", "baseline", _Look(BASELINE, (0, (4, 1, 1, 1)), "s")))
+    ends.append(_line(accuracies, rows, "top1", "student", _Look(STUDENT, "-", "o")))
+    ends[1:] = [end if math.isnan(end.value) else end._replace(name=f"{end.name} {end.value:.1f}") for end in ends[1:]]
+    percent_axis(accuracies, drawn)
+    longest = max(rows[-1]["epoch"], *(row["epoch"] for row in baseline or rows))
+    _finish(accuracies, rows, ends, _LINE / height, longest)
 
     losses.set_title("Terms of the loss")
+    losses.set_ylabel("loss")
     values = [row[term] for row in rows for term in terms if term in row]
-    smallest = min((value for value in values if value > 0), default=1.0)
-    if min(values) >= 0 and max(values) > 20 * smallest:
-        losses.set_yscale("log", subs=[])
-        losses.set_ylim(smallest / 1.5, max(values) * 1.5)
-        losses.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        losses.yaxis.set_major_formatter("{x:g}")
-    ends = [_line(losses, rows, term, term, CATEGORIES[i % 10]) for i, term in enumerate(terms)]
-    _finish(losses, rows, ends, 0.075)
+    _scale_losses(losses, values)
+    ends = [_line(losses, rows, term, shortened(term, _LONGEST), _Look.of(i)) for i, term in enumerate(terms)]
+    _finish(losses, rows, ends, _LINE / height)
     return figure
+
+
+def _scale_losses(axes: Axes, values: Sequence[float]) -> None:
+    """Begin the axis at 0, or make it logarithmic if the values are very different."""
+    smallest = min((value for value in values if value > 0), default=1.0)
+    if not values or min(values) < 0 or max(values) <= 20 * smallest:
+        _limit(axes, values)
+        return
+    axes.set_yscale("log", subs=[])
+    axes.set_ylim(smallest / 1.5, max(values) * 1.5)
+    is_short = max(values) < 1000 * smallest
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if is_short else (1,), numticks=8))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylabel("loss (logarithmic)")
 
 
 def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title: str, caption: str) -> Figure:
@@ -57,26 +128,55 @@ def observations(rows: Sequence[Row], groups: Mapping[str, Sequence[str]], title
     rows = [row for row in rows if row["phase"] == rows[-1]["phase"]]
     across = 2 if len(groups) == 4 else min(3, len(groups))
     down = math.ceil(len(groups) / across)
-    figure = canvas(1 + 3.3 * across, 0.7 + 2.2 * down, title, caption)
+    most = max(map(len, groups.values()))
+    height = max(1.0, _LINE * (most + 1))
+    figure = canvas(TWO if across > 1 else 4.2, 0.45 + (height + 0.5) * down, title, caption)
     names = list(dict.fromkeys(_last(column) for columns in groups.values() for column in columns))
-    panels: list[tuple[Axes, list[_End]]] = []
-    scales: dict[str, Axes] = {}
+    scales: dict[str, list[float]] = {}
+    for group, columns in groups.items():
+        scales.setdefault(_stem(group), []).extend(row[column] for row in rows for column in columns if column in row)
     for position, (group, columns) in enumerate(groups.items(), 1):
-        stem = re.sub(r"\d+$", "", group)
-        axes = figure.add_subplot(down, across, position, sharey=scales.get(stem))
-        scales.setdefault(stem, axes)
+        axes = figure.add_subplot(down, across, position)
         axes.set_title(plain(group, " "))
         if len(columns) == 1:
-            ends = [_line(axes, rows, columns[0], "", STUDENT)]
+            ends = [_line(axes, rows, columns[0], "", _Look.of(0))]
         else:
             ends = [
-                _line(axes, rows, column, name, CATEGORIES[names.index(name) % 10])
-                for column, name in [(column, _last(column)) for column in columns]
+                _line(axes, rows, column, shortened(_last(column), _LONGEST), _Look.of(names.index(_last(column))))
+                for column in columns
             ]
-        panels.append((axes, ends))
-    for axes, ends in panels:  # after all scales are known
-        _finish(axes, rows, ends, 0.11)
+        _limit(axes, scales[_stem(group)])
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        _finish(axes, rows, ends, _LINE / height)
+        _say_if_still(axes, rows, columns)
     return figure
+
+
+def _limit(axes: Axes, values: Sequence[float]) -> None:
+    """Set the ends of the axis, with room for dots that lie on them."""
+    low, high = limits(values)
+    axes.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
+
+
+def _say_if_still(axes: Axes, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write into the panel that nothing moved, where no curve moves by what can be seen."""
+    values = [[row[column] for row in rows if column in row] for column in columns]
+    moved = max((max(one) - min(one) for one in values if one), default=0.0)
+    low, high = axes.get_ylim()
+    if len(rows) < 2:
+        words = "one epoch only"
+    elif moved <= _MOVED * (high - low):
+        words = "nothing moved" if moved == 0 else f"nothing moved\n(at most {moved:.1g})"
+    else:
+        return
+    middle = 0.5 * (low + high)
+    above = np.mean([value for one in values for value in one] or [0.0]) < middle
+    axes.annotate(words, (0.5, 0.75 if above else 0.25), xycoords="axes fraction", ha="center", va="center",
+                  style="italic")  # fmt: skip
+
+
+def _stem(group: str) -> str:
+    return re.sub(r"\d+$", "", group)
 
 
 def _last(column: str) -> str:
@@ -84,52 +184,44 @@ def _last(column: str) -> str:
     return column.rpartition("/")[2]
 
 
-def _line(axes: Axes, rows: Sequence[Row], column: str, name: str, colour: str, linestyle: str = "-") -> _End:
+def _line(axes: Axes, rows: Sequence[Row], column: str, name: str, look: _Look) -> _End:
     """Draw a curve, interrupted between phases."""
     end = math.nan
     for phase in _phases(rows):
         points = [(row["epoch"], row[column]) for row in rows if row["phase"] == phase and column in row]
         if points:
-            marker = "o" if len(rows) <= 25 else ""
             x, y = zip(*points, strict=True)
-            axes.plot(x, y, color=colour, linewidth=1.6, linestyle=linestyle, marker=marker, markersize=3.5)
+            axes.plot(x, y, color=look.colour, linewidth=1.2, linestyle=look.line, marker=look.marker, markersize=3,
+                      markevery=max(1, len(rows) // 12))  # fmt: skip
             end = y[-1]
-    return _End(end, name, colour)
+    return _End(end, name, look.colour)
 
 
 def _phases(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row["phase"] for row in rows))
 
 
-def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float) -> None:
+def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float, longest: int | None = None) -> None:
     """Finish the axis of epochs, shade warm-up phases, and write names at the ends of curves, at least `gap` apart."""
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
-    first, last = rows[0]["epoch"], rows[-1]["epoch"]
-    axes.set_xlim(first - 0.3, last + 0.02 * len(rows))
-    axes.grid(axis="y", color=PALE, linewidth=0.6)
+    first, last = rows[0]["epoch"], longest or rows[-1]["epoch"]
+    axes.set_xlim(first - 0.03 * (last - first) - 0.05, last + 0.03 * (last - first) + 0.05)
+    axes.grid(axis="y", color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     for phase in _phases(rows)[:-1]:
         epochs = [row["epoch"] for row in rows if row["phase"] == phase]
-        start = max(epochs[0] - 0.5, first - 0.3)
+        start = max(epochs[0] - 0.5, axes.get_xlim()[0])
         axes.axvspan(start, epochs[-1] + 0.5, color=_SHADE, linewidth=0)
         box = {"facecolor": _SHADE, "edgecolor": "none", "pad": 1}
         top = axes.get_xaxis_transform()
-        axes.annotate(phase, (start, 1), (4, -4), top, "offset points", va="top", color=FAINT, size=8, bbox=box)
-    _keep_shares(axes)
+        axes.annotate(phase, (start, 1), (3, -3), top, "offset points", va="top", size=SMALL, bbox=box)
     known = sorted(end for end in ends if end.name and math.isfinite(end.value))
     to_axes = axes.transScale + axes.transLimits
-    wanted = [max(0.0, float(to_axes.transform((1, end.value))[1])) for end in known]
+    wanted = [min(1.0, max(0.0, float(to_axes.transform((1, end.value))[1]))) for end in known]
     for end, height in zip(known, apart(wanted, gap), strict=True):
-        axes.annotate(end.name, (1, height), (4, 0), "axes fraction", "offset points", va="center", color=end.colour)
-
-
-def _keep_shares(axes: Axes) -> None:
-    """Limit the axis to [0, 1] if all numbers are in that range."""
-    low, high = axes.dataLim.intervaly
-    if low >= 0 and high <= 1:
-        bottom, top = axes.get_ylim()
-        axes.set_ylim(max(bottom, -0.02), min(top, 1.02))
+        axes.annotate(end.name, (1, height), (3, 0), "axes fraction", "offset points", va="center",
+                      color=dark(end.colour))  # fmt: skip
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:

@@ -10,27 +10,45 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..method import Method
+from ..training.predictions import Predictions
 from ..training.run_files import Row, loss_terms
-from . import curves, plots
+from . import curves, matrices, plots
+from .baseline import Baseline
+from .class_changes import class_changes
+from .confusion import confusion
+from .contact_sheet import contact_sheet
+from .embedded import embeddings
 from .measure import Embedded, Findings, Judged
-from .metrics import accuracy_by_class, logit_difference, mean_by_class
+from .metrics import logit_difference, mean_by_class
 from .plots import Numbers
+from .reliability import reliability
 
 _STRIPS = 12  # at most, rows of a contact sheet
 
 
-def save(figures: Iterable[tuple[str, Figure]], folder: Path, families: Sequence[str] = ("DejaVu Sans",)) -> list[str]:
-    """Draw each figure in these fonts, write NAME.svg and NAME.png, and return the names."""
+def save(
+    figures: Iterable[tuple[str, Figure]],
+    folder: Path,
+    families: Sequence[str] = ("DejaVu Sans",),
+    formats: Sequence[str] = plots.FORMATS,
+) -> list[str]:
+    """Draw each figure in these fonts, write NAME.svg, NAME.png and NAME.pdf, and return the names."""
     names = []
     with plots.style(families):
         for name, figure in figures:
-            plots.save(figure, folder / name)
+            plots.save(figure, folder / name, formats)
             names.append(name)
     return names
 
 
 def figures(
-    findings: Findings, rows: Sequence[Row], methods: Mapping[str, Method], classes: Sequence[str], named: str
+    findings: Findings,
+    rows: Sequence[Row],
+    methods: Mapping[str, Method],
+    classes: Sequence[str],
+    named: str,
+    baseline: Baseline | None = None,
+    validated: bool = False,
 ) -> Iterator[tuple[str, Figure]]:
     """Yield every figure with the name of its file.
 
@@ -38,11 +56,13 @@ def figures(
         rows: The lines of metrics.jsonl.
         classes: Their names.
         named: The student, the teacher and the data, for captions.
+        baseline: The student by itself.
+        validated: The accuracies in `rows` are of validation images, not of test images.
     """
     s, t = findings.student, findings.teacher
     terms = list(dict.fromkeys(term for row in rows for term in loss_terms(row)))
-    caption = f"{named}. The terms of the loss include their weights."
-    yield "training", curves.training(rows, terms, t.top1, "Training", caption)
+    beside = None if baseline is None else baseline.rows
+    yield "training", curves.training(rows, terms, t.top1, beside, f"{named}.", validated)
     for name, method in methods.items():
         groups = observed(rows, name)
         if groups:
@@ -52,18 +72,22 @@ def figures(
         if judged:
             yield from _judged(name, judged, findings, classes, f"{named}, test images. {method.per_image_caption}")
 
-    right = [_numbers(accuracy_by_class(scores, len(classes))) for scores in (s, t)]
-    yield "classes", plots.accuracies(right[0], right[1], classes, "Accuracy by class", f"{named}.")
-    title, axes = "Differences between the logits of student and teacher", ("class of the images", "logit")
-    caption = f"{named}. Absolute differences of their mean logits for the test images of a class."
+    networks = {"teacher": Predictions.of(t), "student": Predictions.of(s)}
+    if baseline is not None and baseline.predictions is not None:
+        networks["baseline"] = baseline.predictions
+    yield "classes", class_changes(networks, classes, f"{named}.")
+    yield "confusion", confusion(networks, classes, f"{named}.")
+    yield "reliability", reliability(networks, f"{named}.")
+    title = "Differences between the logits of student and teacher"
+    caption = f"{named}. Absolute differences of their mean logits for the {len(s.labels):,} test images, by class."
     difference = _numbers(logit_difference(s, t, len(classes)))
-    yield "logits", plots.matrix(difference, classes, classes, title, caption, axes)
+    yield "logits", matrices.logits(difference, classes, title, caption)
     if findings.aligned is not None:
         aligned, values = findings.aligned, _numbers(findings.aligned.values)
         title, axes = "Similarity of the features of student and teacher", ("student", "teacher")
         caption = f"{named}. Linear CKA on test images: 1 where features are equal up to rotation and scale."
-        yield "alignment", plots.matrix(values, aligned.student, aligned.teacher, title, caption, axes)
-    if findings.embedded is not None:
+        yield "alignment", matrices.matrix(values, aligned.student, aligned.teacher, title, caption, axes)
+    if findings.embedded is not None and len(findings.embedded.labels) > 1:
         yield "embeddings", _embedded(findings.embedded, classes, named)
 
 
@@ -83,12 +107,14 @@ def _judged(
     groups = {what.rpartition("/")[0] for what in judged}
     labels = [plots.plain(what.rpartition("/")[2] if len(groups) == 1 else what, "\n") for what in judged]
     values = [_numbers(mean_by_class(one.values, findings.student.labels, len(classes))) for one in judged.values()]
-    yield f"{name}_classes", plots.by_class(np.stack(values, 1), classes, labels, f"{name} by class", caption)
+    counts = findings.student.labels.bincount(minlength=len(classes)).numpy()
+    table = np.stack(values, 1)
+    yield f"{name}_classes", matrices.by_class(table, classes, counts, labels, f"{name} by class", caption)
     strips = {
         label: (_numbers(one.ends), one.images.numpy())
         for label, one in list(zip(labels, judged.values(), strict=True))[:_STRIPS]
     }
-    yield f"{name}_images", plots.contact_sheet(strips, f"{name} by image", caption)
+    yield f"{name}_images", contact_sheet(strips, f"{name} by image", caption)
 
 
 def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
@@ -96,9 +122,12 @@ def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
     some = (
         f"{len(embedded.classes)} of the {len(classes)} classes" if len(embedded.classes) < len(classes) else "by class"
     )
-    caption = f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: distances say little."
+    caption = (
+        f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: neighbours say something, distances little. "
+        "Axes have no unit. A line leads from a name that did not fit to the middle of its class."
+    )
     names = {i: classes[i] for i in embedded.classes}
-    return plots.embeddings(points, embedded.labels.numpy(), names, "Embeddings", caption)
+    return embeddings(points, embedded.labels.numpy(), names, "Embeddings", caption)
 
 
 def plane(vectors: Tensor) -> Numbers:

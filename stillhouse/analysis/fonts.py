@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 
 _FIRST = "DejaVu Sans"  # comes with matplotlib, so figures look the same everywhere
 _PLACEHOLDERS = ("Last Resort",)  # fonts that draw a box for every character
-_LONGEST = 40  # characters of a name in a figure
+_LONGEST = 40  # columns of a name in a figure
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,20 @@ class Lettering:
     def names(self, names: Sequence[str]) -> list[str]:
         """Return the names for display: shortened, and followed by the class's number where a name cannot be drawn."""
         shown = [self.text(name) + f" #{i}" * bool(self.missing & set(name)) for i, name in enumerate(names)]
-        return [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 8]}...{name[-5:]}" for name in shown]
+        return [_shortened(name) for name in shown]
+
+
+def columns_of(text: str) -> int:
+    """Return the width of a text in letters; characters of some scripts are two wide."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+
+
+def _shortened(name: str) -> str:
+    """Return a name without its middle if it is too long for a figure."""
+    if columns_of(name) <= _LONGEST:
+        return name
+    letters = _LONGEST * len(name) // columns_of(name)
+    return f"{name[: letters - 8]}...{name[-5:]}"
 
 
 @contextmanager

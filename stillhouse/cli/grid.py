@@ -119,7 +119,7 @@ def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], student:
 
     figure = heat_map(found, axes, choice, named)
     drawn = save([("heat_map", figure)], folder) if figure is not None else []
-    display.say(f"in {folder}: cells.csv{''.join(f', {name}.svg, {name}.png' for name in drawn)}")
+    display.say(f"in {folder}: cells.csv{''.join(f', {name}.svg, {name}.png, {name}.pdf' for name in drawn)}")
     seeds = f", mean of {len(choice.seeds)} seeds" if len(choice.seeds) > 1 else ""
     display.say(f"chosen: {words(choice.settings)}: validation top-1 {choice.mean:.2f} %{seeds}")
     tests = choice.tests()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.table import Table as Printed
 
-from ..analysis.measure import Findings, look
-from ..analysis.metrics import accuracy_by_class, calibration_error, divergence, logit_difference, mean_by_class
-from ..analysis.tables import listing
+from ..analysis.baseline import Baseline, read_baseline
+from ..analysis.findings_tables import by_classes, summarised
+from ..analysis.measure import look
 from ..checkpoints import about_weights, load_weights, write_atomically
 from ..data import Data
 from ..models.adapt import renormalise
@@ -30,9 +26,7 @@ from ..user_code import Untrusted, named_by_run
 from .arguments import parse
 from .options.distill import Distill
 from .options.inspect import Inspect, InspectOptions
-from .runs.build import trainer_alone, trainer_taught
-
-_LISTED = 20  # at most, rows on the terminal
+from .runs.build import run_alone, trainer_alone, trainer_taught
 
 
 def inspect(command: Inspect, display: Display) -> None:
@@ -45,10 +39,11 @@ def inspect(command: Inspect, display: Display) -> None:
     rows = read_rows(asked.folder)
     if len(rows) < trainer.epochs:
         raise ValueError(f"{asked.folder / 'metrics.jsonl'} has {len(rows)} of {trainer.epochs} epochs; restore it")
+    baseline = _baseline(asked, distilled, data, display)
     findings = look(trainer.distillation, trainer.model, teacher.net, data, device, asked.images)
 
     names = [printable(name) for name in data.classes]
-    summary, by_class = summarised(findings), by_classes(findings, names)
+    summary, by_class = summarised(findings, baseline), by_classes(findings, names, baseline)
     named = f"{distilled.distillation.student_source().short} from {teacher.short} on {data.name}"
     from ..analysis.figures import figures, save  # they import matplotlib, which nothing else needs
     from ..analysis.fonts import Lettering
@@ -58,17 +53,23 @@ def inspect(command: Inspect, display: Display) -> None:
     with filled(asked.folder / "inspection") as target:
         for name, table in (("summary", summary), ("classes", by_class)):
             (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
-        shown = figures(findings, rows, methods, letters.names(names), letters.text(named))
-        drawn = save(shown, target, letters.families)
+        shown = figures(
+            *(findings, rows, methods, letters.names(names), letters.text(named), baseline),
+            validated=distilled.run.split.validation > 0,
+        )
+        drawn = save(shown, target, letters.families, command.pictures.formats)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
     display.console.print(summary.printed(3))
-    display.console.print(by_class.printed(5))
+    display.console.print(by_class.printed(5 if baseline is None or baseline.predictions is None else 7))
     if letters.missing:
         display.note(
             f"no font here has {len(letters.missing)} of the characters of class names; figures show ? for them "
             f"and the number of the class, classes.csv has the names"
         )
-    display.say(f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as .svg and .png {', '.join(drawn)}")
+    display.say(
+        f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as "
+        f"{command.pictures.in_words()} {', '.join(drawn)}"
+    )
 
 
 @contextmanager
@@ -110,6 +111,24 @@ def _restored(
     return distilled, teacher, trainer, data
 
 
+def _baseline(asked: InspectOptions, distilled: Distill, data: Data, display: Display) -> Baseline | None:
+    """Read the run of the student by itself; None, with a note, if there is none."""
+    if asked.baseline is not None:
+        folder = Path(asked.baseline).expanduser()
+    else:
+        run = run_alone(distilled.distillation.student_source(), data, distilled.run)
+        if not run.is_done:
+            display.note(
+                "no run of the student by itself lies beside it, so no picture shows a baseline; give --baseline"
+            )
+            return None
+        folder = run.folder
+    found = read_baseline(folder, data.test.labels)
+    if found.predictions is None:
+        display.note(f"the baseline {folder} did not keep its guesses, so only the curves show it")
+    return found
+
+
 def _teacher(distilled: Distill, data: Data, device: torch.device, display: Display) -> Teacher:
     """Find the teacher of a finished distillation, including one that was trained for it."""
     found, options = locate(distilled.teacher_source()), distilled.run
@@ -130,59 +149,3 @@ def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
     elif methods.state_dict():
         return [f"{folder} has no {kept.name}, so its methods are shown as they were before training"]
     return []
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of numbers: in full for programs, rounded for people."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str | float]]
-
-    def csv(self) -> str:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.headings, *self.rows])
-        return text.getvalue()
-
-    def printed(self, columns: int) -> Printed:
-        """Return the first columns, as far as they fit on a terminal."""
-        table = listing(self.headings[:1], [])
-        for heading in self.headings[1:columns]:
-            table.add_column(heading, justify="right")
-        for row in self.rows[:_LISTED]:
-            table.add_row(*(cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row[:columns]))
-        if len(self.rows) > _LISTED:
-            table.add_row(f"and {len(self.rows) - _LISTED} more")
-        return table
-
-
-def summarised(findings: Findings) -> Table:
-    """Return a table of measurements of both networks."""
-    s, t = findings.student, findings.teacher
-    classes = s.logits.shape[1]
-    off_diagonal = ~torch.eye(classes, dtype=torch.bool)
-    rows: list[tuple[str, float | str, float]] = [
-        ("top-1 %", t.top1, s.top1),
-        ("top-5 %", t.top5, s.top5),
-        ("cross-entropy", t.loss, s.loss),
-        ("calibration error %", calibration_error(t), calibration_error(s)),
-        ("agreement %", "", s.agreement(t)),
-        ("KL(teacher || student)", "", divergence(s, t)),
-        ("mean logits by class, difference", "", logit_difference(s, t, classes)[off_diagonal].nanmean().item()),
-    ]
-    if findings.aligned is not None:
-        places = f"{findings.aligned.teacher[-1]}, {findings.aligned.student[-1]}"
-        rows.append((f"CKA of {places}", "", findings.aligned.values[-1, -1].item()))
-    return Table(("measured on test images", "teacher", "student"), rows)
-
-
-def by_classes(findings: Findings, names: Sequence[str]) -> Table:
-    """Return numbers by class, including methods', from the student's largest loss to its largest gain."""
-    s, t = (accuracy_by_class(scores, len(names)) for scores in (findings.student, findings.teacher))
-    labels = findings.student.labels
-    judged = {name: mean_by_class(one.values, labels, len(names)) for name, one in findings.judged.items()}
-    counts = labels.bincount(minlength=len(names))
-    order = [i for i in (s - t).argsort(stable=True).tolist() if counts[i]]
-    columns = [t, s, s - t, *judged.values()]
-    rows = [(names[i], str(int(counts[i])), *(column[i].item() for column in columns)) for i in order]
-    return Table(("class", "images", "teacher %", "student %", "gain", *judged), rows)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import torch
 
 from ..analysis import data_sheet
+from ..analysis.findings_tables import Table
 from ..data import Data
 from ..spelling import printable
 from ..training.progress import Display
-from .inspect import Table, filled
+from .inspect import filled
 from .options.inspect_data import InspectData
 
 
@@ -34,9 +35,9 @@ def inspect_data(command: InspectData, display: Display) -> None:
     with filled(folder) as target:
         (target / "classes.csv").write_text(table.csv(), encoding="utf-8")
         shown = figures(data_sheet.rows(data), counts, letters.names(names), letters.text(named))
-        drawn = save(shown, target, letters.families)
+        drawn = save(shown, target, letters.families, command.pictures.formats)
     display.console.print(table.printed(len(table.headings)))
-    display.say(f"in {folder}: classes.csv, and as .svg and .png {', '.join(drawn)}")
+    display.say(f"in {folder}: classes.csv, and as {command.pictures.in_words()} {', '.join(drawn)}")
 
 
 def by_classes(data: Data, names: Sequence[str]) -> Table:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..analysis import plots
+from ..analysis.matrices import matrix
 from ..spelling import counted
 from .axes import Axis, Span, shown
 from .scores import Scored
 
 _MOST = 40  # values of an axis in one picture
+_SPAN = 5.0  # points between the palest and the darkest colour, at least: smaller differences are noise
 
 
 def heat_map(found: Sequence[Scored], axes: Sequence[Axis], choice: Scored | None, named: str) -> Figure | None:
@@ -46,14 +47,14 @@ def heat_map(found: Sequence[Scored], axes: Sequence[Axis], choice: Scored | Non
     if others:
         caption += f" Each field is the best over {', '.join(others)}; these two matter most."
     low, top = float(np.nanmin(values)), float(np.nanmax(values))
-    return plots.matrix(
+    return matrix(
         values,
         [_label(point) for point in row_points],
         [_label(point) for point in column_points],
         "Top-1 on the validation images, %",
         caption,
         (rows.name, columns.name),
-        low=low - 0.1 * (top - low) - 1e-6,
+        low=min(low, top - _SPAN),
         framed=frame,
     )
 

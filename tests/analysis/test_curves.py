@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from stillhouse.analysis import plots
 from stillhouse.analysis.curves import apart, observations, training
 from stillhouse.training.run_files import Row
+from tests.helpers.figures import caption, faults, texts
 
 
 def _row(epoch: int, phase: str = "distillation", **numbers: float) -> Row:
@@ -20,12 +22,16 @@ ROWS = [
 
 
 def test_training_shows_accuracies_and_terms() -> None:
-    figure = training(ROWS, ["AB", "CE", "SpotAdaptive"], 97.0, "Training", "")
+    with plots.style():
+        figure = training(ROWS, ["AB", "CE", "SpotAdaptive"], 97.0, None, "")
+        assert faults(figure) == []
     accuracies, losses = figure.axes
     lines = [np.asarray(line.get_xydata()).tolist() for line in accuracies.lines]
     assert lines[0][0][1] == 97
     assert lines[1:] == [[[1, 11], [2, 22]], [[3, 33], [4, 44]], [[1, 10], [2, 20]], [[3, 30], [4, 40]]]
-    assert [text.get_text() for text in accuracies.texts] == ["AB warm-up", "student", "agreement", "teacher"]
+    assert [text.get_text() for text in accuracies.texts] == [
+        *("AB warm-up", "student 40.0", "agreement 44.0", "teacher 97.0")
+    ]
     assert losses.get_yscale() == "log"  # 1 to 300
     assert [np.asarray(line.get_ydata()).tolist() for line in losses.lines] == [[4, 3], [0, 0], [2, 1], [300, 200]]
     assert [text.get_text() for text in losses.texts] == ["AB warm-up", "AB", "CE", "SpotAdaptive"]
@@ -34,7 +40,7 @@ def test_training_shows_accuracies_and_terms() -> None:
 @pytest.mark.parametrize("terms", [[1.0, 2.0], [-1.0, 300.0]])
 def test_terms_that_are_near_each_other_or_negative_are_not_on_a_logarithmic_scale(terms: list[float]) -> None:
     rows = [_row(1, CE=terms[0], KD=terms[1])]
-    assert training(rows, ["CE", "KD"], 97.0, "Training", "").axes[1].get_yscale() == "linear"
+    assert training(rows, ["CE", "KD"], 97.0, None, "").axes[1].get_yscale() == "linear"
 
 
 def test_groups_have_a_panel_each_and_names_a_colour() -> None:
@@ -55,11 +61,65 @@ def test_groups_have_a_panel_each_and_names_a_colour() -> None:
     assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["t1", "t2"], ["t1", "t2"], []]
 
 
-def test_shares_have_no_axis_beyond_1() -> None:
-    rows = [_row(epoch) | {"M.on/a": 1.0, "M.on/b": 0.9} for epoch in (1, 2)]
-    low, high = observations(rows, {"on": ["M.on/a", "M.on/b"]}, "Title", "").axes[0].get_ylim()
-    assert 0.8 < low < 0.9
-    assert high <= 1.02
+def test_the_baseline_is_drawn_and_named_with_teacher_and_student() -> None:
+    beside = [_row(epoch) | {"top1": 9.0 * epoch} for epoch in (1, 2, 3, 4)]
+    with plots.style():
+        figure = training(ROWS, ["AB"], 41.0, beside, "Nets.")
+        assert faults(figure) == []
+    accuracies = figure.axes[0]
+    assert [text.get_text() for text in accuracies.texts[1:]] == [
+        *("baseline 36.0", "student 40.0", "teacher 41.0", "agreement 44.0")
+    ]
+    drawn = {tuple(np.asarray(line.get_ydata()).tolist()): line for line in accuracies.lines}
+    looks = [(drawn[key].get_linestyle(), drawn[key].get_marker()) for key in ((9, 18, 27, 36), (10, 20))]
+    assert looks[0] != looks[1]  # not told apart by colour alone
+    assert "Baseline: the same student by itself." in caption(figure)
+    assert "No baseline is known." in caption(training(ROWS, ["AB"], 41.0, None, "Nets."))
+
+
+def test_accuracies_that_hardly_move_have_an_axis_on_which_they_look_so() -> None:
+    rows = [_row(epoch) | {"top1": 71.0 + 0.01 * epoch, "agreement": 80.0} for epoch in (1, 2, 3)]
+    low, high = training(rows, ["CE"], 71.3, None, "").axes[0].get_ylim()
+    assert high - low >= 20
+    losses = training([row | {"CE": 1 + 1e-4 * row["epoch"]} for row in rows], ["CE"], 71.3, None, "").axes[1]
+    assert -0.1 < losses.get_ylim()[0] <= 0
+
+
+def test_validation_images_are_said_to_be() -> None:
+    figure = training(ROWS, ["AB"], 41.0, None, "", validated=True)
+    assert figure.axes[0].get_ylabel() == "validation images (%)"
+    assert "The teacher's line is its top-1 on the test images." in caption(figure)
+
+
+def test_shares_have_a_whole_axis() -> None:
+    rows = [_row(epoch) | {"M.on/a": 0.99, "M.on/b": 0.9 + 0.05 * epoch} for epoch in (1, 2)]
+    axes = observations(rows, {"on": ["M.on/a", "M.on/b"]}, "Title", "").axes[0]
+    assert axes.get_ylim() == pytest.approx((-0.03, 1.03))
+    assert texts(axes) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1.0, 1.0], "nothing moved"),
+        ([0.999985, 0.999999], "nothing moved\n(at most 1e-05)"),
+        ([1.0], "one epoch only"),
+        ([0.5, 0.6], None),
+    ],
+)
+def test_a_panel_says_when_nothing_moved(values: list[float], said: str | None) -> None:
+    rows = [_row(epoch) | {"M.on/a": value} for epoch, value in enumerate(values, 1)]
+    with plots.style():
+        figure = observations(rows, {"on": ["M.on/a"]}, "Title", "")
+        assert faults(figure) == []
+    assert texts(figure.axes[0]) == ([] if said is None else [said])
+
+
+def test_many_long_names_do_not_cover_each_other() -> None:
+    names = [f"A_method_with_a_long_name_{i}" for i in range(15)]
+    rows = [_row(epoch) | dict.fromkeys(names, 1.0) for epoch in (1, 2)]
+    with plots.style():
+        assert faults(training(rows, names, 97.0, None, "Nets.")) == []
 
 
 def test_names_are_moved_apart_no_more_than_needed() -> None:

@@ -45,17 +45,20 @@ def test_columns_are_grouped_by_what_comes_before_the_last_slash() -> None:
 
 def test_there_is_a_picture_of_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[Path] = []
-    monkeypatch.setattr(plots, "save", lambda figure, path: saved.append(path))  # drawing takes seconds
+    monkeypatch.setattr(plots, "save", lambda figure, path, formats: saved.append(path))  # drawing takes seconds
     methods = {"CE": CE(), "KD": KD()}
     names = save(figures(_findings(), ROWS, methods, CLASSES, "small from large on animals"), tmp_path)
-    assert names == ["training", "KD", "KD_classes", "KD_images", "classes", "logits", "alignment", "embeddings"]
+    assert names == [
+        *("training", "KD", "KD_classes", "KD_images", "classes", "confusion", "reliability", "logits", "alignment"),
+        "embeddings",
+    ]
     assert saved == [tmp_path / name for name in names]
 
 
 def test_what_was_not_found_is_not_drawn() -> None:
     bare = Findings(_findings().student, _findings().teacher, {}, None, None)
     names = [name for name, _ in figures(bare, ROWS[:1], {"KD": KD()}, CLASSES, "small from large on animals")]
-    assert names == ["training", "classes", "logits"]
+    assert names == ["training", "classes", "confusion", "reliability", "logits"]
 
 
 def test_neighbours_stay_neighbours_and_always_at_the_same_place() -> None:

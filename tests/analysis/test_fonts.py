@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.font_manager import fontManager
 
 from stillhouse.analysis import plots
-from stillhouse.analysis.fonts import Lettering
+from stillhouse.analysis.confusion import confusion
+from stillhouse.analysis.embedded import embeddings
+from stillhouse.analysis.fonts import Lettering, columns_of
+from stillhouse.training.predictions import Predictions
 
 CAT, DOG = "\N{CJK UNIFIED IDEOGRAPH-732B}", "\N{DOG FACE} dog"
 
@@ -47,18 +51,20 @@ def test_long_names_are_shortened() -> None:
     (name,) = Lettering.of([]).names(["a" * 30 + "b" * 30])
     assert name == "a" * 30 + "bb...bbbbb"
     assert len(name) == 40
+    (wide,) = Lettering.of([]).names([CAT * 60])
+    assert columns_of(wide) <= 40
 
 
 def test_no_warning_and_no_formula_reaches_the_user(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     names = [CAT, DOG, r"$\frac{1}$", "line\nbreak", "cat \u0359"]
     letters = Lettering.of(names)
-    numbers = np.array([10.0, 20.0, 30.0, 40.0, 50.0])
+    guesses = Predictions(torch.arange(5).int(), torch.ones(5), torch.arange(5).int())
     with warnings.catch_warnings(action="error"), plots.style(letters.families):
         shown = letters.names(names)
-        figure = plots.accuracies(numbers, numbers, shown, "Title", "")
+        figure = confusion({"student": guesses}, shown, "")
         plots.save(figure, tmp_path / "classes")
         points = {"student": np.random.default_rng(0).normal(size=(5, 2))}
-        figure = plots.embeddings(points, np.arange(5), dict(enumerate(shown)), "Title", "")
+        figure = embeddings(points, np.arange(5), dict(enumerate(shown)), "Title", "")
         plots.save(figure, tmp_path / "embeddings")
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 6
     assert caplog.messages == []

@@ -34,7 +34,7 @@ def test_validation_images_choose_and_the_chosen_cell_alone_is_tested(
     assert "grid: 2 x 2 cells x 1 seed: 4 students, 0 trained before, 4 to train, about" in first
     assert first.count("epoch 1/1: ") == 1  # one room
     folder = only(tmp_path, "grid-")
-    assert {path.name for path in folder.iterdir()} == {"cells.csv", "heat_map.svg", "heat_map.png"}
+    assert {path.name for path in folder.iterdir()} == {"cells.csv", "heat_map.svg", "heat_map.png", "heat_map.pdf"}
     rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
     settings = [(row["KD.temperature"], row["lr"]) for row in rows]
     assert settings == [
@@ -58,7 +58,7 @@ def test_validation_images_choose_and_the_chosen_cell_alone_is_tested(
     assert "4 trained before, nothing to train" in again
     assert "test (not for choosing)" in again
     assert {name for name, found in contents(tmp_path).items() if before[name] != found} == {
-        f"{folder.name}/{name}" for name in ("cells.csv", "heat_map.svg", "heat_map.png")
+        f"{folder.name}/{name}" for name in ("cells.csv", "heat_map.svg", "heat_map.png", "heat_map.pdf")
     }
 
 

@@ -13,15 +13,15 @@ from torch import nn
 from stillhouse.__main__ import main
 from stillhouse.analysis import plots
 from stillhouse.checkpoints import save_weights
-from stillhouse.cli.inspect import Table, restore
-from stillhouse.cli.options.inspect import InspectOptions
+from stillhouse.cli.inspect import restore
+from stillhouse.cli.options.inspect import InspectOptions, PictureOptions
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD
 from stillhouse.methods.wrappers import SpotAdaptive
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
 from stillhouse.training.student import StudentTrainer
-from tests.helpers.commands import contents, printed
+from tests.helpers.commands import contents
 from tests.helpers.data import quick_data
 from tests.helpers.networks import quick_net_file
 from tests.helpers.training import assert_same, teacher_net, trainer
@@ -100,16 +100,14 @@ def test_what_moved_counts_instead_of_the_configuration(tmp_path: Path) -> None:
     assert moved == {**here, "teacher": "there/teacher", "teacher_weights": None, "data": "there/pets"}
 
 
-def test_tables_are_exact_in_files_and_short_on_terminals() -> None:
-    rows = [(f"class {i}", "3", 100 / (i + 3)) for i in range(30)]
-    table = Table(("class", "images", "student %"), rows)
-    read = list(csv.reader(table.csv().splitlines()))
-    assert read[0] == ["class", "images", "student %"]
-    assert [float(row[2]) for row in read[1:]] == [100 / (i + 3) for i in range(30)]
-    lines = printed(table.printed(columns=3))
-    assert lines[2].split() == ["class", "0", "3", "33.33"]
-    assert lines[-1].strip() == "and 10 more"
-    assert printed(table.printed(columns=2))[2].split() == ["class", "0", "3"]
+def test_formats_of_pictures_are_chosen() -> None:
+    assert PictureOptions().formats == ["svg", "png", "pdf"]
+    assert PictureOptions("pdf, png").formats == ["pdf", "png"]
+    assert PictureOptions().in_words() == ".svg, .png and .pdf"
+    assert PictureOptions("pdf").in_words() == ".pdf"
+    for bad in ("", ",", "jpg", "pdf,eps"):
+        with pytest.raises(ValueError, match="--format takes svg, png, pdf, or several of them with commas"):
+            PictureOptions(bad)
 
 
 def test_the_command_from_a_run_to_its_pictures(
@@ -129,14 +127,16 @@ def test_the_command_from_a_run_to_its_pictures(
     monkeypatch.chdir(tmp_path)
     assert main(command) == 0
     outputs = capsys.readouterr().out
-    assert "note" not in outputs
+    assert outputs.count("note") == 1
+    assert "no run of the student by itself lies beside it, so no picture shows a baseline" in outputs
     names = ["training", "SpotAdaptive", "SpotAdaptive_classes", "SpotAdaptive_images"]
-    names += ["classes", "logits", "alignment", "embeddings"]
-    assert f"in {run / 'inspection'}: summary.csv, classes.csv, and as .svg and .png {', '.join(names)}" in outputs
+    names += ["classes", "confusion", "reliability", "logits", "alignment", "embeddings"]
+    assert f"inspection: summary.csv, classes.csv, and as .svg, .png and .pdf {', '.join(names)}" in outputs
     for name in names:
         ElementTree.parse(run / "inspection" / f"{name}.svg")
         with Image.open(run / "inspection" / f"{name}.png") as image:
             image.verify()
+        assert (run / "inspection" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
     result = json.loads((run / "result.json").read_text())
     summary = {row[0]: row[1:] for row in csv.reader((run / "inspection" / "summary.csv").read_text().splitlines())}
@@ -166,7 +166,7 @@ def test_the_command_from_a_run_to_its_pictures(
     assert main(["inspect", str(moved), "--device", "cpu"]) == 2
     assert "is not in" in capsys.readouterr().err
     (teacher,) = runs.iterdir()
-    monkeypatch.setattr(plots, "save", lambda figure, path: None)  # drawing takes seconds
+    monkeypatch.setattr(plots, "save", lambda figure, path, formats: None)  # drawing takes seconds
     (moved / "methods.safetensors").unlink()
     assert main(["inspect", str(moved), "--device", "cpu", "--teacher", str(teacher)]) == 0
     outputs = capsys.readouterr().out

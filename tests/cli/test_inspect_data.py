@@ -34,7 +34,7 @@ def test_a_folder_of_images_is_shown(pictures: Path, tmp_path: Path, capsys: pyt
     assert "9 of the images on disk: 80x70 to 90x70 pixels, 80x70 in the middle" in said
     assert "3 classes, of 1 (cat) to 6 (ant) training images, 6 times as many; half have 2 or more" in said
     folder = tmp_path / "out" / "pictures-inspection"
-    names = {"classes.csv", "sheet.png", "sheet.svg", "class_sizes.png", "class_sizes.svg"}
+    names = {"classes.csv", *(f"{name}.{kind}" for name in ("sheet", "class_sizes") for kind in ("png", "svg", "pdf"))}
     assert {file.name for file in folder.iterdir()} == names
     rows = list(csv.reader((folder / "classes.csv").read_text().splitlines()))
     assert rows[0] == ["class", "training", "test", "% of training"]

@@ -18,12 +18,15 @@ class InspectOptions:
         run: The folder of a finished distillation.
         teacher: The teacher's folder, file or name, if it is not where the run found it any more.
         data: The data set's folder, if it was moved.
+        baseline: The folder of a finished run of the student by itself, to be drawn beside it; by default the one that
+            `stillhouse distill` trains beside it.
         images: Number of test images, sampled at random, on which the networks' features are compared.
     """
 
     run: str
     teacher: str | None = None
     data: str | None = None
+    baseline: str | None = None
     images: Count = 1000
 
     def __post_init__(self) -> None:
@@ -60,8 +63,34 @@ class InspectOptions:
 
 
 @dataclass(frozen=True)
+class PictureOptions:
+    """Files of the pictures.
+
+    Args:
+        format: Formats of the pictures: svg, png, pdf, or several of them with commas. The page of `stillhouse report`
+            shows the svg.
+    """
+
+    format: str = "svg,png,pdf"
+
+    def __post_init__(self) -> None:
+        if not self.formats or set(self.formats) - {"svg", "png", "pdf"}:
+            raise ValueError(f"--format takes svg, png, pdf, or several of them with commas, not {self.format!r}")
+
+    @property
+    def formats(self) -> list[str]:
+        return list(dict.fromkeys(word.strip() for word in self.format.split(",") if word.strip()))
+
+    def in_words(self) -> str:
+        """Return ".svg, .png and .pdf"."""
+        *others, last = (f".{one}" for one in self.formats)
+        return f"{', '.join(others)} and {last}" if others else last
+
+
+@dataclass(frozen=True)
 class Inspect:
     """Write figures and tables of what a finished distillation learned into RUN/inspection."""
 
     inspection: InspectOptions
+    pictures: PictureOptions
     device: DeviceOptions

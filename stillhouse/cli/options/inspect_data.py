@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..config import OutputOptions
 from ..data_options import DataOptions, SplitOptions
+from .inspect import PictureOptions
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class InspectData:
 
     data: DataOptions
     split: SplitOptions
+    pictures: PictureOptions
     output: OutputOptions
 
 

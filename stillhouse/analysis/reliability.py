@@ -1,0 +1,64 @@
+"""Reliability curves of networks beside each other: right guesses by confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+from ..training.predictions import Predictions
+from .metrics import by_confidence, error_of_confidence
+from .plots import BASELINE, FAINT, INK, PALE, STUDENT, TEACHER, TWO, canvas
+
+_COLOURS = {"teacher": TEACHER, "student": STUDENT, "baseline": BASELINE}
+_MARKERS = {"teacher": "o", "student": "s", "baseline": "^"}
+
+
+def reliability(networks: Mapping[str, Predictions], caption: str) -> Figure:
+    """Draw the share of right guesses in each bin of confidence, and below it the share of images in the bin."""
+    images = len(next(iter(networks.values())).labels)
+    caption += (
+        f" {images:,} test images in 15 bins of confidence; bars: 95 % interval of a share (Wilson); dashed: as often "
+        "right as sure; below it a network is too sure; dotted: top-1. ECE: expected calibration error."
+    )
+    figure = canvas(TWO, 3.1, "Reliability: how often a guess is right, by the network's confidence in it", caption)
+    grid = figure.subplots(2, len(networks), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
+    most = 0.0
+    for (above, below), (who, one) in zip(grid.T, networks.items(), strict=True):
+        sums = by_confidence(one.confidence, one.correct).numpy()
+        count, sure, right = sums[sums[:, 0] > 0].T
+        low, high = np.array([wilson(r, n) for r, n in zip(right, count, strict=True)]).T
+        above.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+        above.vlines(100 * sure / count, 100 * low, 100 * high, color=_COLOURS[who], linewidth=0.8)
+        above.plot(100 * sure / count, 100 * right / count, color=_COLOURS[who], linewidth=1.1, marker=_MARKERS[who],
+                   markersize=3)  # fmt: skip
+        error = error_of_confidence(one.confidence, one.correct)
+        above.set_title(f"{who}: ECE {error:.1f} %")
+        above.set(xlim=(-2, 102), ylim=(-2, 102), aspect="auto")
+        edges = np.linspace(0, 100, len(sums) + 1)
+        below.bar(edges[:-1], 100 * sums[:, 0] / images, np.diff(edges), align="edge", color="#c3cdd6",
+                  edgecolor="white", linewidth=0.4)  # fmt: skip
+        below.axvline(100 * float(one.correct.double().mean()), color=INK, linewidth=0.9, linestyle=(0, (1, 1)))
+        below.set_xlabel("confidence (%)")
+        most = max(most, float(sums[:, 0].max()) / images)
+        for axes in (above, below):
+            axes.grid(axis="y", color=PALE, linewidth=0.5)
+            axes.set_axisbelow(True)
+            axes.xaxis.set_major_locator(MultipleLocator(20))
+        above.yaxis.set_major_locator(MultipleLocator(20))
+    grid[1, 0].set_ylim(0, next(top for top in (25, 50, 100) if 100 * most <= top + 1e-6))
+    grid[1, 0].yaxis.set_major_locator(MaxNLocator(2, steps=[1, 2.5, 5, 10]))
+    grid[0, 0].set_ylabel("right (%)")
+    grid[1, 0].set_ylabel("images (%)")
+    return figure
+
+
+def wilson(right: float, count: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson, JASA 1927)."""
+    z, share = 1.96, right / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
