@@ -36,7 +36,7 @@ def by_class(
     if len(known) > 1 and (np.ptp(known, axis=0) < _MOVED).all():
         caption += " Nothing moved: the classes differ by less than 0.01, and their order says nothing."
     rows = [f"{classes[i]}  (n = {counts[i]:,})" for i in order]
-    return matrix(values[order], rows, names, title, caption, ("class, n test images", ""))
+    return matrix(values[order], rows, names, title, caption, ("class", ""))
 
 
 def matrix(
@@ -120,7 +120,7 @@ def _field(
     is_turned = is_readable and wanted > TWO
     width = min(max(wanted, ONE), TWO) if is_readable else 4.1
     below = 0.07 * max(map(columns_of, columns)) if is_turned else 0.0
-    height = 0.9 + below + (max(0.19 * len(rows), 1.7 if with_bar else 0.6) if is_named else 3.3)
+    height = 0.9 + below + (max(0.19 * len(rows), 1.7 if with_bar else 0.7) if is_named else 3.3)
     figure = canvas(width, height, title, caption)
     axes = figure.subplots()
     image = axes.imshow(values, cmap=LIGHT_BLUES, aspect="auto", interpolation="nearest")

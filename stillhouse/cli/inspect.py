@@ -59,7 +59,7 @@ def inspect(command: Inspect, display: Display) -> None:
         )
         drawn = save(shown, target, letters.families, command.pictures.formats)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
-    display.console.print(summary.printed(3))
+    display.console.print(summary.printed(len(summary.headings)))
     display.console.print(by_class.printed(5 if baseline is None or baseline.predictions is None else 7))
     if letters.missing:
         display.note(

@@ -45,7 +45,7 @@ def test_of_many_classes_the_worst_20_have_a_row_each() -> None:
     right = np.diag(table) / table.sum(1)
     worst = np.argsort(right, kind="stable")[:20]
     assert ticks(figure.axes[0]) == [names[i] for i in worst]
-    shown = np.asarray(np.ma.filled(np.ma.asarray(figure.axes[1].images[0].get_array()), np.nan))
+    shown: plots.Numbers = np.asarray(np.ma.filled(np.ma.asarray(figure.axes[1].images[0].get_array()), np.nan))
     assert np.allclose(shown[:, 0], 100 * right[worst])
     assert np.nansum(shown, axis=1).round(6).tolist() == [100.0] * 20
     heads = [label.get_text() for label in figure.axes[1].get_xticklabels()]

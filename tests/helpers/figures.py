@@ -36,7 +36,7 @@ def faults(figure: Figure) -> list[str]:
     for text, box in boxes.items():
         if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1:
             found.append(f"{text.get_text()!r} is cut off")
-        if text.get_fontsize() < 6:
+        if float(text.get_fontsize()) < 6:
             found.append(f"{text.get_text()!r} is small")
     for one, other in combinations(seen, 2):
         first, second = boxes[one].padded(-1), boxes[other].padded(-1)
