@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..spelling import shortened
 from ..training.predictions import Predictions
 from .fonts import columns_of
 from .plots import INK, LIGHT_BLUES, SMALL, TWO, Numbers, canvas
 
 WORST = 20  # classes that are shown
+_LONGEST = 24  # letters of a name below a column
 _COMPLETE = 10  # classes of which the whole matrix is shown
 _TAKEN_FOR = 6  # columns of the classes that images are most often taken for
 
@@ -81,6 +83,7 @@ def _panels(
     title: str,
     caption: str,
 ) -> Figure:
+    heads = [shortened(name, _LONGEST) for name in heads]
     above = 0.062 * max(map(columns_of, heads))
     figure = canvas(TWO, 0.85 + above + 0.165 * max(5, len(labels)), title, caption)
     grid = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]

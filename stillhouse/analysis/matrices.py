@@ -13,11 +13,13 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from ..spelling import shortened
 from .fonts import columns_of
 from .plots import BLUES, INK, LIGHT_BLUES, MOST_CLASSES, ONE, SMALL, STUDENT, TWO, Numbers, canvas, ends, left_out
 
 LOGIT_STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # ends of colours, the same for every run
 _DIAGONAL = "#d9d9d9"
+_LONGEST = 24  # letters of a name below a column
 _MOST_COLUMNS = 20  # with a number in each field
 _MOVED = 0.01  # shares nearer to each other than this are shown as equal
 
@@ -119,7 +121,10 @@ def _field(
     wanted = beside + step * len(columns) + with_bar
     is_turned = is_readable and wanted > TWO
     width = min(max(wanted, ONE), TWO) if is_readable else 4.1
-    below = 0.07 * max(map(columns_of, columns)) if is_turned else 0.0
+    if is_turned:
+        columns = [shortened(name, _LONGEST) for name in columns]
+    lines = max(name.count("\n") for name in columns) if is_readable else 0
+    below = 0.07 * max(map(columns_of, columns)) if is_turned else 0.13 * lines
     height = 0.9 + below + (max(0.19 * len(rows), 1.7 if with_bar else 0.7) if is_named else 3.3)
     figure = canvas(width, height, title, caption)
     axes = figure.subplots()

@@ -71,3 +71,16 @@ def test_many_classes_are_numbered() -> None:
         figure = logits(np.ones((100, 100)), NAMES, "Title", "")
         assert faults(figure) == []
     assert ticks(figure.axes[0]) == [str(i) for i in range(0, 100, 10)]
+
+
+def test_one_row_with_names_of_many_lines_fits() -> None:
+    with plots.style():
+        counts, names = np.array([1, 0]), ["stage1", "layer4\n2\nvery\nlong\nname"]
+        values = np.array([[0.5, 0.6], [np.nan, np.nan]])
+        assert faults(by_class(values, ["only", "none"], counts, names, "Title", "Shares.")) == []
+
+
+def test_long_names_of_many_classes_fit() -> None:
+    names = [f"a very long class name that goes...on {i}" for i in range(12)]
+    with plots.style():
+        assert faults(logits(np.ones((12, 12)), names, "Title", "")) == []
