@@ -85,7 +85,9 @@ class Task:
         return from_arrays(arrays, batch_size=self.batch_size, seed=0)
 
 
-def a_room(task: Task, compiled: bool, students: int = 1) -> tuple[Classroom, Data]:
+def a_room(
+    task: Task, compiled: bool, students: int = 1, memory_format: torch.memory_format = torch.channels_last
+) -> tuple[Classroom, Data]:
     """With so many students, all alike; ready for a step."""
     torch.set_num_threads(task.threads)
     keep_large_blocks()
@@ -98,6 +100,7 @@ def a_room(task: Task, compiled: bool, students: int = 1) -> tuple[Classroom, Da
         trainers.append(StudentTrainer(distillation, config, Run(folder, f"student {number}", {}, {})))
         trainers[-1].move_to(sum(phase.epochs for phase in trainers[-1].phases[:-1]))  # distillation itself
     room = Classroom(teacher, trainers)
+    room.memory_format = memory_format
     note = compile_classroom(room, task.device, graphs=False) if compiled else None
     if note:
         raise SystemExit(note)
@@ -119,8 +122,14 @@ def taught(room: Classroom, batches: Iterator[Batch], capture: Capture | None = 
     return steps
 
 
-def ours(task: Task, compiled: bool, graphs: bool = False, students: int = 1) -> Steps:
-    room, data = a_room(task, compiled, students)
+def ours(
+    task: Task,
+    compiled: bool,
+    graphs: bool = False,
+    students: int = 1,
+    memory_format: torch.memory_format = torch.channels_last,
+) -> Steps:
+    room, data = a_room(task, compiled, students, memory_format)
     capture = captured(room, task.batch_size, 1, torch.device(task.device), "on", print) if graphs else None
     return taught(room, (batch for epoch in count() for batch in data.train.epoch(epoch, task.device)), capture)
 

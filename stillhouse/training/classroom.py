@@ -34,6 +34,7 @@ class Classroom:
     """
 
     on_failure: OnFailure | None = None  # told of a student that fails, which is then left out; None: raise
+    memory_format = torch.channels_last  # of images, teacher and students
 
     def __init__(self, teacher: Tapped | None, trainers: Sequence[StudentTrainer]):
         self.teacher, self.trainers = teacher, list(trainers)
@@ -44,7 +45,7 @@ class Classroom:
     def part(self, trainers: Sequence[StudentTrainer]) -> Classroom:
         """Return a classroom of some of these students, with the same teacher."""
         part = Classroom(self.teacher, trainers)
-        part.replays, part.on_failure = self.replays, self.on_failure
+        part.replays, part.on_failure, part.memory_format = self.replays, self.on_failure, self.memory_format
         return part
 
     def for_each(
@@ -68,7 +69,7 @@ class Classroom:
     def to(self, device: torch.device) -> None:
         for net in (self.teacher, *(trainer.distillation for trainer in self.trainers)):
             if net is not None:
-                net.to(device).to(memory_format=torch.channels_last)
+                net.to(device).to(memory_format=self.memory_format)
         if self.teacher is None:
             return
         self.teacher.eval().requires_grad_(False)
@@ -143,8 +144,14 @@ class Classroom:
             batch = replace(batch, strong=None)
         if self.replays:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call] # in PyTorch
-        modes = {trainer.distillation.teacher_mode for trainer in trainers}
+        batch, modes = self.laid_out(batch), {trainer.distillation.teacher_mode for trainer in trainers}
         return batch, {mode: self.teacher_outputs(batch, mode) for mode in modes}
+
+    def laid_out(self, batch: Batch) -> Batch:
+        """Return the batch with its images in the networks' memory format, so that no layer has to convert them."""
+        images, strong = batch.images.contiguous(memory_format=self.memory_format), batch.strong
+        strong = None if strong is None else strong.contiguous(memory_format=self.memory_format)
+        return replace(batch, images=images, strong=strong)
 
     @torch.no_grad()
     def teacher_outputs(self, batch: Batch, mode: TeacherMode) -> Outputs | None:

@@ -80,7 +80,7 @@ class Capture:
             self.students[trainer].join()
 
     def _needed(self, batch: Batch) -> Batch:
-        return batch if self._has_strong else replace(batch, strong=None)
+        return self.classroom.laid_out(batch if self._has_strong else replace(batch, strong=None))
 
     def _teacher(self, mode: TeacherMode) -> CapturedTeacher:
         if mode not in self.teachers:

@@ -170,6 +170,25 @@ def test_with_a_teacher_cache_it_is_the_same(tmp_path: Path) -> None:
     assert trained(tmp_path / "reading", capture=True, cache=True) == plain
 
 
+def test_images_have_the_memory_format_of_the_networks_with_graphs_and_without(tmp_path: Path) -> None:
+    def trained(folder: Path, capture: bool, memory_format: torch.memory_format) -> list[object]:
+        def look(net: torch.nn.Module, arguments: tuple[Tensor]) -> None:
+            if len(arguments[0]) in (5, 7):  # not in an evaluation
+                assert arguments[0].is_contiguous(memory_format=memory_format)
+
+        teacher = teacher_net()
+        one = Classroom(teacher, [trainer([CE(), KD()], teacher, folder, "kd", config=CONFIG)])
+        one.memory_format = memory_format
+        for net in (teacher, one.trainers[0].distillation.student):
+            net.register_forward_pre_hook(look)
+        fit(one, DATA(), "cpu", capture="on" if capture else "off")
+        return outcomes(one)
+
+    for name, memory_format in (("last", torch.channels_last), ("first", torch.contiguous_format)):
+        eager, graphs = (trained(tmp_path / name / str(on), on, memory_format) for on in (False, True))
+        assert eager == graphs
+
+
 def test_all_steps_but_the_first_and_the_smaller_ones_are_replayed(tmp_path: Path) -> None:
     teacher, said = teacher_net(), list[str]()
     students = [trainer([CE(), KD()], teacher, tmp_path, name, config=CONFIG) for name in ("a", "b")]
