@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ..methods import CE
 from ..methods.parse import MethodSpec, parse, split
@@ -74,7 +75,12 @@ def _label(item: str) -> str:
 
 def learns_alone(methods: Sequence[MethodSpec]) -> bool:
     """Return True for a student that learns only from labels, as in `stillhouse train`; False if it has a teacher."""
-    return [str(method) for method in methods] == [str(method) for method in parse("CE")]
+    return tuple(map(str, methods)) == _labels_alone()
+
+
+@cache
+def _labels_alone() -> tuple[str, ...]:
+    return tuple(map(str, parse("CE")))
 
 
 def unlabelled(found: Sequence[Entry]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,20 +35,32 @@ _FORMER = {  # options in the config.yaml of older versions that the command nev
 }
 
 
-def option_groups(command: type[Any]) -> Iterator[type[Any]]:
-    """Yield the groups of options of a command, or of a group of groups."""
-    parts = [part for part in typing.get_type_hints(command).values() if dataclasses.is_dataclass(part)]
+def option_groups(command: type[Any]) -> tuple[type[Any], ...]:
+    """Return the groups of options of a command, or of a group of groups."""
+    return _groups(command)  # type: ignore[arg-type] # a class can be hashed
+
+
+@cache  # a bench asks for those of each student, and reading annotations takes long
+def _groups(command: type[Any]) -> tuple[type[Any], ...]:
+    parts = [part for part in _hints(command).values() if dataclasses.is_dataclass(part)]
     parts = [part for part in parts if part is not Anatomy]  # a value, not a group
-    if not parts:
-        yield command
-    for part in parts:
-        assert isinstance(part, type)
-        yield from option_groups(part)
+    return (
+        tuple(group for part in parts if isinstance(part, type) for group in option_groups(part))
+        if parts
+        else (command,)
+    )
+
+
+def _hints(command: type[Any]) -> Mapping[str, Any]:
+    return _known_hints(command)  # type: ignore[arg-type] # a class can be hashed
+
+
+_known_hints = cache(typing.get_type_hints)
 
 
 def build(command: type[T], values: Mapping[str, Any]) -> T:
     """Build a command from the values of its options by name; an option that is None keeps its default."""
-    parts = typing.get_type_hints(command)
+    parts = _hints(command)
     groups = list(option_groups(command))
     if groups != [command]:
         built = {name: build(part, values) for name, part in parts.items() if name != "given"}
@@ -59,7 +72,7 @@ def group_of(command: object, group: type[T]) -> T:
     """Return the options of one group of a command."""
     if isinstance(command, group):
         return command
-    for name, part in typing.get_type_hints(type(command)).items():
+    for name, part in _hints(type(command)).items():
         if group in option_groups(part):
             return group_of(getattr(command, name), group)
     raise TypeError(f"{type(command).__name__} has no {group.__name__}")
@@ -68,9 +81,9 @@ def group_of(command: object, group: type[T]) -> T:
 def named_values(command: object) -> dict[str, object]:
     """Return the values of all options of a command by name, as in its config.yaml."""
     if list(option_groups(type(command))) == [type(command)]:
-        return {name: getattr(command, name) for name in typing.get_type_hints(type(command))}
+        return {name: getattr(command, name) for name in _hints(type(command))}
     found: dict[str, object] = {}
-    for name in typing.get_type_hints(type(command)):
+    for name in _hints(type(command)):
         found |= named_values(getattr(command, name))
     return found
 
@@ -123,7 +136,7 @@ def read(
         typed = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
         if implied and (more := implied(values, typed)):
             values = _values(parser, ["--config", json.dumps(more, default=str), *words])
-        if "given" in typing.get_type_hints(command):
+        if "given" in _hints(command):
             values["given"] = frozenset(vars(parser.parse_args(listed(words), defaults=False)))
     except ArgumentError as error:
         raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
@@ -162,7 +175,7 @@ def _add_options(parser: ArgumentParser, command: type[Any], positional: Mapping
         parser.add_argument("--config", action="config", help="a run's config.yaml, or part of one; later options win")
         known.append("config")
     for name, text in positional.items():
-        several = any(typing.get_origin(typing.get_type_hints(group).get(name)) is list for group in groups)
+        several = any(typing.get_origin(_hints(group).get(name)) is list for group in groups)
         parser.add_argument(name, help=text, nargs="+" if several else None)
     sections: dict[str, Any] = {}  # groups with one heading share a section
     for group in groups:

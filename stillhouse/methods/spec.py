@@ -6,6 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -174,16 +175,22 @@ def _typed(
     name: str, cls: type[Method], constructor: str, plain: dict[str, Value], skip: Sequence[str]
 ) -> dict[str, Value]:
     """Convert plain values to the types in the constructor's annotations: 4 and 4.0 are the same temperature."""
-    parser = ArgumentParser(exit_on_error=False)
-    if constructor:
-        parser.add_method_arguments(cls, constructor, "method", skip={*skip}, fail_untyped=False)
-    else:
-        parser.add_class_arguments(cls, "method", skip={*skip}, fail_untyped=False)
+    parser = _parser(cls, constructor, frozenset(skip))
     try:
         return dict(vars(parser.parse_object({"method": plain})).get("method") or {})
     except ArgumentError as error:
         argument, reason = misfit(str(error)) or ("", str(error))
         raise ValueError(f"{name}: {argument.removeprefix('method.')} {reason}") from None
+
+
+@cache  # a bench spells the same methods for every pair and seed, and reading their annotations takes long
+def _parser(cls: type[Method], constructor: str, skip: frozenset[str]) -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    if constructor:
+        parser.add_method_arguments(cls, constructor, "method", skip={*skip}, fail_untyped=False)
+    else:
+        parser.add_class_arguments(cls, "method", skip={*skip}, fail_untyped=False)
+    return parser
 
 
 def methods_in(value: Value) -> list[MethodSpec]:

@@ -2,9 +2,11 @@
 
 import json
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stillhouse.training.run_files import dump_rows, loss_terms, read_config, read_result, read_rows
 from stillhouse.training.run_folder import Run
@@ -180,3 +182,20 @@ def test_a_pipe_in_place_of_a_configuration_is_not_waited_for(tmp_path: Path) ->
     os.mkfifo(tmp_path / "a.yaml")
     with pytest.raises(ValueError, match=r"a\.yaml is damaged \(it is not a file\)"):
         read_config(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("nested", ["- " * 30_000, "[" * 4000])
+def test_options_nested_deep_are_refused_and_never_crash(nested: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(nested)
+    with pytest.raises(ValueError, match="nested too deep"):
+        read_config(tmp_path / "config.yaml")
+
+
+def test_both_loaders_of_options_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"lr": 0.05, "mean": [0.5, 1e-3], "name": "ä: '*'", "on": None, "yes": True, "pairs": [{"a": {"b": 1}}]}
+    text = f"{yaml.safe_dump(content, allow_unicode=True)}date: 2020-01-01\nsame: &one [1]\nagain: *one\n"
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    quick = read_config(path)
+    monkeypatch.setattr("yaml.__with_libyaml__", False)
+    assert read_config(path) == quick == {**content, "date": date(2020, 1, 1), "same": [1], "again": [1]}
