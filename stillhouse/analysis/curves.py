@@ -203,10 +203,11 @@ def _phases(rows: Sequence[Row]) -> list[str]:
 
 def _finish(axes: Axes, rows: Sequence[Row], ends: Sequence[_End], gap: float, longest: int | None = None) -> None:
     """Finish the axis of epochs, shade warm-up phases, and write names at the ends of curves, at least `gap` apart."""
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     first, last = rows[0]["epoch"], longest or rows[-1]["epoch"]
-    axes.set_xlim(first - 0.03 * (last - first) - 0.05, last + 0.03 * (last - first) + 0.05)
+    margin = 0.03 * (last - first) + 0.05 if last > first else 0.5
+    axes.set_xlim(first - margin, last + margin)
     axes.grid(axis="y", color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     for phase in _phases(rows)[:-1]:

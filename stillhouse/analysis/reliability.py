@@ -21,8 +21,9 @@ def reliability(networks: Mapping[str, Predictions], caption: str) -> Figure:
     """Draw the share of right guesses in each bin of confidence, and below it the share of images in the bin."""
     images = len(next(iter(networks.values())).labels)
     caption += (
-        f" {images:,} test images in 15 bins of confidence; bars: 95 % interval of a share (Wilson); dashed: as often "
-        "right as sure; below it a network is too sure; dotted: top-1. ECE: expected calibration error."
+        f" {images:,} test image{'s' * (images != 1)} in 15 bins of confidence; bars: 95 % interval of a share "
+        "(Wilson); dashed: as often right as sure; below it a network is too sure; dotted: top-1. ECE: expected "
+        "calibration error."
     )
     figure = canvas(TWO, 3.1, "Reliability: how often a guess is right, by the network's confidence in it", caption)
     grid = figure.subplots(2, len(networks), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])

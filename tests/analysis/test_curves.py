@@ -122,6 +122,12 @@ def test_many_long_names_do_not_cover_each_other() -> None:
         assert faults(training(rows, names, 97.0, None, "Nets.")) == []
 
 
+def test_one_epoch_is_one_tick() -> None:
+    axes = training([_row(1, CE=1.0)], ["CE"], 97.0, None, "").axes[0]
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+
+
 def test_names_are_moved_apart_no_more_than_needed() -> None:
     assert apart([0.1, 0.5, 0.9], 0.1) == [0.1, 0.5, 0.9]
     assert apart([0.5, 0.5, 0.9], 0.1) == pytest.approx([0.5, 0.6, 0.9])
