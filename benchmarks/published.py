@@ -76,7 +76,7 @@ class Table:
             identity |= {"precision": self.config.precision, "data": data.fingerprint}
             run = a_run(self.folder / "teachers", name, identity)
             self.train(Classroom(None, [StudentTrainer(alone, self.config, run, name=name)]), data)
-            file = run.folder / "student.safetensors"
+            file = run.weights
         return prepare(locate(NetworkSource(name, str(file))), data, self.device).net
 
     def train(self, room: Classroom, data: Data) -> None:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
         SpotMethod as SpotMethod,
         Warmup as Warmup,
     )
-    from .models import zoo as zoo
-    from .models.create import network as network
+    from .models.create import network as network, zoo as zoo
     from .taps import Outputs as Outputs, Tapped as Tapped
     from .training.classroom import Classroom as Classroom
     from .training.config import TrainConfig as TrainConfig
@@ -38,8 +37,7 @@ else:  # importing PyTorch takes seconds: load each module on first use, so that
             *("FeatureMethod", "Group", "LogitMethod", "Method", "RelationalMethod"),
             *("Spot", "SpotMethod", "Warmup"),
         ),
-        "models": ("zoo",),
-        "models.create": ("network",),
+        "models.create": ("network", "zoo"),
         "taps": ("Outputs", "Tapped"),
         "training.classroom": ("Classroom",),
         "training.config": ("TrainConfig",),

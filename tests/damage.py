@@ -83,9 +83,9 @@ def _report(root: Path, nets: str) -> str:
 
 
 READ_BY: list[tuple[str, Command]] = [
-    *((f"teachers/*/{name}", _evaluate) for name in ("result.json", "student.safetensors")),
-    *((f"teachers/*/{name}", _teach) for name in ("result.json", "student.safetensors")),
-    *((f"teachers/*/{name}", _train) for name in ("result.json", "student.safetensors")),
+    *((f"teachers/*/{name}", _evaluate) for name in ("result.json", "model.safetensors")),
+    *((f"teachers/*/{name}", _teach) for name in ("result.json", "model.safetensors")),
+    *((f"teachers/*/{name}", _train) for name in ("result.json", "model.safetensors")),
     *((f"finished/*/{name}", _inspect) for name in ("result.json", "student.safetensors", "methods.safetensors")),
     *((f"finished/*/{name}", _inspect) for name in ("metrics.jsonl", "config.yaml")),
     *((f"finished/*/{name}", _report) for name in ("result.json", "metrics.jsonl", "config.yaml", "config.yaml")),

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from stillhouse.__main__ import main
+from stillhouse.weights_file import weights_in
 from tests.helpers import moved
 from tests.helpers.moved import Draw, Move, Sample, Samples
 from tests.helpers.networks import quick_net_file
@@ -160,7 +161,7 @@ class Elsewhere:
     def named(self, run: Path, network: str, place: Path, lot: random.Random) -> tuple[str, list[str]]:
         """Name a run in one of the ways that there are."""
         elsewhere = shutil.copytree(run, place / "moved" / "my run") if lot.random() < 0.5 else run
-        file = str(elsewhere / "student.safetensors")
+        file = str(weights_in(elsewhere))
         ways = {
             "its folder": [str(elsewhere)],
             "its network and folder": [network, "--weights", str(elsewhere)],

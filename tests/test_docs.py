@@ -7,8 +7,10 @@ import shlex
 import subprocess
 import sys
 import time
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -21,6 +23,7 @@ from stillhouse.data import Arrays
 from stillhouse.method import Method
 from stillhouse.methods import CE
 from stillhouse.models import MODELS
+from stillhouse.training.student import StudentTrainer
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -142,11 +145,16 @@ def test_the_readmes_example_has_two_imports_and_gives_the_same_number_each_time
     assert [line.partition(" ")[0] for line in example.splitlines()[:3]] == ["from", "from", ""]
     (easy_digits / "example.py").write_text(example)
     numbers = []
-    for _ in range(2):
+    for place in ("first", "second"):
         torch.rand(1)  # the caller's random numbers play no part
-        runpy.run_path("example.py")
+        Path(place).mkdir()
+        with chdir(place):
+            runpy.run_path("../example.py")
         numbers.append(float(capsys.readouterr().out))
     assert numbers[0] == numbers[1]
+    with chdir("second"), patch.object(StudentTrainer, "train_step", side_effect=AssertionError("trained again")):
+        runpy.run_path("../example.py")
+    assert float(capsys.readouterr().out) == numbers[0]
     assert 0 <= numbers[0] <= 100
 
 

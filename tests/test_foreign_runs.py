@@ -45,7 +45,7 @@ class Gift:
 
     def says(self, **about: object) -> str:
         """Write into the header of the weights."""
-        file = self.run / "student.safetensors"
+        file = self.run / "model.safetensors"
         weights = load_file(file)
         save_file(weights, file, {"stillhouse": json.dumps(about_weights(file) | about)})
         result = json.loads((self.run / "result.json").read_text())
@@ -103,7 +103,7 @@ def header_names_what_a_link_leads_to(gift: Gift) -> list[str]:
 
 def header_of_a_file_alone(gift: Gift) -> list[str]:
     gift.says(network=f"{gift.code('code/net.py')}:go")
-    return ["evaluate", str(gift.run / "student.safetensors"), *gift.images()]
+    return ["evaluate", str(gift.run / "model.safetensors"), *gift.images()]
 
 
 def header_of_a_teacher(gift: Gift) -> list[str]:
@@ -128,7 +128,7 @@ def config_names_data_beside_typed_weights(gift: Gift) -> list[str]:
 
 def header_of_a_file_names_data(gift: Gift) -> list[str]:
     gift.says(network="resnet8", data=f"{gift.code('code/data.py')}:go")
-    return ["evaluate", str(gift.run / "student.safetensors"), "--device", "cpu"]
+    return ["evaluate", str(gift.run / "model.safetensors"), "--device", "cpu"]
 
 
 def config_given_names_a_network(gift: Gift) -> list[str]:
@@ -172,7 +172,7 @@ def state_of_a_run_to_go_on_with(gift: Gift) -> list[str]:
     words = ["train", "--model", "resnet8", *gift.images(), "--epochs", "1", "--folder", "runs"]
     assert main(words) == 0
     (run,) = Path("runs").iterdir()
-    for file in ("result.json", "student.safetensors"):
+    for file in ("result.json", "model.safetensors"):
         (run / file).unlink()
     trap = gift.trap
 

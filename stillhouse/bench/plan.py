@@ -12,6 +12,7 @@ from typing import Any
 
 from ..cli.arguments import build, option_groups, read
 from ..cli.options.distill import Distill
+from ..cli.words.suited import suited
 from ..methods.parse import MethodSpec
 from ..report.recipes import find
 from .entries import Entry, learns_alone
@@ -135,7 +136,7 @@ def cells(
         for entry in entries:
             recipe = find(f"{entry.recipe}/{pair['teacher']}-{pair['student']}") if entry.recipe else None
             options = {**(recipe.options if recipe else {}), **pair}
-            command = _command(json.dumps(options, default=str), typed)
+            command = _command(options, typed)
             methods = entry.methods or tuple(command.distillation.method_specs())
             full_name = recipe.name if recipe else None
             asked = dataclasses.replace(command.distillation, methods=[str(one) for one in methods], recipe=full_name)
@@ -161,8 +162,9 @@ def typed_options(values: Mapping[str, Any], given: frozenset[str]) -> dict[str,
     return {name: value for name, value in values.items() if name in (known & given) - {"seeds"}}  # those are its own
 
 
-def _command(options: str, typed: Mapping[str, Any]) -> Distill:
-    return build(Distill, {**_read(options), **typed, "baseline": False})
+def _command(options: Mapping[str, Any], typed: Mapping[str, Any]) -> Distill:
+    values = {**_read(json.dumps(options, default=str)), **typed}
+    return build(Distill, {**values, **suited(values, {*options, *typed}), "baseline": False})
 
 
 @cache

@@ -4,6 +4,8 @@ import re
 import zipfile
 from pathlib import Path
 
+from ..weights_file import MODEL, STUDENT
+
 _SHOWN = 6  # names in a sentence
 _KINDS = (  # first bytes of files that are mistaken for checkpoints
     (rb"\s*<(!doctype|html|\?xml|head)", "is a web page, not a checkpoint: the download failed; get it again"),
@@ -20,6 +22,8 @@ def no_weights(path: Path) -> str | None:
     """Return a clause that says what a file without readable weights is, with a remedy; None for other files."""
     if path.is_dir():
         return _folder(path)
+    if not path.exists() and path.name == STUDENT and (path.parent / MODEL).is_file():
+        raise ValueError(f"there is no file {path}; the network of that run is in {MODEL} beside it")
     if not path.exists():
         raise ValueError(f"there is no file {path}; check the path of the weights")
     if not path.is_file():

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..weights_file import weights_at
 from .formats import read_tensors
 from .state_dicts import Tensors, Weights, choose
 
@@ -53,8 +54,7 @@ def load_weights(
         OtherHead: If everything except the classifier fits.
         ValueError: If names or shapes do not fit, or weights are NaN or infinite; the message names the first.
     """
-    run = path / "student.safetensors"
-    path = run if run.is_file() else path
+    path = weights_at(path)
     own = check_state(model)
     tensors, weights_key = read_tensors(path), f"--{option}weights_key"
     weights = _by_former_names(model, path, tensors, own, key) or choose(path, tensors, own, key, weights_key)

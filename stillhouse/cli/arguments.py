@@ -29,7 +29,8 @@ _ANATOMY = [f"{Anatomy.__module__}.Anatomy", "stillhouse.Anatomy"]
 set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=_ANATOMY)
 
 T = TypeVar("T")
-_OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "state.pt")  # files beside a run's config.yaml
+# Files beside a run's config.yaml:
+_OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "model.safetensors", "state.pt")
 _FORMER = {  # options in the config.yaml of older versions that the command never read
     "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
 }

@@ -66,7 +66,7 @@ class DataOptions:
         data: A data set by name (`stillhouse list data`); hf:OWNER/NAME on the Hugging Face Hub; a folder of class
             folders, parquet or arrow files, webdataset tars, or images with a table of classes; such a table;
             `file.py:function` or `package.module:function`.
-        image_size: Height and width in px; by default the data's own.
+        image_size: Height and width in px; by default the data's own, or 16 to train on digits.
         resize: How to make images square: crop keeps the middle, squash changes the shape, pad adds background,
             squash_crop changes the shape and keeps the middle.
         background: Colour behind transparent pixels and around padded images (white, #808080, ...); none ignores

@@ -79,6 +79,7 @@ def distill(command: Distill, display: Display) -> None:
     measured = "top-1 not measured" if scores is None else f"{scores.top1:.2f} % top-1"
     display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
     display.say(f"student {asked.student_source().short}: {taught.distillation.student.anatomy.describe()}")
+    display.note(ahead.larger(taught, teacher.net))
     if len(method_specs) > 1:
         display.say(next_steps.sum_of(method_specs))
     for line in taught.distillation.describe_spots():

@@ -23,6 +23,7 @@ from ..training.student import StudentTrainer
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, trained
 from ..user_code import Untrusted, named_by_run
+from ..weights_file import weights_in
 from .arguments import parse
 from .options.distill import Distill
 from .options.inspect import Inspect, InspectOptions
@@ -88,7 +89,7 @@ def _restored(
     """Rebuild a finished distillation, with both networks' inputs as in training."""
     instead = asked.instead() | {"device": device_name}
     distilled = parse("distill", Distill, ["--config", str(asked.config())], instead=instead)
-    specs, about = distilled.distillation.method_specs(), about_weights(asked.folder / "student.safetensors")
+    specs, about = distilled.distillation.method_specs(), about_weights(weights_in(asked.folder))
     expected = InputSpec.of_header(about)
     data = distilled.run.load(display, any(method.build().needs_strong_view for method in specs), expected)
     teacher = _teacher(distilled, data, device, display)
@@ -142,7 +143,7 @@ def _teacher(distilled: Distill, data: Data, device: torch.device, display: Disp
 
 def restore(trainer: StudentTrainer, folder: Path) -> list[str]:
     """Load the saved state of a finished run into a student's trainer, and return notes about missing state."""
-    load_weights(trainer.model, folder / "student.safetensors")
+    load_weights(trainer.model, weights_in(folder))
     methods, kept = trainer.distillation.methods, folder / "methods.safetensors"
     if kept.is_file():
         load_weights(methods, kept)

@@ -62,6 +62,7 @@ def fit_room(
         if len(part.trainers) < len(room.trainers):
             names = " and ".join(trainer.name for trainer in part.trainers)
             display.note(f"there is too little memory for all students at once; now {names}")
+        display.set_share(len(part.trainers) / len(room.trainers))
         fit(part, data, device, display, teacher_scores, store, capture)
 
 

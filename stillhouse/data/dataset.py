@@ -62,7 +62,8 @@ class Split(ABC):
     def describe(self) -> str:
         """Return a clause about how training shows images."""
         views = "unbounded" if self.num_views is None else f"{self.num_views}"
-        return f"{views} views an image{' and a strong one' if self.strong_view else ''}"
+        several = "" if self.num_views == 1 else "s"
+        return f"{views} view{several} an image{' and a strong one' if self.strong_view else ''}"
 
     def epoch(
         self, epoch: int, device: torch.device | str, start_step: int = 0, phase_start: int = 0

@@ -14,8 +14,18 @@ from ..modes import in_eval_mode
 from ..rng import seeded
 from ..spelling import EXAMPLE
 from ..user_code import load_object, one_line, source_files
-from . import zoo
+from . import zoo as untrained
 from .libraries import of_timm, of_torchvision
+
+
+def zoo(name: str, num_classes: int, *, seed: int = 0) -> nn.Module:
+    """Build a network of the zoo by its name; its weights are a function of the name and of `seed`, as `network`'s are.
+
+    Raises:
+        ValueError: If there is no such network.
+    """
+    with seeded(seed, f"init {name}"):
+        return untrained(name, num_classes)
 
 
 def network(
@@ -47,7 +57,7 @@ def network(
         raise ValueError(f"there are no pretrained weights for {name}, only for timm:NAME and torchvision:NAME")
     builder: Callable[[], object]
     if not source or not rest:
-        builder = partial(zoo, name, num_classes)
+        builder = partial(untrained, name, num_classes)
     elif source == "timm":
         builder = of_timm(rest, num_classes, image_size, pretrained, option)
     elif source == "torchvision":

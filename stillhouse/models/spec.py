@@ -15,6 +15,7 @@ from ..checkpoints.load import Say
 from ..data import Data
 from ..taps import Tapped
 from ..user_code import hash_of_file
+from ..weights_file import weights_at
 from .create import network, network_files
 from .input_spec import InputSpec
 from .libraries import is_published, transform_input
@@ -96,8 +97,7 @@ class NetworkSource:
         """Return the header of its file of weights, if a run wrote it; else empty."""
         if self.file is None:
             return {}
-        run = self.file / "student.safetensors"
-        return about_weights(run if run.is_file() else self.file)
+        return about_weights(weights_at(self.file))
 
     def input_spec(self, about: Mapping[str, object], model: nn.Module | None = None) -> InputSpec:
         """Return the images that it expects, as stated by the user, else its file, else its library.
@@ -129,7 +129,7 @@ class NetworkSource:
 
     def identity(self) -> dict[str, object]:
         """Return everything that the network depends on, for the hash of a run."""
-        weights = [] if self.file is None else [_weights_file(self.file)]
+        weights = [] if self.file is None else [weights_at(self.file)]
         return {
             "name": self.name,
             "weights": PRETRAINED if self.weights == PRETRAINED else None,
@@ -138,11 +138,6 @@ class NetworkSource:
             **({"weights_key": self.key} if self.key else {}),
             **({"skip_head": True} if self.skip_head else {}),
         }
-
-
-def _weights_file(path: Path) -> Path:
-    run = path / "student.safetensors"
-    return run if run.is_file() else path
 
 
 def _timm_settings(name: str) -> object:

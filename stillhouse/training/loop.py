@@ -12,6 +12,7 @@ from ..checkpoints import fingerprint
 from ..data import Data
 from ..rng import preserved
 from ..spelling import counted
+from ..weights_file import MODEL, STUDENT
 from .cache.store import CacheStore
 from .cache.teacher_cache import TeacherCache
 from .capture.classroom import Use, captured
@@ -225,7 +226,9 @@ def _finish(
     if data.skipped:
         outcome["skipped_images"] = data.skipped
     outcome |= {name: value for name, value in trainer.about.items() if name != "trained_on"}  # not for people
-    trainer.run.finish(trainer.model, trainer.about, outcome, trainer.distillation.methods, Predictions.of(scores))
+    file = STUDENT if trainer.distillation.has_teacher else MODEL
+    methods, guesses = trainer.distillation.methods, Predictions.of(scores)
+    trainer.run.finish(trainer.model, trainer.about, outcome, methods, guesses, file)
 
 
 def _size(trainer: StudentTrainer, image_size: int) -> dict[str, int]:

@@ -56,7 +56,7 @@ class Display(AbstractContextManager["Display"]):
 
     def __enter__(self) -> Display:
         self._pace, self._columns = _Pace(), None
-        self._plan.begin_part()
+        self._plan.begin_training()
         if self.console.is_terminal and not self.console.quiet:
             self._live = Live(console=self.console, transient=True, auto_refresh=False)
             self._live.start()
@@ -70,6 +70,10 @@ class Display(AbstractContextManager["Display"]):
     def set_parts(self, seconds: Sequence[float]) -> None:
         """Set the parts of what will be trained, one after another, for the bar: the estimated seconds of each."""
         self._plan = _Plan(seconds)
+
+    def set_share(self, share: float) -> None:
+        """Set which share of a part the next training is, where a part's students are trained one after another."""
+        self._plan.next_share = share
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line, on a terminal in a style of Rich."""
@@ -156,25 +160,30 @@ class _Plan:
     def __init__(self, seconds: Sequence[float] = ()):
         self._seconds = [max(one, 1e-9) for one in seconds] or [1.0]
         self._part = -1
+        self._from, self._to = 0.0, 1.0  # the share of the part that the current training is
+        self.next_share = 1.0
 
-    def begin_part(self) -> None:
-        """Go to the next part; what was not foreseen is a part of the last one."""
-        self._part = min(self._part + 1, len(self._seconds) - 1)
+    def begin_training(self) -> None:
+        """Go on in the part, or to the next one if it is full; what was not foreseen is a part of the last one."""
+        if is_full := self._to > 1 - 1e-9:
+            self._part = min(self._part + 1, len(self._seconds) - 1)
+        self._from = 0.0 if is_full else self._to
+        self._to, self.next_share = self._from + self.next_share, 1.0
 
-    def share(self, of_part: float) -> float:
-        """Return the share of the whole that is done, given that of the current part."""
-        before = sum(self._seconds[: self._part])
+    def share(self, of_training: float) -> float:
+        """Return the share of the whole that is done, given that of the current training."""
+        before, of_part = sum(self._seconds[: self._part]), self._from + of_training * (self._to - self._from)
         return (before + of_part * self._seconds[self._part]) / sum(self._seconds)
 
-    def after(self, left: float, of_part: float) -> float:
-        """Return the seconds of the parts to come, if this one is as much slower than estimated as it was so far.
+    def after(self, left: float, of_training: float) -> float:
+        """Return the seconds of all to come, if this training is as much slower than estimated as it was so far.
 
         Args:
-            left: Seconds that the rest of this part takes.
-            of_part: The share of this part that is done.
+            left: Seconds that the rest of this training takes.
+            of_training: The share of this training that is done.
         """
-        to_come = sum(self._seconds[self._part + 1 :])
-        rest = self._seconds[self._part] * (1 - of_part)
+        to_come = sum(self._seconds[self._part + 1 :]) + self._seconds[self._part] * max(1 - self._to, 0.0)
+        rest = self._seconds[self._part] * (self._to - self._from) * (1 - of_training)
         return to_come * (left / rest if rest > 0 and left > 0 else 1.0)
 
 

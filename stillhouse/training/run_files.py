@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError, safe_open
 
+from ..weights_file import MODEL, STUDENT, weights_in
+
 Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
 _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")
 _ALWAYS = frozenset(_MEASURES) - {"agreement"}  # in every row
@@ -23,7 +25,8 @@ _SHALLOW = 1000  # letters of its longest line, and its brackets
 _MOST_OF_CONFIG, _MOST_ALIASES = 1 << 16, 20  # bytes of a file of options; its parts that are said to be there again
 _CHECKSUMS = "checksums"  # in result.json, by file; results of version 0.1.0 have none
 _CHECKED = (
-    "student.safetensors",
+    STUDENT,
+    MODEL,
     "methods.safetensors",
     "best.safetensors",
     "predictions.safetensors",
@@ -128,9 +131,11 @@ def read_result(folder: Path) -> dict[str, object]:
     for name in _NUMBERS:
         if not isinstance(result.get(name), int | float):
             raise _damaged(path, f"it has no {name}")
-    student = folder / "student.safetensors"
-    if not (student.is_file() and _is_complete(student)):  # opening a pipe would wait forever
-        raise ValueError(f"{student} is missing or cut off; restore it, or move {folder} away to train again")
+    weights = weights_in(folder)
+    if not weights.is_file():
+        weights = folder / _name_of_weights(result)
+    if not (weights.is_file() and _is_complete(weights)):  # opening a pipe would wait forever
+        raise ValueError(f"{weights} is missing or cut off; restore it, or move {folder} away to train again")
     _verify(folder, result)
     return result
 
@@ -142,6 +147,12 @@ def _is_complete(path: Path) -> bool:
             return True
     except (SafetensorError, OSError):
         return False
+
+
+def _name_of_weights(result: Mapping[str, Any]) -> str:
+    """Return the name of the file of weights that a run wrote, as far as its result tells."""
+    checksums = result.get(_CHECKSUMS)
+    return MODEL if isinstance(checksums, dict) and MODEL in checksums else STUDENT
 
 
 def _verify(folder: Path, result: dict[str, Any]) -> None:

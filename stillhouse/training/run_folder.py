@@ -19,6 +19,7 @@ from torch import nn
 from .. import distributed
 from ..checkpoints import load_state, save_state, save_weights, write_atomically
 from ..report.model_card import FILE as CARD, model_card, write_card
+from ..weights_file import MODEL, STUDENT, weights_in
 from .predictions import FILE, Predictions
 from .run_files import Row, checksum, dump_result, dump_rows, read_result, read_rows
 from .trackers.programs import RECORD
@@ -27,7 +28,7 @@ from .trackers.tracking import Tracking
 MAX_SLUG = 160  # characters; file systems allow 255
 _FILES = (
     *("config.yaml", "metrics.jsonl", "state.pt", "result.json", RECORD),
-    *("student.safetensors", "methods.safetensors", "best.safetensors", FILE, CARD),
+    *(STUDENT, MODEL, "methods.safetensors", "best.safetensors", FILE, CARD),
 )
 # Names that `write_atomically` gives its temporary files, and no editor its own.
 _LEFTOVER = re.compile(rf"\.({'|'.join(map(re.escape, _FILES))})\.[a-z0-9_]{{8}}")
@@ -62,7 +63,7 @@ class Run:
         config.yaml           the complete configuration; `--config` repeats it
         metrics.jsonl         one line per epoch, one column per loss term
         state.pt              everything needed to resume; gone when the run is done
-        student.safetensors   the trained network (teachers and baselines too) after the last epoch
+        student.safetensors   the trained network after the last epoch; without a teacher model.safetensors
         methods.safetensors   the parameters and buffers of its methods, if they have any
         best.safetensors      the network after its best epoch on the held-out images (validation, if there is one)
         predictions.safetensors  the first guess of the network for each test image
@@ -157,8 +158,8 @@ class Run:
                 f"now make another run, {self.folder.name}; to train that, type its command"
             )
         if self.weights.exists() and not (self.folder / "state.pt").exists():
-            why = "is there, but result.json is missing; restore it, or move"
-            raise ValueError(f"{self.weights} {why} {self.folder} away to train again")
+            why = f"is there, but result.json is missing; restore it, or move {self.folder} away to train again"
+            raise ValueError(f"{self.weights} {why}")
         self._is_new = False
         for path in self.folder.iterdir():
             if _LEFTOVER.fullmatch(path.name):
@@ -167,8 +168,8 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The file of the trained network."""
-        return self.folder / "student.safetensors"
+        """The file of the trained network, once the run is done."""
+        return weights_in(self.folder)
 
     @property
     def is_done(self) -> bool:
@@ -205,11 +206,7 @@ class Run:
         save_state(self.folder / "state.pt", state)
 
     def track(self, names: Sequence[str], note: Callable[[str], object]) -> None:
-        """Show the numbers of this run in trackers beside TensorBoard, see `programs.TRACKERS`.
-
-        Args:
-            note: Is told where one of them fails.
-        """
+        """Show this run in trackers beside TensorBoard (see `programs.TRACKERS`); `note` is told where one fails."""
         self._tracking = Tracking(self.folder, self.config, names, note)
 
     def chart(self, row: Row) -> None:
@@ -233,18 +230,20 @@ class Run:
         result: Mapping[str, object],
         methods: nn.Module | None = None,
         predictions: Predictions | None = None,
+        file: str = STUDENT,
     ) -> None:
         """Write the network, its methods' state, guesses and card, and last the outcome, which marks it as done."""
         if not distributed.is_first():
             return
-        save_weights(model, self.weights, about)
+        save_weights(model, self.folder / file, about)
         if methods is not None and methods.state_dict():
             save_weights(methods, self.folder / "methods.safetensors", {})
         if predictions is not None:
             write_atomically(self.folder / FILE, predictions.to_bytes())
         config = self.folder / "config.yaml"
         known = {"config_hash": checksum(config.read_bytes())} if config.is_file() else {}
-        write_card(self.folder, model_card(outcome := {**result, **self.origin, **known}, self.config, predictions))
+        outcome = {**result, **self.origin, **known}
+        write_card(self.folder, model_card(outcome, self.config, predictions, file))
         write_atomically(self.folder / "result.json", dump_result(self.folder, outcome))
         (self.folder / "state.pt").unlink(missing_ok=True)
         self._tracking.finish(result, self.rows())

@@ -117,7 +117,7 @@ def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
 def load_finished(run: Run, model: nn.Module, methods: nn.Module) -> tuple[tuple[float, int], list[Row]]:
     """Load the weights of a finished run; return the best epoch's top-1 and number, and all rows."""
     result = run.result
-    load_weights(model, run.folder / "student.safetensors")
+    load_weights(model, run.weights)
     if (run.folder / "methods.safetensors").is_file():
         load_weights(methods, run.folder / "methods.safetensors")
     return (float(str(result["best_top1"])), int(str(result["best_epoch"]))), run.rows()

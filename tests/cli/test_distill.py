@@ -58,14 +58,14 @@ def test_distill_trains_the_teacher_first_where_there_is_none(world: World, tmp_
     assert "it is trained first (or give --teacher_weights)" in out
     assert only(tmp_path, "pictures-my_nets.py_wide").name == world.teacher.name  # as `stillhouse train` had it
     trained, ours = (
-        load_file(run / "student.safetensors") for run in (only(tmp_path, world.teacher.name), world.teacher)
+        load_file(run / "model.safetensors") for run in (only(tmp_path, world.teacher.name), world.teacher)
     )
     assert all(torch.equal(trained[name], ours[name]) for name in ours)
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_teacher_may_be_a_name_and_a_file_of_weights(world: World, tmp_path: Path, capsys: Capture) -> None:
-    weights = load_file(world.teacher / "student.safetensors")
+    weights = load_file(world.teacher / "model.safetensors")
     torch.save({"model": {f"module.{name}": value for name, value in weights.items()}}, tmp_path / "teacher.pth")
     words = ["distill", "--student", f"{world.nets}:small", "--teacher", f"{world.nets}:wide", "--baseline", "false"]
     words += ["--teacher_weights", str(tmp_path / "teacher.pth")]
@@ -174,7 +174,7 @@ def test_teachers_that_are_none_are_refused(world: World, tmp_path: Path, capsys
         assert not (tmp_path / "runs").exists()
         return sentence
 
-    torch.save(load_file(world.teacher / "student.safetensors"), tmp_path / "bare.pth")
+    torch.save(load_file(world.teacher / "model.safetensors"), tmp_path / "bare.pth")
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "state.pt").write_bytes(b"")
@@ -199,7 +199,7 @@ def test_teachers_that_do_not_know_the_classes_are_refused(world: World, tmp_pat
     renamed = write_pictures(tmp_path / "renamed", ("ant", "bee", "dog"))
     assert "the teacher predicts 3 classes, but the data have 5" in outputs(five)
     assert "was not trained on these classes (it does not know dog)" in outputs(renamed)
-    weights = load_file(world.teacher / "student.safetensors")
+    weights = load_file(world.teacher / "model.safetensors")
     shuffled, untrained = tmp_path / "shuffled.pth", tmp_path / "untrained.pth"
     order = torch.tensor([1, 2, 0])
     torch.save(weights | {f"head.{part}": weights[f"head.{part}"][order] for part in ("weight", "bias")}, shuffled)

@@ -16,7 +16,7 @@ Capture = pytest.CaptureFixture[str]
 
 def test_evaluate_prints_the_result_of_the_run(world: World, tmp_path: Path, capsys: Capture) -> None:
     weights = tmp_path / "weights.pth"
-    torch.save(load_file(world.teacher / "student.safetensors"), weights)
+    torch.save(load_file(world.teacher / "model.safetensors"), weights)
     top1 = json.loads((world.teacher / "result.json").read_text())["top1"]
     data = ["--data", str(world.pictures), "--device", "cpu"]
     for model in ([str(world.teacher)], [f"{world.nets}:wide", "--weights", str(weights)]):
@@ -54,7 +54,7 @@ def test_a_run_of_another_size_than_the_images_is_measured_at_its_own(
     run = only(tmp_path / "runs")
     top1 = json.loads((run / "result.json").read_text())["top1"]
     moved = Path(shutil.copytree(world.pictures, tmp_path / "moved"))
-    alone = [f"{world.nets}:small", "--weights", str(shutil.copy(run / "student.safetensors", tmp_path))]
+    alone = [f"{world.nets}:small", "--weights", str(shutil.copy(run / "model.safetensors", tmp_path))]
     for network, place in (([str(run)], world.pictures), ([str(run)], moved), (alone, moved)):
         out = done(capsys, ["evaluate", *network, "--data", str(place), "--device", "cpu"])
         assert "24x24 pixels" in out

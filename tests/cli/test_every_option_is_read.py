@@ -82,7 +82,7 @@ def test_every_option_of_every_command_is_read(
             for more in ([], ["--room", "1"], ["--search", "tpe", "--trials", "1"])
         ],
         "probe": [
-            [f"{world.nets}:wide", "--weights", str(world.teacher / "student.safetensors"), *data, *more]
+            [f"{world.nets}:wide", "--weights", str(world.teacher / "model.safetensors"), *data, *more]
             for more in ([], ["--protocol", "crd"])
         ],
         "cache": [["--teacher", str(world.teacher), *data, "--batch_size", "16", "--folder", str(tmp_path)]],

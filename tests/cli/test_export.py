@@ -74,7 +74,7 @@ def test_a_damaged_file_ends_with_code_1(
 
 def test_data_that_moved_are_given(world: World, tmp_path: Path, capsys: Capture) -> None:
     moved = Path(shutil.copytree(world.pictures, tmp_path / "moved"))
-    file = shutil.copy(world.teacher / "student.safetensors", tmp_path)
+    file = shutil.copy(world.teacher / "model.safetensors", tmp_path)
     words = ["export", f"{world.nets}:wide", "--weights", str(file), "--to", "torchscript", "--compiled", "false"]
     assert "give a folder for the export as --output" in refusal(capsys, words)
     assert "24 held-out images" in done(capsys, [*words, "-o", str(tmp_path / "out"), "--data", str(moved)])

@@ -90,7 +90,7 @@ SENTENCES = {
     "train --config PICTURES": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config LIST": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, which this is not",
-    "train --config TEACHER/student.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
+    "train --config TEACHER/model.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
     "train --config OTHER": "stillhouse train has no option --student. Did you mean std? See stillhouse train --help",
     "train --config TYPES": "--epochs takes a whole number, not many",
     "train --config CODE": "--config takes a YAML file such as a run's config.yaml, which this is not",

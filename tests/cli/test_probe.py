@@ -59,7 +59,7 @@ def test_images_are_shown_as_the_network_knows_them(world: World, other: Path, t
     first = json.loads(only(run / "probes").read_text())
     assert first["mean"] == about["mean"]
     words = ["--mean", ",".join(map(str, about["mean"])), "--std", ",".join(map(str, about["std"]))]
-    file = [f"{world.nets}:small", "--weights", str(run / "student.safetensors"), "--image_size", "16", *words]
+    file = [f"{world.nets}:small", "--weights", str(run / "model.safetensors"), "--image_size", "16", *words]
     out = done(capsys, ["probe", *file, *data])
     assert f"{first['top1']:.2f} % top-1 on 10 test images" in out
     assert "note: the result is not saved" in out

@@ -29,7 +29,7 @@ def test_train_leaves_a_run_and_the_same_command_again_its_table(world: World, t
     run = only(tmp_path)
     assert run.name.startswith("pictures-my_nets.py_small-seed0-")
     files = {path.name for path in run.iterdir() if not path.name.startswith("events")}
-    weights = {f"{name}.safetensors" for name in ("student", "best", "predictions")}
+    weights = {f"{name}.safetensors" for name in ("model", "best", "predictions")}
     assert files == {"config.yaml", "metrics.jsonl", "result.json", "lock", *weights}
     before = contents(tmp_path)
     again = done(capsys, words)
@@ -41,8 +41,8 @@ def test_train_leaves_a_run_and_the_same_command_again_its_table(world: World, t
 
 def test_train_begins_with_given_weights(world: World, tmp_path: Path, capsys: Capture) -> None:
     words = ["train", "--model", f"{world.nets}:wide", *world.small(tmp_path, 1), "--lr", "1e-12"]
-    done(capsys, [*words, "--weights", str(world.teacher / "student.safetensors")])
-    trained, begun = (load_file(run / "student.safetensors") for run in (only(tmp_path), world.teacher))
+    done(capsys, [*words, "--weights", str(world.teacher / "model.safetensors")])
+    trained, begun = (load_file(run / "model.safetensors") for run in (only(tmp_path), world.teacher))
     assert torch.allclose(trained["head.weight"], begun["head.weight"])
 
 
@@ -80,7 +80,7 @@ def test_a_finished_run_without_its_student_is_no_finished_run(
 ) -> None:
     words = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, epochs=1)]
     done(capsys, words)
-    weights = only(tmp_path) / "student.safetensors"
+    weights = only(tmp_path) / "model.safetensors"
     spoil(weights)
     assert f"{weights} is missing or cut off; restore it, or move {only(tmp_path)} away" in refusal(capsys, words)
 
@@ -145,7 +145,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(world: World, tmp_pat
     other = ["train", "--model", f"{world.nets}:small", *world.small(tmp_path, 2)]
     done(capsys, other)
     busy = next(run for run in tmp_path.iterdir() if json.loads((run / "result.json").read_text())["epochs"] == 2)
-    for name in ("result.json", "student.safetensors"):
+    for name in ("result.json", "model.safetensors"):
         (busy / name).unlink()
     holder = Run(tmp_path, "", {}, {})
     holder.folder = busy

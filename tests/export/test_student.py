@@ -16,7 +16,7 @@ from tests.helpers.commands import World
 def test_a_run_and_a_file_by_the_network_s_name_are_the_same_student(world: World) -> None:
     notes: list[str] = []
     run = open_student(NetworkSource(str(world.teacher)), notes.append)
-    file = open_student(NetworkSource(f"{world.nets}:wide", str(world.teacher / "student.safetensors")), notes.append)
+    file = open_student(NetworkSource(f"{world.nets}:wide", str(world.teacher / "model.safetensors")), notes.append)
     assert notes == []
     assert run.folder == world.teacher
     assert run.classes == file.classes == ("ant", "bee", "cat")
@@ -42,7 +42,7 @@ def test_a_network_that_ends_in_a_softmax_gets_no_second_one(world: World, tmp_p
         "\n\ndef net(num_classes):\n    return Net(num_classes, 8)\n"
     )
     plain = open_student(NetworkSource(str(world.teacher)), str)
-    soft = open_student(NetworkSource(f"{tmp_path}/soft.py:net", str(world.teacher / "student.safetensors")), str)
+    soft = open_student(NetworkSource(f"{tmp_path}/soft.py:net", str(world.teacher / "model.safetensors")), str)
     pixels = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8)
     assert torch.allclose(plain.probabilities(pixels), soft.probabilities(pixels), atol=1e-6)
 
@@ -50,8 +50,8 @@ def test_a_network_that_ends_in_a_softmax_gets_no_second_one(world: World, tmp_p
 def test_files_that_do_not_say_enough_are_refused(world: World, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a network without weights"):
         open_student(NetworkSource("resnet8"), str)
-    weights = load_file(world.teacher / "student.safetensors")
-    about = about_weights(world.teacher / "student.safetensors")
+    weights = load_file(world.teacher / "model.safetensors")
+    about = about_weights(world.teacher / "model.safetensors")
     for damage, why in (
         ({"classes": None}, "does not name its classes"),
         ({"classes": ["a", "a", "b"]}, "names a class twice"),
@@ -65,7 +65,7 @@ def test_files_that_do_not_say_enough_are_refused(world: World, tmp_path: Path) 
 
 def test_a_file_apart_from_its_run_does_not_run_code(world: World) -> None:
     with pytest.raises(ValueError, match=r"if you trust it, give .* as the network"):
-        open_student(NetworkSource(str(world.teacher / "student.safetensors")), str)
+        open_student(NetworkSource(str(world.teacher / "model.safetensors")), str)
 
 
 def test_classes_are_names() -> None:

@@ -96,7 +96,7 @@ def _reader(ground: Ground, run: Path, lot: random.Random, ends: Ends = "refused
 def _header(about: Callable[[dict[str, object]], object]) -> Maker:
     def make(ground: Ground, lot: random.Random) -> Case:
         run = given(ground, ground.teacher)
-        weights.forge(run / "student.safetensors", run / "student.safetensors", about)
+        weights.forge(run / "model.safetensors", run / "model.safetensors", about)
         seal(run)
         return _reader(ground, run, lot, "either")
 
@@ -144,7 +144,7 @@ def _resumed(name: str, put: Callable[[Path], object], ends: Ends = "refused") -
 
     def make(ground: Ground, lot: random.Random) -> Case:
         run = given(ground, ground.teacher, ground.teacher.name)
-        for file in ("result.json", "student.safetensors", "best.safetensors", "evil.py", name):
+        for file in ("result.json", "model.safetensors", "best.safetensors", "evil.py", name):
             (run / file).unlink(missing_ok=True)
         put(run / name)
         words = ground.train(ground.pictures, "--epochs", "8")

@@ -128,7 +128,7 @@ def _says(about: Callable[[dict[str, object]], object]) -> Maker:
 
     def make(ground: Ground, lot: random.Random) -> Case:
         file = ground.place / "given.safetensors"
-        forge(ground.teacher / "student.safetensors", file, about)
+        forge(ground.teacher / "model.safetensors", file, about)
         (ground.place / "evil.py").write_text(evil())
         return Case(lot.choice([ground.evaluate(file), ground.distill("--teacher", str(file))]))
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import stillhouse
 from stillhouse.models import libraries
 from stillhouse.models.create import is_ours, network, network_files
 from stillhouse.user_code import load_object
@@ -240,3 +241,18 @@ def test_networks_of_the_users_have(tiny: str, monkeypatch: pytest.MonkeyPatch) 
     assert not is_ours(f"{tiny}:Tiny")
     assert network_files(f"{tiny}:Tiny") == [Path(tiny)]
     assert not is_ours("os:abort")
+
+
+def test_the_zoo_of_the_library_is_seeded_and_leaves_the_callers_random_numbers() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    first, other = stillhouse.zoo("resnet8", 4), stillhouse.zoo("resnet8", 4, seed=1)
+    assert torch.equal(torch.rand(1), expected)
+    again, same = stillhouse.zoo("resnet8", 4), network("resnet8", 4, 32)
+    weights = [net.state_dict()["conv1.weight"] for net in (first, again, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[0], weights[3])
+    with pytest.raises(ValueError, match="there is no network 'resnet9'"):
+        stillhouse.zoo("resnet9", 4)

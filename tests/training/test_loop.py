@@ -258,11 +258,11 @@ def test_beside_a_finished_student_the_other_is_trained_as_if_alone(tmp_path: Pa
 
 def test_a_damaged_outcome_stops_all_before_a_step_is_trained(tmp_path: Path) -> None:
     fit_one(None, one := trainer([CE()], None, tmp_path, "ce"))
-    (one.run.folder / "student.safetensors").unlink()
+    (one.run.folder / "model.safetensors").unlink()
     both = [trainer([CE()], None, tmp_path, "other"), trainer([CE()], None, tmp_path, "ce")]
     with (
         patch.object(StudentTrainer, "train_step", side_effect=AssertionError("it is trained")),
-        pytest.raises(ValueError, match=r"student.safetensors is missing or cut off"),
+        pytest.raises(ValueError, match=r"model.safetensors is missing or cut off"),
     ):
         loop.fit(Classroom(None, both), quick_data(), "cpu")
 

@@ -181,6 +181,24 @@ def test_time_left_and_the_bar_are_those_of_the_whole_plan(clock: Clock, capsys:
     assert second.endswith(" 0:30")
 
 
+def test_students_that_do_not_fit_together_fill_their_part_one_after_another(clock: Clock) -> None:
+    display, shares = Display(), []
+    display.set_parts([10, 40])
+    for share in (1.0, 0.25, 0.75):
+        display.set_share(share)
+        with display:
+            for done in (0.0, 0.5, 1.0):
+                shares.append(round(display._plan.share(done), 6))
+            to_come = display._plan.after(5.0, 0.5)
+    assert shares == [0.0, 0.1, 0.2, 0.2, 0.3, 0.4, 0.4, 0.7, 1.0]  # it never steps back
+    assert to_come == 0
+    display.set_parts([10, 40])
+    for share, half, to_come in ((1.0, 5.0, 40), (0.25, 5.0, 30), (0.75, 30.0, 0)):  # the last is twice as slow
+        display.set_share(share)
+        with display:
+            assert display._plan.after(half, 0.5) == pytest.approx(to_come)
+
+
 def test_quiet_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     student = Student("s", {"CE": 2.25}, step=1)

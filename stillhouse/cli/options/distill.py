@@ -16,6 +16,7 @@ from ..data_options import note_on_reading, reading_of
 from ..networks import TeacherOptions
 from ..words.run_names import NameOptions, ShowOptions
 from ..words.seeds import read_seeds
+from ..words.suited import suited
 
 if TYPE_CHECKING:
     from ...data import Data
@@ -32,7 +33,7 @@ class DistillOptions:
 
     Args:
         teacher: The folder of a finished run, or a network as for --student; without --teacher_weights it is trained
-            first, as `stillhouse train` would.
+            first, as `stillhouse train` would. By default resnet32, for digits resnet20.
         teacher_weights: A file with the teacher's trained weights, or `pretrained` for timm's or torchvision's own.
         student: A network: of the zoo (`stillhouse list models`), `timm:NAME`, `torchvision:NAME`,
             `package.module:callable` or `file.py:callable`.
@@ -104,9 +105,10 @@ class Distill:
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
-        """Return the options of a published recipe, and those with which the teacher's images were read."""
+        """Return the defaults for the data, how the teacher's images were read, and the options of a recipe."""
         recipe = dict(find(values["recipe"]).options) if values.get("recipe") else {}
-        return reading_of(about_place(place_of(values["teacher"], values["teacher_weights"]))) | recipe
+        read = reading_of(about_place(place_of(values["teacher"], values["teacher_weights"])))
+        return suited(values, typed) | read | recipe
 
     def for_data(self, data: Data, size: int | None) -> Distill:
         """Return the command with the values that depend on the data: epochs, and a size that the teacher decided."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..config import RunOptions
 from ..networks import NetworkOptions
 from ..words.run_names import NameOptions, ShowOptions
+from ..words.suited import suited
 
 
 @dataclass(frozen=True)
@@ -17,3 +20,8 @@ class Train:
     naming: NameOptions
     shown: ShowOptions
     run: RunOptions
+
+    @staticmethod
+    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
+        """Return the defaults for the data."""
+        return suited(values, typed)

@@ -13,6 +13,7 @@ from ...report.labels import label
 from ...spelling import counted
 from ...training.run_files import read_config
 from ...training.student import StudentTrainer
+from ...weights_file import weights_in
 from ..data_options import DataOptions, SplitOptions
 
 _NOT_IDENTITY = (
@@ -65,7 +66,7 @@ def _on_other_epochs(before: Path, lengths: dict[Path, int], trainer: StudentTra
         f"{before} is the same training for {counted(lengths[before], 'epoch')}; with another --epochs it is another "
         "run, which starts from the beginning, because the learning-rate schedule depends on it"
     )
-    weights = before / "student.safetensors"
+    weights = weights_in(before)
     if not _fits(weights, trainer):
         return note
     return f"{note}; {remedy.format(folder=before, weights=weights)}"

@@ -29,6 +29,18 @@ def seconds_to_go(
     return data.train.steps * pace.seconds(left)
 
 
+def larger(student: StudentTrainer, teacher: Tapped) -> str | None:
+    """Return a note if a student has more parameters than its teacher; None if it has not."""
+    networks = student.distillation.student.model, teacher.model
+    own, theirs = (sum(one.numel() for one in network.parameters()) for network in networks)
+    if own <= theirs:
+        return None
+    return (
+        f"the student has {own:,} parameters and its teacher {theirs:,}; if the larger one is to teach, swap --teacher "
+        f"and --student"
+    )
+
+
 def plan(teacher: StudentTrainer | None, students: Sequence[StudentTrainer], seconds: float) -> str:
     """Return in words what will be trained, and how long all of it takes.
 

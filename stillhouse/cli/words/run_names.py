@@ -11,6 +11,7 @@ from typing import Literal
 
 from ...ranges import TYPE_CHECKING
 from ..config import EpochOptions, RunOptions
+from .suited import SUITED
 
 if TYPE_CHECKING:
     from ...data import Data
@@ -85,12 +86,13 @@ def _method(method: MethodSpec) -> str:
 
 def _settings(data: Data, options: RunOptions) -> Iterator[str]:
     """Yield the settings of a training that are not at the defaults for the data, as lr0.1."""
-    usual = EpochOptions().complete(type(options.config)(), data)
+    usual, suited = EpochOptions().complete(type(options.config)(), data), SUITED.get(data.name, {})
     groups = ((options.config, usual), (options.split, type(options.split)()), (options.data, type(options.data)()))
     for group, default in groups:
         for field in dataclasses.fields(group):
             value = getattr(group, field.name)
-            if field.name not in _ELSEWHERE and value != getattr(default, field.name):
+            usually = suited.get(field.name, getattr(default, field.name))
+            if field.name not in _ELSEWHERE and value != usually:
                 yield field.name if value is True else f"{field.name}{_short(value)}"
 
 

@@ -12,6 +12,7 @@ from ...models.create import is_ours
 from ...models.input_spec import InputSpec
 from ...models.spec import NetworkSource
 from ...user_code import named_by_run
+from ...weights_file import weights_in
 from ..run_files import read_result
 from .places import is_place
 
@@ -66,7 +67,7 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
     is_run = place.is_dir()
     if is_run:
         read_result(place)
-    file = place / "student.safetensors" if is_run else place
+    file = weights_in(place) if is_run else place
     about = about_weights(file)
     name = about.get("network")
     if not isinstance(name, str):

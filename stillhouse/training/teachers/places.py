@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...weights_file import weights_in
+
 
 def place_of(name: str, weights: str | None = None) -> Path | None:
     """Return the file or run's folder that a trained network is in; None if it has only a name, or is absent."""
@@ -24,7 +26,7 @@ def about_place(place: Path | None) -> dict[str, object]:
         return {}
     from ...checkpoints import about_weights
 
-    return about_weights(place / "student.safetensors" if place.is_dir() else place)
+    return about_weights(weights_in(place) if place.is_dir() else place)
 
 
 def is_place(name: str) -> bool:

@@ -27,7 +27,7 @@ def test_more_epochs_are_another_run_and_the_way_on_works(world: World, tmp_path
     assert "note:" not in done(capsys, [*words, *world.small(tmp_path, 2)])  # done before
     trained = load_file(weights)
     out = done(capsys, [*words, *world.small(tmp_path / "on", 2), option, weights, "--seed", "5"])
-    on = load_file(only(tmp_path / "on") / "student.safetensors")
+    on = load_file(only(tmp_path / "on") / "model.safetensors")
     assert torch.allclose(on["head.weight"], trained["head.weight"])  # at this rate nothing else was learned
 
 

@@ -6,11 +6,13 @@ from typing import cast
 
 import pytest
 import torch
+from torch import nn
 
 from stillhouse.bench.pace import Pace
 from stillhouse.cli.summary import ahead
-from stillhouse.cli.summary.ahead import plan, seconds_to_go
+from stillhouse.cli.summary.ahead import larger, plan, seconds_to_go
 from stillhouse.methods import CE, KD
+from stillhouse.taps import Tapped
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
 from tests.helpers.training import teacher_net, trainer
@@ -39,3 +41,16 @@ def test_epochs_that_are_done_do_not_count(tmp_path: Path, monkeypatch: pytest.M
     students[0].run.rows = lambda: [{}] * epochs  # type: ignore[method-assign] # a stand-in for the test
     students[1].run.rows = lambda: [{}] * (epochs - 1)  # type: ignore[method-assign]
     assert seconds_to_go(teacher, students, data, cpu) == data.train.steps * (10 + 3)
+
+
+def test_a_student_larger_than_its_teacher_is_noted(tmp_path: Path) -> None:
+    def pair(student: int, teacher: int) -> str | None:
+        networks = [SimpleNamespace(model=nn.Linear(1, size, bias=False)) for size in (student, teacher)]
+        distillation = SimpleNamespace(student=networks[0])
+        return larger(cast(StudentTrainer, SimpleNamespace(distillation=distillation)), cast(Tapped, networks[1]))
+
+    assert pair(3, 4) is pair(4, 4) is None
+    assert pair(5000, 4) == (
+        "the student has 5,000 parameters and its teacher 4; if the larger one is to teach, swap "
+        "--teacher and --student"
+    )

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def rewritten(run: Path, **about: object) -> Path:
     """The folder of a run, with a header that says something else, and a result that says nothing of it."""
-    file, result = run / "student.safetensors", run / "result.json"
+    file, result = run / "model.safetensors", run / "result.json"
     weights = load_file(file)
     save_file(weights, file, {"stillhouse": json.dumps(about_weights(file) | about)})
     kept = {name: value for name, value in json.loads(result.read_text()).items() if not isinstance(value, dict)}
@@ -36,7 +36,7 @@ def copied(world: World, folder: Path, **about: object) -> Path:
 def test_a_run_says_what_it_holds(world: World) -> None:
     found = locate(NetworkSource(str(world.teacher)))
     assert found.source.name == f"{world.nets}:wide"
-    assert found.source.weights == str(world.teacher / "student.safetensors")
+    assert found.source.weights == str(world.teacher / "model.safetensors")
     assert found.folder == world.teacher
     assert found.classes == ("ant", "bee", "cat")
     assert found.input.size == 16
@@ -115,4 +115,4 @@ def test_a_run_that_was_moved_away_from_its_code_says_which_file_it_needs(
 def test_a_file_alone_does_not_decide_what_is_looked_up_elsewhere(world: World, tmp_path: Path, name: str) -> None:
     run = copied(world, tmp_path / "run", network=name)
     with pytest.raises(ValueError, match=f"looks up {name} outside of it; if you trust it, give {name} as the network"):
-        locate(NetworkSource(str(run / "student.safetensors")))
+        locate(NetworkSource(str(run / "model.safetensors")))

@@ -28,7 +28,7 @@ def test_a_trained_network_comes_from_a_run(world: World) -> None:
     data = load(world.pictures, batch_size=16)
     found = trained(str(world.teacher), data, None, CPU)
     assert found.name == f"{world.nets}:wide"
-    assert found.about == about_weights(world.teacher / "student.safetensors")
+    assert found.about == about_weights(world.teacher / "model.safetensors")
     assert not found.net.model.training
     given = trained(str(world.teacher), data, Anatomy(stages=("stage1",)), CPU)
     assert given.net.anatomy.stages == ("stage1",)

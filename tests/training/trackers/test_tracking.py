@@ -77,7 +77,7 @@ def test_it_changes_nothing_in_a_run_but_its_record(
     done(capsys, [*words, *world.small(tmp_path / "shown"), "--track", name])
     alone, shown = only(tmp_path / "alone"), only(tmp_path / "shown")
     assert alone.name == shown.name
-    ours = ("student.safetensors", "best.safetensors")
+    ours = ("model.safetensors", "best.safetensors")
     assert [contents(alone)[file][1] for file in ours] == [contents(shown)[file][1] for file in ours]
     assert set(contents(shown)) - set(contents(alone)) - {one for one in contents(shown) if "events" in one} == {
         "tracked.json"

@@ -1,0 +1,75 @@
+"""Digits have defaults of their own; whatever the user gave, a recipe, a file or a teacher, wins over them."""
+
+from pathlib import Path
+from typing import Any
+
+from stillhouse.bench.entries import entries
+from stillhouse.bench.plan import cells
+from stillhouse.cli.arguments import parse
+from stillhouse.cli.options.distill import Distill
+from stillhouse.cli.options.train import Train
+from stillhouse.cli.words.suited import SUITED
+from stillhouse.models import MODELS
+from tests.helpers.commands import World
+
+PROTOCOL = ("resnet32", None, "auto", "steps", 0.0)
+DIGITS = tuple(SUITED["digits"][name] for name in ("teacher", "image_size", "crop", "schedule", "lr_warmup"))
+
+
+def settings(command: Distill) -> tuple[object, ...]:
+    config = command.run.config
+    return (
+        command.distillation.teacher,
+        command.run.data.image_size,
+        command.run.split.crop,
+        config.schedule,
+        config.lr_warmup,
+    )
+
+
+def typed(*words: str) -> tuple[object, ...]:
+    return settings(parse("distill", Distill, words))
+
+
+def test_only_digits_have_defaults_of_their_own() -> None:
+    assert typed() == typed("--data", "digits") == DIGITS
+    assert typed("--data", "cifar100") == typed("--data=./digits") == PROTOCOL
+    assert DIGITS != PROTOCOL
+    assert SUITED["digits"]["teacher"] in MODELS
+    kinds = (parse("distill", Distill, words).distillation.method_specs() for words in ([], ["--methods", "KD"]))
+    assert [[str(one) for one in kind] for kind in kinds] == [
+        ["CE(weight=0.1)", "KD(weight=0.9, temperature=2)"],
+        ["KD"],
+    ]
+
+
+def test_what_is_typed_wins() -> None:
+    words = "--teacher vgg8 --image_size 32 --crop shifted --schedule steps --lr_warmup 0.5"
+    assert typed(*words.split()) == ("vgg8", 32, "shifted", "steps", 0.5)
+    assert typed("--milestones", "3") == (*DIGITS[:3], "steps", DIGITS[4])
+    assert typed("--epochs", "1") == DIGITS
+
+
+def test_a_recipe_and_a_file_of_options_are_followed(tmp_path: Path) -> None:
+    teacher, size, _, schedule, _ = typed("--recipe", "cifar100/kd/resnet56-resnet20", "--data", "digits")
+    assert (teacher, size, schedule) == ("resnet56", None, "steps")
+    (tmp_path / "old.yaml").write_text("data: digits\nlr: 0.1\n")
+    assert typed("--config", str(tmp_path / "old.yaml")) == PROTOCOL
+
+
+def test_a_trained_teacher_decides_the_size(world: World) -> None:
+    assert typed("--teacher", str(world.teacher))[1] is None
+    assert typed("--teacher", "resnet8", "--teacher_weights", "resnet8.pth")[1] is None
+
+
+def test_train_and_bench_train_alike() -> None:
+    alone = parse("train", Train, ["--model", "resnet8"]).run
+    assert (alone.data.image_size, alone.split.crop, alone.config.schedule, alone.config.lr_warmup) == DIGITS[1:]
+
+    def benched(**given: Any) -> tuple[object, ...]:
+        (cell,) = cells([{"teacher": "resnet20", "student": "resnet8"}], entries("CE", None), [0], given)
+        return settings(cell.command)
+
+    assert benched() == DIGITS
+    assert benched(data="cifar100") == ("resnet20", *PROTOCOL[1:])
+    assert benched(image_size=24, milestones=(0.5,)) == ("resnet20", 24, DIGITS[2], "steps", DIGITS[4])
