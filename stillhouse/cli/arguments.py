@@ -221,6 +221,9 @@ def _misread(command: str, complaint: str, known: Sequence[str], positional: Map
     valueless = re.search(r"argument (--\w+)\S*: expected one argument", complaint)
     if valueless:
         return f"{valueless[1]} needs a value. {see}"
+    required = re.search(r"following arguments are required: (\w+)", complaint)
+    if required and required[1] in positional:
+        return f"stillhouse {command} needs {positional[required[1]]}. {see}"
     absent = re.search(r"key \"config\": .*'(.*)'", complaint)
     if absent:
         return f"--config: there is no file {absent[1]}"
@@ -233,9 +236,16 @@ def _misread(command: str, complaint: str, known: Sequence[str], positional: Map
 def _unknown(command: str, word: str, known: Sequence[str], positional: Mapping[str, str]) -> str:
     option = word.lstrip("-").partition("=")[0]
     if not word.startswith("-"):
-        return f"unexpected argument {word!r}; quote values that contain spaces."
+        if "=" in word and option in known:
+            return f"unexpected argument {word!r}; write --{word}."
+        way_out = "a value follows its option, --data digits, and is quoted if it contains spaces"
+        return f"unexpected argument {word!r}; {way_out}."
     if option in positional:
         return f"stillhouse {command} takes the {option} without --{option}: stillhouse {command} runs/NAME."
+    if (exact := option.replace("-", "_")) in known:
+        return f"stillhouse {command} has no option {word.partition('=')[0]}; it is --{exact}."
+    if option in ("student", "teacher") and "model" in known:
+        return f"stillhouse {command} has no option --{option}; the network is --model."
     former = former_names.OPTIONS.get(option.lower().replace("-", "_"))
     hint = f".{nearest(option, known)}" if former is None else f"; {former}."
     return f"stillhouse {command} has no option {word.partition('=')[0]}{hint}"

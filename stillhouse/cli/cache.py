@@ -13,6 +13,7 @@ from ..training.classroom import Classroom
 from ..training.progress import Display, duration
 from ..training.teachers.examine import examine
 from ..training.teachers.located import locate
+from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import prepare
 from .data_options import note_on_reading
 from .options.cache import Fill
@@ -25,9 +26,7 @@ def fill(command: Fill, display: Display) -> None:
     asked, device = command.cache, command.device.torch_device()
     found = locate(command.knowledge.source(asked.teacher, asked.teacher_weights, asked.teacher_anatomy))
     if not found.source.weights:
-        raise ValueError(
-            f"{found.given} is a network without weights; give its --teacher_weights, or the folder of a run"
-        )
+        raise ValueError(without_weights(found.given, "--teacher_weights"))
     data = command.data.load(display, command.split, batch_size=asked.batch_size, expected=found.input)
     found = replace(found, source=command.knowledge.for_data(found.source, data))
     display.note(note_on_reading(found.source.short, found.about, command.data))

@@ -15,6 +15,7 @@ from ..training.run_files import read_result
 from ..training.teachers.checks import check_classes, check_finite, order_problem
 from ..training.teachers.examine import better_normalisation
 from ..training.teachers.located import Located, locate
+from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import Teacher, prepare
 from .data_options import note_on_reading
 from .options.evaluate import Evaluate, data_of_run
@@ -27,7 +28,7 @@ def measure(command: Evaluate, display: Display) -> None:
     source = command.knowledge.source(command.network.model, command.network.weights)
     found = locate(source, "--weights")
     if not found.source.weights:
-        raise ValueError(f"{source.name} is a network without weights; give its --weights, or the folder of a run")
+        raise ValueError(without_weights(source.name))
     data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
     display.note(note_on_reading(found.source.short, found.about, command.data))
     found = replace(found, source=command.knowledge.for_data(found.source, data))

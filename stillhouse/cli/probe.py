@@ -15,6 +15,7 @@ from .. import distributed
 from ..checkpoints import fingerprint, write_atomically
 from ..training.progress import Display
 from ..training.teachers.located import locate
+from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import prepare
 from .data_options import SplitOptions
 from .evaluate import digests
@@ -30,7 +31,7 @@ def probed(command: Probe, display: Display) -> None:
     asked, device = command.network, command.device.torch_device()
     found = locate(asked.source(), "--weights")
     if not found.source.weights:
-        raise ValueError(f"{found.given} is a network without weights; give its --weights, or the folder of a run")
+        raise ValueError(without_weights(found.given))
     part = SplitOptions(train_fraction=asked.train_fraction)
     data = command.data.load(display, part, trained_on=digests(found), expected=found.input)
     network = prepare(found, data, device, option="--weights", say=display.note, any_classes=True)

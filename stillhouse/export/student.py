@@ -14,6 +14,7 @@ from ..checkpoints.load import Say
 from ..forward import are_probabilities, noise
 from ..models.spec import NetworkSource
 from ..training.teachers.located import Located, locate
+from ..training.teachers.places import without_weights
 from ..user_code import Untrusted
 from .preprocessing import Preprocessing
 
@@ -84,7 +85,7 @@ def open_student(source: NetworkSource, say: Say) -> Student:
     """
     found = locate(source, "--weights")
     if not found.source.weights:
-        raise ValueError(f"{source.name} is a network without weights; give its --weights, or the folder of a run")
+        raise ValueError(without_weights(source.name))
     steps = Preprocessing.of_header(found.about, found.source.weights)
     classes = classes_of(found.about, found.source.weights)
     if not steps.is_certain and steps.resize == "crop":

@@ -29,6 +29,15 @@ def about_place(place: Path | None) -> dict[str, object]:
     return about_weights(weights_in(place) if place.is_dir() else place)
 
 
+def without_weights(name: str, option: str = "--weights") -> str:
+    """Return in words that a network has no weights, or that nothing has its name."""
+    from ...models import MODELS
+
+    if ":" in name or name in MODELS or name.startswith("wrn_"):
+        return f"{name} is a network without weights; give its {option}, or the folder of a run"
+    return f"there is no file, folder or network {name}; give the folder of a run, or a network and its {option}"
+
+
 def is_place(name: str) -> bool:
     """Return True for a path of a trained network, False for a name; names of the zoo win over folders."""
     place = Path(name).expanduser()
