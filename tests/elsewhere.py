@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from stillhouse.__main__ import main
-from stillhouse.weights_file import weights_in
+from stillhouse.training.teachers.weights_file import weights_in
 from tests.helpers import moved
 from tests.helpers.moved import Draw, Move, Sample, Samples
 from tests.helpers.networks import quick_net_file

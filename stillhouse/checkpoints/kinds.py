@@ -4,7 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from ..weights_file import MODEL, STUDENT
+from ..training.teachers.weights_file import MODEL, STUDENT
 
 _SHOWN = 6  # names in a sentence
 _KINDS = (  # first bytes of files that are mistaken for checkpoints

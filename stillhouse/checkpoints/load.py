@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..weights_file import weights_at
+from ..training.teachers.weights_file import weights_at
 from .formats import read_tensors
 from .state_dicts import Tensors, Weights, choose
 

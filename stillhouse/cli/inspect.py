@@ -22,8 +22,8 @@ from ..training.run_files import read_rows
 from ..training.student import StudentTrainer
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, trained
+from ..training.teachers.weights_file import weights_in
 from ..user_code import Untrusted, named_by_run
-from ..weights_file import weights_in
 from .arguments import parse
 from .options.distill import Distill
 from .options.inspect import Inspect, InspectOptions

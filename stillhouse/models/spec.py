@@ -14,8 +14,8 @@ from ..checkpoints import about_weights, load_weights
 from ..checkpoints.load import Say
 from ..data import Data
 from ..taps import Tapped
+from ..training.teachers.weights_file import weights_at
 from ..user_code import hash_of_file
-from ..weights_file import weights_at
 from .create import network, network_files
 from .input_spec import InputSpec
 from .libraries import is_published, transform_input

@@ -12,7 +12,6 @@ from ..checkpoints import fingerprint
 from ..data import Data
 from ..rng import preserved
 from ..spelling import counted
-from ..weights_file import MODEL, STUDENT
 from .cache.store import CacheStore
 from .cache.teacher_cache import TeacherCache
 from .capture.classroom import Use, captured
@@ -23,6 +22,7 @@ from .progress import Display
 from .saved_state import cannot_resume
 from .stop_signals import Stopped as Stopped, StopSignals as StopSignals
 from .student import StudentTrainer
+from .teachers.weights_file import MODEL, STUDENT
 from .versions import versions
 
 SAVE_EVERY = 600.0  # seconds, inside long epochs

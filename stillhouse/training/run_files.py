@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError, safe_open
 
-from ..weights_file import MODEL, STUDENT, weights_in
+from .teachers.weights_file import MODEL, STUDENT, weights_in
 
 Row = dict[str, Any]  # a line of metrics.jsonl: names and numbers
 _MEASURES = ("epoch", "phase", "lr", "loss", "top1", "top5", "test_loss", "agreement", "seconds")

@@ -19,9 +19,9 @@ from torch import nn
 from .. import distributed
 from ..checkpoints import load_state, save_state, save_weights, write_atomically
 from ..report.model_card import FILE as CARD, model_card, write_card
-from ..weights_file import MODEL, STUDENT, weights_in
 from .predictions import FILE, Predictions
 from .run_files import Row, checksum, dump_result, dump_rows, read_result, read_rows
+from .teachers.weights_file import MODEL, STUDENT, weights_in
 from .trackers.programs import RECORD
 from .trackers.tracking import Tracking
 

@@ -25,7 +25,7 @@ SENTENCES = {
     "train --epoch=3": "stillhouse train has no option --epoch. Did you mean epochs",
     "train --methods CE": "stillhouse train has no option --methods.",
     "distill -x": "stillhouse distill has no option -x. See stillhouse distill --help",
-    "distill --methods CE KD": "unexpected argument 'KD'; a value follows its option, --data digits, and is quoted if it",
+    "distill --methods CE KD": "unexpected argument 'KD'; a value follows its option, --data digits, and is quoted if",
     "distill epochs=5": "unexpected argument 'epochs=5'; write --epochs=5. See",
     "distill --image-size 16": "has no option --image-size; it is --image_size. See stillhouse distill --help",
     "train --student resnet8": "stillhouse train has no option --student; the network is --model. See",

@@ -13,7 +13,7 @@ from ...report.labels import label
 from ...spelling import counted
 from ...training.run_files import read_config
 from ...training.student import StudentTrainer
-from ...weights_file import weights_in
+from ...training.teachers.weights_file import weights_in
 from ..data_options import DataOptions, SplitOptions
 
 _NOT_IDENTITY = (

@@ -12,9 +12,9 @@ from ...models.create import is_ours
 from ...models.input_spec import InputSpec
 from ...models.spec import NetworkSource
 from ...user_code import named_by_run
-from ...weights_file import weights_in
 from ..run_files import read_result
 from .places import is_place
+from .weights_file import weights_in
 
 
 @dataclass(frozen=True)

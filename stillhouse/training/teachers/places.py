@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...weights_file import weights_in
+from .weights_file import weights_in
 
 
 def place_of(name: str, weights: str | None = None) -> Path | None:

@@ -9,7 +9,7 @@ import torch
 from stillhouse.checkpoints import load_weights, save_weights
 from stillhouse.models import zoo
 from stillhouse.training.run_files import dump_result
-from stillhouse.weights_file import MODEL, STUDENT, weights_at, weights_in
+from stillhouse.training.teachers.weights_file import MODEL, STUDENT, weights_at, weights_in
 from tests.helpers.commands import World, done, only, refusal
 
 Capture = pytest.CaptureFixture[str]
