@@ -27,7 +27,7 @@ SENTENCES = {
     "distill -x": "stillhouse distill has no option -x. See stillhouse distill --help",
     "distill --methods CE KD": "unexpected argument 'KD'; a value follows its option, --data digits, and is quoted if",
     "distill epochs=5": "unexpected argument 'epochs=5'; write --epochs=5. See",
-    "distill --image-size 16": "stillhouse distill has no option --image-size; it is --image_size. See stillhouse distill --help",
+    "distill --image-size 16": "stillhouse distill has no option --image-size; it is --image_size. See",
     "train --student resnet8": "stillhouse train has no option --student; the network is --model. See",
     "evaluate resnet9": "there is no file, folder or network resnet9; give the folder of a run, or a network",
     "train --epochs": "--epochs needs a value. See stillhouse train --help",
@@ -95,7 +95,7 @@ SENTENCES = {
     "train --config LIST": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config TEACHER/model.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
-    "train --config OTHER": "stillhouse train has no option --student. Did you mean std? See stillhouse train --help",
+    "train --config OTHER": "stillhouse train has no option --student; the network is --model. See? See stillhouse train --help",
     "train --config TYPES": "--epochs takes a whole number, not many",
     "train --config CODE": "--config takes a YAML file such as a run's config.yaml, which this is not",
 }

@@ -30,7 +30,7 @@ def test_train_leaves_a_run_and_the_same_command_again_its_table(world: World, t
     assert run.name.startswith("pictures-my_nets.py_small-seed0-")
     files = {path.name for path in run.iterdir() if not path.name.startswith("events")}
     weights = {f"{name}.safetensors" for name in ("model", "best", "predictions")}
-    assert files == {"config.yaml", "metrics.jsonl", "result.json", "lock", *weights}
+    assert files == {"config.yaml", "metrics.jsonl", "result.json", "lock", "README.md", *weights}
     before = contents(tmp_path)
     again = done(capsys, words)
     assert "already trained" in again

@@ -21,7 +21,7 @@ def test_help_says_what_an_option_takes(capsys: pytest.CaptureFixture[str]) -> N
         main(["distill", "--help"])
     shown = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "--lr LR Learning rate of SGD. (positive, default: 0.05)" in shown
-    assert "by default the data's own. (a whole number) --resize" in shown
+    assert "by default the data's own, or 16 to train on digits. (a whole number) --resize" in shown
     assert "they are fractions of `epochs`. (a list, default: 0.625, 0.75, 0.875)" in shown
     assert "(default: CE(weight=0.1), KD(weight=0.9))" in shown
     assert "timm's or torchvision's own. --student" in shown
