@@ -95,7 +95,7 @@ SENTENCES = {
     "train --config LIST": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config BROKEN": "--config takes a YAML file such as a run's config.yaml, which this is not",
     "train --config TEACHER/model.safetensors": "--config takes a YAML file such as a run's config.yaml, which this",
-    "train --config OTHER": "stillhouse train has no option --student; the network is --model. See? See stillhouse train --help",
+    "train --config OTHER": "stillhouse train has no option --student; the network is --model. See",
     "train --config TYPES": "--epochs takes a whole number, not many",
     "train --config CODE": "--config takes a YAML file such as a run's config.yaml, which this is not",
 }
