@@ -48,7 +48,7 @@ A method *reads* places of both networks ([anatomy.py](../stillhouse/anatomy.py)
 parameters* are trained with the student or before it, and thrown away with the method (SimKD ships its own).
 *Remembered* are buffers and parameters that are not trained. Both numbers are for resnet32x4 -> resnet8x4 on CIFAR-100;
 wrappers are around KD. *Networks* are those that a method takes; others it refuses before training, with a reason. The
-default *weight* is the paper's; a wrapper has that of the method inside.
+default *weight* is the paper's; a wrapper has that of the method inside. The other arguments are in the last table.
 
 {methods}
 
@@ -59,9 +59,10 @@ They take methods and are methods themselves: `ScaleDecoupled(KD)`, `SpotAdaptiv
 
 {wrappers}
 
-## Comparisons with other code
+## Arguments, and where each method is tested
 
-Every method equals its equation written a second time, slowly, with loops in float64, in its file under `tests/`.
+Arguments are typed as in Python: `KD(temperature=2)`. Those without a value here must be given. Every method equals its
+equation written a second time, slowly, with loops in float64, in the file of its tests.
 *Recorded values* are losses and gradients that its authors' code, or a benchmark's, returned for given inputs (`pytest
 -m recorded` compares them). *Trainings* are a few steps of whole networks in that code, repeated here number by number
 ([test_trajectories.py](../tests/test_trajectories.py)). Where both are blank, no such code was available, and the
@@ -76,11 +77,11 @@ def text() -> str:
     method_specs = {name: parse(name + _inside(cls))[0] for name, cls in catalogue().items()}
     rows = {name: _row(name, spec) for name, spec in method_specs.items()}
     heads = ["method", "paper", "year", "reads", "extra parameters", "remembered", "networks", "weight"]
-    compared = [[f"`{name}`", *_compared(name, cls)] for name, cls in catalogue().items()]
+    compared = [[f"`{name}`", _arguments(cls), _tests(cls), *_compared(cls)] for name, cls in catalogue().items()]
     return TEXT.format(
         methods=_table(heads, [row for row in rows.values() if len(row) == len(heads)]),
         wrappers=_table(heads[:-1], [row for row in rows.values() if len(row) < len(heads)]),
-        compared=_table(["method", "recorded values", "trainings"], compared),
+        compared=_table(["method", "arguments", "tests", "recorded values", "trainings"], compared),
     )
 
 
@@ -159,10 +160,27 @@ def _networks(spec: MethodSpec) -> str:
     return f"any but {', '.join(refused)}"
 
 
-def _compared(name: str, cls: type[Method]) -> tuple[str, str]:
-    """Return "yes" if a method's test file has `recorded` tests, and its recorded trainings by code base."""
+def _arguments(cls: type[Method]) -> str:
+    """Return a method's arguments with their defaults, except the weight."""
+    known = [one for one in inspect.signature(cls).parameters.values() if one.name != "weight"]
+    words = [one.name if one.default is one.empty else f"{one.name}={one.default!r}" for one in known]
+    return f"`{', '.join(words)}`" if words else ""
+
+
+def _test_module(cls: type[Method]) -> str:
     folder, _, file = cls.__module__.removeprefix("stillhouse.").rpartition(".")
-    tests = vars(import_module(f"tests.{folder}.test_{file}")).values()
+    return f"tests.{folder}.test_{file}"
+
+
+def _tests(cls: type[Method]) -> str:
+    """Return a link to the file of a method's tests."""
+    path = f"{_test_module(cls).replace('.', '/')}.py"
+    return f"[{path.rpartition('/')[2]}](../{path})"
+
+
+def _compared(cls: type[Method]) -> tuple[str, str]:
+    """Return "yes" if a method's test file has `recorded` tests, and its recorded trainings by code base."""
+    tests = vars(import_module(_test_module(cls))).values()
     marks = [mark.name for test in tests if isinstance(test, FunctionType) for mark in vars(test).get("pytestmark", ())]
     sources = Counter(case[0] for case, used in _classes_by_case().items() if any(issubclass(one, cls) for one in used))
     return "yes" if "recorded" in marks else "", ", ".join(f"{CODE[code]} {count}" for code, count in sources.items())
