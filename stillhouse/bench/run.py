@@ -149,7 +149,8 @@ class Comparison:
         source = command.distillation.student_source()
         if cell.learns_alone or shared.teacher is None:
             return run_alone(source, shared.data, command.run)
-        return run_taught(source, shared.teacher, cell.methods, shared.data, command.run, named_values(command))
+        known, config = shared.teacher_identity, named_values(command)
+        return run_taught(source, shared.teacher, cell.methods, shared.data, command.run, config, known=known)
 
     def _train(self, room: Room) -> bool:
         """Train the waiting students of a room that no other process has claimed; return False if there are none."""

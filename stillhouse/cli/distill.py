@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..checkpoints.load import Say
 from ..data import Data
@@ -39,6 +40,11 @@ class Opened:
     teacher: Teacher | None
     size: int | None
     is_trained: bool
+
+    @cached_property
+    def teacher_identity(self) -> Mapping[str, object] | None:
+        """What a student of the teacher depends on, computed once: all its weights are read for that."""
+        return self.teacher.identity() if self.teacher else None
 
     def complete(self, command: Distill) -> Distill:
         """Return the options with what the data and the teacher decide filled in."""

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from stillhouse.training.teachers.teacher import Teacher
 from tests.helpers.commands import World, contents, done, only, refusal
 
 Capture = pytest.CaptureFixture[str]
@@ -42,7 +44,9 @@ def test_a_bench_ends_with_every_seed_and_done_again_trains_nothing(
         assert "| CE + KD |" in card.read_text().partition("## Compared with")[2]
     assert len(list(tmp_path.glob("*/README.md"))) == 4
     before = contents(tmp_path)
-    again = done(capsys, command)
+    with patch.object(Teacher, "identity", autospec=True, side_effect=Teacher.identity) as looks:
+        again = done(capsys, command)
+    assert looks.call_count == 1  # for all students: it reads all weights
     assert "4 trained before, nothing to train" in again
     assert again[again.rindex("method ") :] == table
     assert contents(tmp_path) == before

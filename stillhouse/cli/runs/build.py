@@ -84,6 +84,7 @@ def run_taught(
     options: RunOptions,
     config: Mapping[str, object],
     name: str | None = None,
+    known: Mapping[str, object] | None = None,
 ) -> Run:
     """Return the run of a student that learns from a teacher.
 
@@ -91,9 +92,10 @@ def run_taught(
         teacher: The teacher, in the precision that it is used in.
         config: Content of `config.yaml`, except for the methods.
         name: As for `run_alone`.
+        known: The teacher's identity, where it was computed for another student.
     """
     method_specs = [str(method) for method in methods]
-    precision, known = teacher.net.precision, teacher.identity()
+    precision, known = teacher.net.precision, known or teacher.identity()
     identity: dict[str, object] = {
         "command": "distill",
         "network": source.identity(),
