@@ -75,3 +75,10 @@ def test_links_inside_the_site_lead_somewhere(site: Path) -> None:
 
 def test_every_picture_is_described(site: Path) -> None:
     assert {name: found for name, page in pages(site).items() if (found := page.images_without_words)} == {}
+
+
+def test_pictures_are_light_and_bring_no_fonts() -> None:
+    pictures = list((ROOT / "docs" / "pictures").iterdir())
+    assert {path.name for path in pictures} == {"terminal.svg", "training.svg"}
+    assert {path.name: path.stat().st_size for path in pictures if path.stat().st_size > 150_000} == {}
+    assert [path.name for path in pictures if "@font-face" in path.read_text()] == []
