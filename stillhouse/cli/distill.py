@@ -43,7 +43,7 @@ class Opened:
 
     @cached_property
     def teacher_identity(self) -> Mapping[str, object] | None:
-        """What a student of the teacher depends on, computed once: all its weights are read for that."""
+        """Return what a student of the teacher depends on, computed once: all its weights are read for that."""
         return self.teacher.identity() if self.teacher else None
 
     def complete(self, command: Distill) -> Distill:
