@@ -16,11 +16,11 @@ extensions = ["myst_parser"]
 include_patterns = ["*.md", "docs/*.md", "benchmarks/README.md", "recipes/README.md"]
 root_doc = "docs/index"
 myst_heading_anchors = 3
-myst_links_external_new_tab = False
 
 html_theme = "furo"
 html_title = "stillhouse"
 html_copy_source = html_show_sourcelink = html_show_sphinx = html_show_copyright = html_use_index = False
+html_show_search_summary = False  # a browser must not read pages for it that were opened as files
 html_extra_path = ["site"]  # index.html, which leads to docs/index.html
 html_static_path = ["style.css"]
 html_css_files = ["style.css"]

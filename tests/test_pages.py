@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from stillhouse import data
 from stillhouse.__main__ import main
@@ -35,8 +36,8 @@ PAGES += [page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem not
 COMMAND = re.compile(r"(?:^|&& |\| |-m )(stillhouse \w.*?)(?= [|>&]|$)")
 SMALL = ["--image_size", "8", "--batch_size", "32", "--device", "cpu"]
 TINY = {  # by command: words that make it end in seconds
-    "train": [*SMALL, "--epochs", "2"],
-    **{name: [*SMALL, "--epochs", "2", "--trust_teacher", "true"] for name in ("distill", "bench", "grid")},
+    "train": [*SMALL, "--epochs", "1"],
+    **{name: [*SMALL, "--epochs", "1", "--trust_teacher", "true"] for name in ("distill", "bench", "grid")},
     "cache": [*SMALL, "--trust_teacher", "true"],
     "export": ["--compiled", "false"],
 }
@@ -56,6 +57,7 @@ ONLY_PARSED = {  # part of a command: the reason why it is not run here
     "list models": "every network is built; tests/cli/test_list.py",
     "bench --pairs": "nine students; the shorter bench of bench.yaml is run here",
     "--memory_budget": "the same bench once more",
+    "report.html": "its charts take five seconds; tests/cli/test_report.py writes it",
     "inspect runs/": "its figures take ten seconds; tests/cli/test_inspect.py draws them",
     "runs rm": "the run is needed; tests/cli/runs/test_command.py",
     "check my_kd.py": "all laws; tests/contract/test_check.py",
@@ -115,7 +117,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with all that the pages name: a run, a distillation, a method, pictures at home; data sets are tiny."""
 
     def easy(folder: Path) -> Arrays:
-        return Arrays("digits", "no digits", *coloured(160), *coloured(60), tuple("0123456789"), flip=False)
+        return Arrays("digits", "no digits", *coloured(80), *coloured(40), tuple("0123456789"), flip=False)
 
     root = tmp_path_factory.mktemp("ground")
     with pytest.MonkeyPatch.context() as patch:
@@ -125,7 +127,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setitem(MODELS, large, MODELS["resnet8"])
         patch.setenv("HOME", str(root))
         patch.chdir(root)
-        for split, count in (("train", 160), ("val", 60)):
+        for split, count in (("train", 80), ("val", 40)):
             for number, (pixels, label) in enumerate(zip(*coloured(count), strict=True)):
                 folder = root / "pets" / split / str(int(label))
                 folder.mkdir(parents=True, exist_ok=True)
@@ -207,18 +209,21 @@ def test_what_pages_install_are_extras_and_what_they_start_are_files() -> None:
         assert [one for one in modules if not list(ROOT.glob(f"{one.replace('.', '/')}*"))] == []
 
 
-def test_images_prepared_as_the_page_says_are_those_that_a_student_is_given(ground: Path, tmp_path: Path) -> None:
-    """Also where a part of the image is cut away, as for students of images on disk."""
-    (block,) = (
-        block for kind, block in BLOCKS.findall((ROOT / "docs" / "shipping.md").read_text()) if kind == "python"
-    )
+@pytest.mark.parametrize("share", [1.0, 0.875], ids=["in memory", "on disk"])
+def test_images_prepared_as_the_page_says_are_those_that_a_student_is_given(
+    ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    blocks = BLOCKS.findall((ROOT / "docs" / "shipping.md").read_text())
+    (block,) = (block for kind, block in blocks if kind == "python")
     with safe_open(ground / "student.safetensors", "pt") as file:
-        about = json.loads(file.metadata()["stillhouse"])
+        about = {**json.loads(file.metadata()["stillhouse"]), "share": share}
+    weights = load_file(ground / "student.safetensors")
+    save_file(weights, tmp_path / "student.safetensors", {"stillhouse": json.dumps(about)})
+    (tmp_path / "photo.jpg").write_bytes((ground / "photo.jpg").read_bytes())
     (tmp_path / "prepare.py").write_text(block)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ground)
-        found = runpy.run_path(str(tmp_path / "prepare.py"))
+    monkeypatch.chdir(tmp_path)
+    found = runpy.run_path("prepare.py")
     steps = Preprocessing.of_header(about, "student.safetensors")
-    right = steps.normalise(steps.pixels((ground / "photo.jpg").read_bytes(), "photo.jpg")[None])
+    right = steps.normalise(steps.pixels(Path("photo.jpg").read_bytes(), "photo.jpg")[None])
     assert torch.equal(found["images"], right)
     assert found["logits"].shape == (1, 10)
