@@ -108,7 +108,7 @@ class Ground:
             {
                 "train": ["--model", f"{nets}:small", *small, *runs],
                 "distill": distill,
-                "evaluate": [teacher, "--data", str(pictures), "--device", "cpu"],
+                "evaluate": [teacher, "--data", str(pictures), "--device", "cpu", "--report", str(root / "report")],
                 "predict": [teacher, str(pictures / "val"), "--device", "cpu"],
                 "export": [teacher, "--to", "torchscript", "-o", str(root / "out"), "--compiled", "false"],
                 "cache": ["--teacher", teacher, *small, "--folder", str(root / "runs")],

@@ -9,6 +9,7 @@ import torch
 from ..analysis.tables import Line, comparison
 from ..data import Data
 from ..forward import are_probabilities
+from ..report.intervals import of_share
 from ..training.evaluation import Scores, evaluate, size_of
 from ..training.progress import Display
 from ..training.run_files import read_result
@@ -19,6 +20,7 @@ from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import Teacher, prepare
 from .data_options import note_on_reading
 from .options.evaluate import Evaluate, data_of_run
+from .summary.evaluation import data_of_distillation, write_report
 
 _CLOSE = 0.005  # percent: the printed numbers are the same
 
@@ -29,7 +31,10 @@ def measure(command: Evaluate, display: Display) -> None:
     found = locate(source, "--weights")
     if not found.source.weights:
         raise ValueError(without_weights(source.name))
-    data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
+    folder = command.evaluation.folder(found.folder, command.network.model)
+    data = None if folder is None else data_of_distillation(command, found, display)
+    if data is None:
+        data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
     display.note(note_on_reading(found.source.short, found.about, command.data))
     found = replace(found, source=command.knowledge.for_data(found.source, data))
     network = prepare(found, data, device, option="--weights", say=display.note)
@@ -38,11 +43,15 @@ def measure(command: Evaluate, display: Display) -> None:
     check_classes(f"the network {network.name}", scores, data, network.about)
     line = Line(network.short, *size_of(network.net.model, data.info.image_size), scores.top1)
     display.console.print(comparison([line], data.name))
+    low, high = of_share(int(scores.correct.sum()), len(scores.labels))
+    display.say(f"top-1 {scores.top1:.2f} %, 95 % interval {low:.2f} to {high:.2f} (Wilson, over the images)")
     display.say(f"top-5 {scores.top5:.2f} %   cross-entropy {scores.loss:.4f}   {len(scores.labels):,} images")
     for note in _doubts(network, scores, data, device):
         display.note(note)
     if found.folder and command.data.data == data_of_run(found.folder).get("data"):
         _compare(found, scores, data, display)
+    if folder is not None:
+        write_report(command, found, network, scores, data, folder, display)
 
 
 def digests(found: Located) -> tuple[str, ...] | None:

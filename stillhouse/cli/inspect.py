@@ -20,14 +20,14 @@ from ..spelling import printable
 from ..training.progress import Display
 from ..training.run_files import read_rows
 from ..training.student import StudentTrainer
-from ..training.teachers.located import locate
-from ..training.teachers.teacher import Teacher, trained
+from ..training.teachers.teacher import Teacher
 from ..training.teachers.weights_file import weights_in
 from ..user_code import Untrusted, named_by_run
 from .arguments import parse
 from .options.distill import Distill
 from .options.inspect import Inspect, InspectOptions
-from .runs.build import run_alone, trainer_alone, trainer_taught
+from .runs.beside import baseline_of, teacher_of
+from .runs.build import trainer_taught
 
 
 def inspect(command: Inspect, display: Display) -> None:
@@ -92,7 +92,7 @@ def _restored(
     specs, about = distilled.distillation.method_specs(), about_weights(weights_in(asked.folder))
     expected = InputSpec.of_header(about)
     data = distilled.run.load(display, any(method.build().needs_strong_view for method in specs), expected)
-    teacher = _teacher(distilled, data, device, display)
+    teacher = teacher_of(distilled, data, device, display)
     if teacher.net.foreign_logits:
         raise ValueError(
             f"the teacher {teacher.name} {teacher.net.foreign_logits}: its outputs cannot be compared with a "
@@ -117,28 +117,17 @@ def _baseline(asked: InspectOptions, distilled: Distill, data: Data, display: Di
     if asked.baseline is not None:
         folder = Path(asked.baseline).expanduser()
     else:
-        run = run_alone(distilled.distillation.student_source(), data, distilled.run)
-        if not run.is_done:
+        beside = baseline_of(distilled, data)
+        if beside is None:
             display.note(
                 "no run of the student by itself lies beside it, so no picture shows a baseline; give --baseline"
             )
             return None
-        folder = run.folder
+        folder = beside
     found = read_baseline(folder, data.test.labels)
     if found.predictions is None:
         display.note(f"the baseline {folder} did not keep its guesses, so only the curves show it")
     return found
-
-
-def _teacher(distilled: Distill, data: Data, device: torch.device, display: Display) -> Teacher:
-    """Find the teacher of a finished distillation, including one that was trained for it."""
-    found, options = locate(distilled.teacher_source()), distilled.run
-    if found.source.weights:
-        return distilled.read_teacher(found, data, display)
-    run = trainer_alone(found.source, data, options).run
-    if not run.is_done:
-        raise ValueError(f"the teacher {found.given} is not in {options.output.folder} any more; give its --teacher")
-    return trained(str(run.folder), data, found.source.anatomy, device)
 
 
 def restore(trainer: StudentTrainer, folder: Path) -> list[str]:

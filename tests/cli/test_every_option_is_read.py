@@ -62,7 +62,7 @@ def test_every_option_of_every_command_is_read(
     runs = {
         "train": [train, [*train, *DOT]],
         "distill": [distill, [*distill, *DOT, "--baseline", "false"]],
-        "evaluate": [[str(world.teacher), *data]],
+        "evaluate": [[str(world.teacher), *data, "--report", str(tmp_path / "report"), "--format", "svg"]],
         "predict": [[str(world.teacher), str(world.pictures / "val"), "--device", "cpu"]],
         "export": [
             [

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...ranges import check_options
 from ...training.run_files import read_config
 from ...training.teachers.places import about_place, place_of
 from ...user_code import Untrusted, refuse_code_of_run
 from ..config import DeviceOptions
 from ..data_options import DataOptions, reading_of
 from ..networks import MeasureOptions
+from .inspect import PictureOptions
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,52 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """Report, and the networks beside the student in it.
+
+    Args:
+        report: Folder to write a report to, or true for `evaluation` in the run's folder: intervals, classes, confusion
+            matrix, calibration, and the student beside its teacher and the student by itself.
+        against: Another network, to be compared image by image: the folder of a run, a file from one, or a file of
+            weights for the same network.
+        teacher: The teacher's folder or file, if it is not where the run found it any more.
+        baseline: The folder of a finished run of the student by itself; by default the one that `stillhouse distill`
+            trains beside it.
+    """
+
+    report: Path | None = None
+    against: str | None = None
+    teacher: str | None = None
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def folder(self, run: Path | None, model: str) -> Path | None:
+        """Return the folder of the report; None if none is wanted.
+
+        Args:
+            run: The folder of the network's run.
+            model: The network, for messages.
+
+        Raises:
+            ValueError: If it is not clear where, or nothing can be written there.
+        """
+        if self.report is None or str(self.report) == "false":
+            return None
+        if str(self.report) == "true":
+            if run is None:
+                raise ValueError(f"{model} is not the folder of a run; give a folder for the report: --report FOLDER")
+            return run / "evaluation"
+        folder = self.report.expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--report {self.report} is a file; give a folder")
+        if not folder.absolute().parent.is_dir():
+            raise ValueError(f"--report: there is no folder {folder.absolute().parent}; create it first")
+        return folder
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """Measure a trained network on the held-out images of a data set; by default that of its run."""
 
@@ -37,10 +85,17 @@ class Evaluate:
     knowledge: MeasureOptions
     data: DataOptions
     device: DeviceOptions
+    evaluation: ReportOptions
+    pictures: PictureOptions
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
         """Return the data of a network's run, and the options with which its images were read."""
+        if "report" in values and values["report"] is None:
+            parts = [field.name for group in (ReportOptions, PictureOptions) for field in dataclasses.fields(group)]
+            for name in parts:
+                if name in typed:
+                    raise ValueError(f"--{name} is about the report; add --report true, or --report FOLDER")
         place = place_of(values["model"], values["weights"])
         if place is None:
             return {}

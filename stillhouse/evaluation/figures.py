@@ -1,0 +1,31 @@
+"""The pictures of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from matplotlib.figure import Figure
+
+from ..analysis.class_changes import class_changes
+from ..analysis.confusion import confusion
+from ..analysis.reliability import reliability
+from .measured import by_role
+from .report import Report
+
+
+def figures(report: Report, names: Sequence[str], named: str) -> Iterator[tuple[str, Figure]]:
+    """Yield every picture with the name of its file.
+
+    Args:
+        names: Classes, in letters that the fonts have.
+        named: The networks and the data, for captions, likewise.
+    """
+    networks = by_role(report.networks)
+    yield "confusion", confusion(networks, names, f"{named}.")
+    yield "reliability", reliability(networks, f"{named}.")
+    scaled = {one.role: one.calibration.scaled for one in report.networks if one.calibration}
+    if scaled.keys() >= networks.keys():
+        caption = f"{named}. After temperature scaling: each half of the images by the temperature of the other half."
+        yield "reliability_scaled", reliability({role: scaled[role] for role in networks}, caption)
+    if len(networks) > 1:
+        yield "classes", class_changes(networks, names, f"{named}.")

@@ -1,0 +1,91 @@
+"""An evaluation in Markdown, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..analysis.findings_tables import Table
+from ..report import markdown
+from ..report.markdown import escaped
+from . import tables
+from .calibration import HIGHEST, LOWEST
+from .report import Report
+
+_CLASSES = 10  # at most, in a table
+_SHOWN = ("svg", "png")  # formats that are shown within a page
+
+_ACCURACY = (
+    "low and high: Wilson's 95 % interval. It is about other images of the same kind, and says nothing of other seeds."
+)
+_DIFFERENCES = (
+    "Differences on the same images, in points, with a 95 % interval for paired proportions (Bonett & Price 2012). A "
+    "positive flip is an image that only the student gets right, a negative flip one that only the other network gets "
+    "right."
+)
+_CALIBRATION = (
+    "ECE: expected calibration error, 15 bins. A temperature (Guo et al. 2017) was fitted on each half of the images, "
+    "split by class, and scales the other half, so none is judged on images that it was fitted on. It changes no guess."
+)
+
+
+def page(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> str:
+    """Return the page.
+
+    Args:
+        drawn: Names of the pictures beside it.
+        formats: Their formats.
+    """
+    return "\n\n".join(part for part in _parts(report, drawn, formats) if part) + "\n"
+
+
+def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iterator[str]:
+    one = report.networks
+    yield f"# {escaped(one[0].network.short)} on {escaped(report.data)}"
+    yield "\n".join(f"* note: {escaped(note)}" for note in report.notes)
+    yield "## Accuracy"
+    yield shown(tables.accuracy(one))
+    yield _ACCURACY
+    if len(one) > 1:
+        yield "## Student minus the others"
+        yield shown(tables.differences(one))
+        yield _DIFFERENCES
+    if any(network.calibration for network in one):
+        yield "## Calibration"
+        yield shown(tables.calibration(one))
+        bounded = [network.role for network in one if network.calibration and network.calibration.is_bounded]
+        beyond = f" Of {', '.join(bounded)}, a temperature lies beyond {LOWEST:g} to {HIGHEST:g}." if bounded else ""
+        yield _CALIBRATION + beyond
+        yield from _pictures(("reliability", "reliability_scaled"), drawn, formats)
+    yield "## Classes"
+    yield from _first(tables.classes(one, report.names), "classes.csv", "classes")
+    yield from _pictures(("classes",), drawn, formats)
+    yield "## Mistakes"
+    wrong = tables.confusions(one, report.names)
+    wrong = Table(wrong.headings, [row for row in wrong.rows if row[0] != row[1] and row[2] != "0"])
+    yield from _first(wrong, "confusions.csv", "pairs of a class and a wrong guess")
+    yield from _pictures(("confusion",), drawn, formats)
+    for network in one[1:]:
+        found = tables.flips_by_class(one, report.names, network.role)
+        yield f"## Flips against the {network.role}, by class"
+        yield from _first(found, f"flips_{network.role}.csv", "classes")
+    yield f"All figures are in `evaluation.json`, all tables in CSV files beside it. {escaped(report.named)}."
+
+
+def shown(table: Table) -> str:
+    """Return a table with rounded numbers."""
+    rows = [[cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row] for row in table.rows]
+    return markdown.table(table.headings, rows)
+
+
+def _first(table: Table, file: str, what: str) -> Iterator[str]:
+    yield shown(Table(table.headings, table.rows[:_CLASSES]))
+    missing = len(table.rows) - _CLASSES
+    if missing > 0:
+        yield f"{missing:,} more {what} are in `{file}`."
+
+
+def _pictures(names: Sequence[str], drawn: Sequence[str], formats: Sequence[str]) -> Iterator[str]:
+    suffix = next((one for one in _SHOWN if one in formats), None)
+    for name in names:
+        if name in drawn:
+            yield f"![{name}]({name}.{suffix})" if suffix else f"Picture: `{name}.{formats[0]}`"

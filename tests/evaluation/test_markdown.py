@@ -1,0 +1,35 @@
+"""The page: what was measured, what was not, and the pictures that were drawn."""
+
+from stillhouse.evaluation.markdown import page
+from stillhouse.evaluation.report import Report
+from tests.helpers.evaluations import NAMES, made
+
+NETWORKS = [made("student", 5, "small"), made("teacher", 3, "large")]
+
+
+def test_the_page_has_accuracy_differences_classes_mistakes_and_notes() -> None:
+    text = page(Report(NETWORKS, "pets", "abc", NAMES, ["no baseline here"]), ["classes"], ["svg", "png"])
+    assert text.startswith("# small on pets\n")
+    assert "* note: no baseline here" in text
+    assert "| student | small | 91.67 |" in text
+    assert "| teacher | -3.33 |" in text
+    assert "| ant | bee | 2 | 1 |" in text
+    assert "| ant | ant |" not in text  # no mistake
+    assert "![classes](classes.svg)" in text
+    assert "reliability.svg" not in text  # was not drawn
+
+
+def test_a_network_alone_is_not_compared() -> None:
+    text = page(Report(NETWORKS[:1], "pets", "abc", NAMES), [], ["pdf"])
+    assert "Student minus" not in text
+    assert "Flips against" not in text
+
+
+def test_a_picture_that_no_page_shows_is_named() -> None:
+    assert "Picture: `confusion.pdf`" in page(Report(NETWORKS, "pets", "abc", NAMES), ["confusion"], ["pdf"])
+
+
+def test_many_classes_are_said_to_be_in_a_file() -> None:
+    names = [f"class {i}" for i in range(3)]
+    text = page(Report(NETWORKS, "pets", "abc", names), [], ["svg"])
+    assert "more classes are in" not in text

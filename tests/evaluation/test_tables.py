@@ -1,0 +1,57 @@
+"""Tables of an evaluation: counted by hand."""
+
+import pytest
+
+from stillhouse.evaluation import tables
+from stillhouse.report.intervals import of_share
+from tests.helpers.evaluations import NAMES, made
+
+NETWORKS = [made("student", 5), made("teacher", 3), made("against", 9)]
+
+
+def test_accuracy_has_an_interval() -> None:
+    table = tables.accuracy(NETWORKS)
+    assert [row[0] for row in table.rows] == ["student", "teacher", "against"]
+    row = dict(zip(table.headings, table.rows[0], strict=True))
+    assert (row["low"], row["high"]) == of_share(55, 60)
+    assert row["top-1 %"] == pytest.approx(100 * 55 / 60)
+    assert row["images"] == "60"
+
+
+def test_differences_and_flips_are_those_of_the_student() -> None:
+    rows = {row[0]: row for row in tables.differences(NETWORKS).rows}
+    assert rows["teacher"][1] == pytest.approx(-100 * 2 / 60)
+    assert rows["teacher"][4:6] == ("0", "2")
+    assert rows["against"][4:6] == ("4", "0")
+
+
+def test_classes_begin_with_the_worst_and_leave_out_empty_ones() -> None:
+    table = tables.classes(NETWORKS, (*NAMES, "nobody"))
+    assert [row[:2] for row in table.rows] == [("ant", "20"), ("bee", "20"), ("2", "20")]  # 2, 2 and 1 wrong
+    assert table.rows[2][2:5] == (95.0, *of_share(19, 20))
+    assert table.headings[5] == "teacher %"
+
+
+def test_confusions_begin_with_the_most_frequent_mistake() -> None:
+    table = tables.confusions(NETWORKS, NAMES)
+    assert table.headings == ("class", "guess", "student", "teacher")
+    assert table.rows[0] == ("ant", "bee", "2", "1")
+    assert [row[:2] for row in table.rows[3:]] == [(name, name) for name in ("2", "ant", "bee")]  # 19, 18, 18
+    assert sum(int(row[2]) for row in table.rows) == 60
+
+
+def test_flips_by_class_begin_with_the_largest_loss() -> None:
+    table = tables.flips_by_class(NETWORKS, NAMES, "teacher")
+    assert [row[0] for row in table.rows] == ["ant", "bee", "2"]
+    assert table.rows[0][2] == pytest.approx(-5.0)
+    assert table.rows[2][2] == 0.0
+    gains = tables.flips_by_class(NETWORKS, NAMES, "against")
+    assert sum(int(row[5]) for row in gains.rows) == 4
+
+
+def test_calibration_has_both_temperatures() -> None:
+    table = tables.calibration(NETWORKS)
+    assert len(table.rows) == 3
+    found = NETWORKS[0].calibration
+    assert found is not None
+    assert table.rows[0][-2:] == found.temperatures
