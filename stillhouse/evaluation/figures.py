@@ -11,6 +11,7 @@ from ..analysis.confusion import confusion
 from ..analysis.reliability import reliability
 from .measured import by_role
 from .report import Report
+from .robustness_curves import curves
 
 
 def figures(report: Report, names: Sequence[str], named: str) -> Iterator[tuple[str, Figure]]:
@@ -29,3 +30,5 @@ def figures(report: Report, names: Sequence[str], named: str) -> Iterator[tuple[
         yield "reliability_scaled", reliability({role: scaled[role] for role in networks}, caption)
     if len(networks) > 1:
         yield "classes", class_changes(networks, names, f"{named}.")
+    if report.robustness is not None:
+        yield "robustness", curves(report.robustness, f"{named}.")

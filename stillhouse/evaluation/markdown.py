@@ -9,6 +9,7 @@ from ..report import markdown
 from ..report.markdown import escaped
 from . import tables
 from .calibration import HIGHEST, LOWEST
+from .corruptions import SMALL
 from .report import Report
 
 _CLASSES = 10  # at most, in a table
@@ -25,6 +26,12 @@ _DIFFERENCES = (
 _CALIBRATION = (
     "ECE: expected calibration error, 15 bins. A temperature (Guo et al. 2017) was fitted on each half of the images, "
     "split by class, and scales the other half, so none is judged on images that it was fitted on. It changes no guess."
+)
+
+_ROBUSTNESS = (
+    "The pixels that a network is given are corrupted, before they are normalised (four of the corruptions of "
+    "Hendrycks & Dietterich 2019). % of clean: the mean over all corruptions and strengths, relative to these images "
+    "as they are."
 )
 
 
@@ -68,6 +75,17 @@ def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iter
         found = tables.flips_by_class(one, report.names, network.role)
         yield f"## Flips against the {network.role}, by class"
         yield from _first(found, f"flips_{network.role}.csv", "classes")
+    if report.robustness is not None:
+        yield "## Robustness"
+        yield shown(tables.kept(report.robustness))
+        yield shown(tables.robust(report.robustness))
+        size = report.robustness.size
+        yield (
+            f"Top-1 in percent of {report.robustness.images:,} of the {report.robustness.of:,} held-out images, evenly "
+            f"from the classes. {_ROBUSTNESS} Strengths are those that its authors use for images of "
+            f"{'32' if size <= SMALL else '224'} px; the blur's width is scaled to {size} px."
+        )
+        yield from _pictures(("robustness",), drawn, formats)
     yield f"All figures are in `evaluation.json`, all tables in CSV files beside it. {escaped(report.named)}."
 
 

@@ -11,9 +11,10 @@ from ..analysis.findings_tables import Table
 from ..data import Data
 from . import tables
 from .measured import Measured, changes
+from .robustness import Robustness
 
 MARKDOWN, JSON = "evaluation.md", "evaluation.json"
-_TEXTS = ("class", "guess", "network", "name", "student minus")  # columns of names
+_TEXTS = ("class", "guess", "network", "name", "student minus", "parameter")  # columns of names
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Report:
         fingerprint: That of the data set.
         names: Classes, as people read them.
         notes: What is not in the report, or limits what it says, a sentence each.
+        robustness: Right guesses on corrupted images; None if it was not measured.
     """
 
     networks: Sequence[Measured]
@@ -33,11 +35,19 @@ class Report:
     fingerprint: str
     names: Sequence[str]
     notes: Sequence[str] = ()
+    robustness: Robustness | None = None
 
     @classmethod
-    def of(cls, networks: Sequence[Measured], data: Data, names: Sequence[str], notes: Sequence[str] = ()) -> Report:
+    def of(
+        cls,
+        networks: Sequence[Measured],
+        data: Data,
+        names: Sequence[str],
+        notes: Sequence[str] = (),
+        robustness: Robustness | None = None,
+    ) -> Report:
         """Return the report of networks that were measured on a data set."""
-        return cls(networks, data.name, data.fingerprint, names, notes)
+        return cls(networks, data.name, data.fingerprint, names, notes, robustness)
 
     @property
     def named(self) -> str:
@@ -56,6 +66,9 @@ class Report:
         yield "confusions", tables.confusions(self.networks, self.names)
         for one in self.networks[1:]:
             yield f"flips_{one.role}", tables.flips_by_class(self.networks, self.names, one.role)
+        if self.robustness is not None:
+            yield "robustness", tables.robust(self.robustness)
+            yield "robustness_means", tables.kept(self.robustness)
 
     def figures_of(self) -> Mapping[str, object]:
         """Return all figures for programs; shares are in percent."""
@@ -69,6 +82,7 @@ class Report:
             "tables": {
                 name: _columns(table) for name, table in self.tables() if name not in ("accuracy", "differences")
             },
+            "robustness": None if self.robustness is None else asdict(self.robustness),
             "notes": list(self.notes),
         }
 

@@ -9,8 +9,10 @@ import numpy as np
 from ..analysis.confusion import counted
 from ..analysis.findings_tables import Table
 from ..report.intervals import of_share
+from .corruptions import CORRUPTIONS, STRENGTHS
 from .flips import by_class
 from .measured import Measured, by_role, changes
+from .robustness import Robustness
 
 Cell = str | float
 
@@ -67,7 +69,9 @@ def classes(networks: Sequence[Measured], names: Sequence[str]) -> Table:
         columns.append([(100 * r / n, *of_share(r, n)) if n else () for r, n in zip(right, counts, strict=True)])
         headings += [f"{one.role} %", f"{one.role} low", f"{one.role} high"]
     order = sorted((i for i, count in enumerate(counts) if count), key=lambda i: columns[0][i][0])
-    rows = [(names[i], str(counts[i]), *(cell for column in columns for cell in column[i])) for i in order]
+    rows: list[Sequence[Cell]] = [
+        (names[i], str(counts[i]), *(cell for column in columns for cell in column[i])) for i in order
+    ]
     return Table(headings, rows)
 
 
@@ -99,4 +103,29 @@ def flips_by_class(networks: Sequence[Measured], names: Sequence[str], role: str
         )
         for name, one in sorted(known, key=lambda pair: pair[1].change.points)
     ]
+    return Table(headings, rows)
+
+
+def robust(found: Robustness) -> Table:
+    """Return the accuracy at each strength of each corruption in percent, and its mean relative to clean images."""
+    headings = ("network", "corruption", "parameter", *(f"strength {i + 1}" for i in range(STRENGTHS)), "mean")
+    rows: list[Sequence[Cell]] = []
+    for role, right in found.right.items():
+        rows.append((role, "none", "", *[100 * found.clean[role] / found.images] * (STRENGTHS + 1)))
+        for corruption in CORRUPTIONS:
+            shares = [100 * count / found.images for count in right[corruption.name]]
+            values = " ".join(f"{value:.3g}" for value in corruption.parameters(found.size))
+            rows.append((role, corruption.name, f"{corruption.unit} {values}", *shares, sum(shares) / STRENGTHS))
+    return Table(headings, rows)
+
+
+def kept(found: Robustness) -> Table:
+    """Return how much of their accuracy on clean images networks keep, with intervals for the clean images."""
+    headings = ("network", "clean %", "low", "high", "mean corrupted %", "% of clean", "images")
+    rows: list[Sequence[Cell]] = []
+    for role, clean in found.clean.items():
+        counts = [count for one in found.right[role].values() for count in one]
+        mean, relative = 100 * sum(counts) / len(counts) / found.images, found.relative(role)
+        shares = (100 * clean / found.images, *of_share(clean, found.images), mean)
+        rows.append((role, *shares, "" if relative is None else relative, str(found.images)))
     return Table(headings, rows)

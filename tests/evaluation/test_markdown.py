@@ -1,7 +1,9 @@
 """The page: what was measured, what was not, and the pictures that were drawn."""
 
+from stillhouse.evaluation.corruptions import CORRUPTIONS
 from stillhouse.evaluation.markdown import page
 from stillhouse.evaluation.report import Report
+from stillhouse.evaluation.robustness import Robustness
 from tests.helpers.evaluations import NAMES, made
 
 NETWORKS = [made("student", 5, "small"), made("teacher", 3, "large")]
@@ -33,3 +35,14 @@ def test_many_classes_are_said_to_be_in_a_file() -> None:
     names = [f"class {i}" for i in range(3)]
     text = page(Report(NETWORKS, "pets", "abc", names), [], ["svg"])
     assert "more classes are in" not in text
+
+
+def test_robustness_is_on_the_page_if_it_was_measured() -> None:
+    right = {role: {one.name: [8, 6, 4, 2, 0] for one in CORRUPTIONS} for role in ("student", "teacher")}
+    found = Robustness(20, 60, 16, {"student": 10, "teacher": 20}, right)
+    text = page(Report(NETWORKS, "pets", "abc", NAMES, (), found), ["robustness"], ["svg"])
+    assert "20 of the 60 held-out images" in text
+    assert "use for images of 32 px; the blur's width is scaled to 16 px" in text
+    assert "| teacher | 100.00 |" in text
+    assert "![robustness](robustness.svg)" in text
+    assert "## Robustness" not in page(Report(NETWORKS, "pets", "abc", NAMES), [], ["svg"])

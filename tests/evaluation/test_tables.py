@@ -3,6 +3,8 @@
 import pytest
 
 from stillhouse.evaluation import tables
+from stillhouse.evaluation.corruptions import CORRUPTIONS
+from stillhouse.evaluation.robustness import Robustness
 from stillhouse.report.intervals import of_share
 from tests.helpers.evaluations import NAMES, made
 
@@ -55,3 +57,12 @@ def test_calibration_has_both_temperatures() -> None:
     found = NETWORKS[0].calibration
     assert found is not None
     assert table.rows[0][-2:] == found.temperatures
+
+
+def test_robustness_is_in_percent_of_the_images_and_relative_to_clean_ones() -> None:
+    right = {one.name: [8, 6, 4, 2, 0] for one in CORRUPTIONS}
+    found = Robustness(20, 100, 32, {"student": 10}, {"student": right})
+    rows = {row[1]: row for row in tables.robust(found).rows}
+    assert rows["none"][3:] == (50.0,) * 6
+    assert rows["jpeg"][2:] == ("quality 80 65 58 50 40", 40.0, 30.0, 20.0, 10.0, 0.0, 20.0)
+    assert tables.kept(found).rows == [("student", 50.0, *of_share(10, 20), 20.0, 40.0, "20")]

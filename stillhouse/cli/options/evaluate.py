@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...ranges import check_options
+from ...ranges import Whole, check_options
 from ...training.run_files import read_config
 from ...training.teachers.places import about_place, place_of
 from ...user_code import Untrusted, refuse_code_of_run
@@ -16,6 +16,8 @@ from ..config import DeviceOptions
 from ..data_options import DataOptions, reading_of
 from ..networks import MeasureOptions
 from .inspect import PictureOptions
+
+ROBUSTNESS = 1000  # images, if the option is left out
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,23 @@ class ReportOptions:
         teacher: The teacher's folder or file, if it is not where the run found it any more.
         baseline: The folder of a finished run of the student by itself; by default the one that `stillhouse distill`
             trains beside it.
+        robustness: Number of held-out images on which all networks are also measured under JPEG, blur, noise and
+            brightness at five strengths each, 1000 if it is left out; 0 leaves it away.
     """
 
     report: Path | None = None
     against: str | None = None
     teacher: str | None = None
     baseline: str | None = None
+    robustness: Whole | None = None
 
     def __post_init__(self) -> None:
         check_options(self)
+
+    @property
+    def corrupted(self) -> int:
+        """The number of images that are corrupted."""
+        return ROBUSTNESS if self.robustness is None else self.robustness
 
     def folder(self, run: Path | None, model: str) -> Path | None:
         """Return the folder of the report; None if none is wanted.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...data import Data
-from ...evaluation.measured import Measured, measured
+from ...evaluation.measured import measured
+from ...evaluation.robustness import robustness
 from ...spelling import printable
 from ...training.evaluation import Scores
 from ...training.progress import Display
@@ -14,17 +17,20 @@ from ...training.teachers.teacher import Teacher
 from ...user_code import named_by_run
 from ..inspect import filled
 from ..options.distill import Distill
-from ..options.evaluate import Evaluate, data_of_run
+from ..options.evaluate import Evaluate
 from ..runs.beside import baseline_of, distillation, network_beside, teacher_of
+
+if TYPE_CHECKING:
+    from ...evaluation.report import Report
 
 
 def data_of_distillation(command: Evaluate, found: Located, display: Display) -> Data | None:
     """Load the data of a distillation as it was trained on, by which its baseline is found.
 
-    None for other networks, and if the network is to be measured on other data.
+    None for other networks, and if the network is to be measured on other data, or on images read in another way.
     """
     distilled = _distillation(command, found)
-    if distilled is None or command.data.data != data_of_run(found.folder).get("data"):
+    if distilled is None or replace(command.data, workers=None) != replace(distilled.run.data, workers=None):
         return None
     return distilled.run.load(display, False, found.input)
 
@@ -44,6 +50,8 @@ def write_report(
         network: The student.
         scores: What was measured of it.
     """
+    from ...evaluation.report import Report  # it imports matplotlib, which nothing else here needs
+
     device = command.device.torch_device()
     networks = [measured("student", network, data, device, scores)]
     notes = []
@@ -57,9 +65,22 @@ def write_report(
             if place is not None:
                 raise ValueError(f"--{role}: {error}") from None
             notes.append(f"no {role} in the report: {error}")
+    corrupted = None
+    if command.evaluation.corrupted:
+        images = min(command.evaluation.corrupted, len(data.test))
+        display.say(
+            f"robustness: {images:,} images, corrupted in 4 ways at 5 strengths, by {len(networks)} networks ..."
+        )
+        try:
+            corrupted = robustness(networks, data, device, command.evaluation.corrupted)
+        except ValueError as error:
+            if command.evaluation.robustness is not None:
+                raise ValueError(f"--robustness: {error}") from None
+            notes.append(f"no robustness in the report: {error}")
     for note in notes:
         display.note(note)
-    _write(command, networks, data, folder, notes, display)
+    names = [printable(name) for name in data.classes]
+    _write(command, Report.of(networks, data, names, notes, corrupted), folder, display)
 
 
 def _places(command: Evaluate) -> dict[str, str | None]:
@@ -96,28 +117,25 @@ def _beside(role: str, place: str | None, command: Evaluate, found: Located, dat
     return network_beside(str(beside), found.source.name, data, device, display)
 
 
-def _write(
-    command: Evaluate, networks: list[Measured], data: Data, folder: Path, notes: list[str], display: Display
-) -> None:
+def _write(command: Evaluate, report: Report, folder: Path, display: Display) -> None:
     from ...analysis.figures import save  # they import matplotlib, which nothing else needs
     from ...analysis.fonts import Lettering
     from ...evaluation.figures import figures
     from ...evaluation.markdown import page
-    from ...evaluation.report import MARKDOWN, Report, write
-    from ...evaluation.tables import accuracy, differences
+    from ...evaluation.report import MARKDOWN, write
+    from ...evaluation.tables import accuracy, differences, kept
 
-    names = [printable(name) for name in data.classes]
-    report = Report.of(networks, data, names, notes)
-    letters = Lettering.of([*names, report.named])
+    letters = Lettering.of([*report.names, report.named])
     formats = command.pictures.formats
     with filled(folder) as target:
-        drawn = save(
-            figures(report, letters.names(names), letters.text(report.named)), target, letters.families, formats
-        )
+        shown = figures(report, letters.names(report.names), letters.text(report.named))
+        drawn = save(shown, target, letters.families, formats)
         write(report, target, page(report, drawn, formats))
-    display.console.print(accuracy(networks).printed(6))
-    if len(networks) > 1:
-        display.console.print(differences(networks).printed(6))
+    display.console.print(accuracy(report.networks).printed(6))
+    if len(report.networks) > 1:
+        display.console.print(differences(report.networks).printed(6))
+    if report.robustness is not None:
+        display.console.print(kept(report.robustness).printed(6))
     if letters.missing:
         display.note(
             f"no font here has {len(letters.missing)} of the characters of class names; pictures show ? for them "

@@ -83,6 +83,16 @@ def test_a_network_alone_has_a_report_where_the_user_says(world: World, tmp_path
     assert list(_figures(tmp_path / "here")["networks"]) == ["student"]
 
 
+def test_robustness_is_measured_on_so_many_images_or_left_out(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    words = ["evaluate", str(run), "--report", str(tmp_path / "report"), "--device", "cpu", "--robustness"]
+    done(capsys, [*words, "9"])
+    found = json.loads((tmp_path / "report" / "evaluation.json").read_text())["robustness"]
+    assert (found["images"], found["of"], set(found["clean"])) == (9, 24, {"student", "teacher", "baseline"})
+    assert all(0 <= count <= 9 for one in found["right"].values() for counts in one.values() for count in counts)
+    done(capsys, [*words, "0"])
+    assert json.loads((tmp_path / "report" / "evaluation.json").read_text())["robustness"] is None
+
+
 def test_what_cannot_be_meant_is_refused(run: Path, tmp_path: Path, capsys: Capture) -> None:
     words = ["evaluate", str(run), "--device", "cpu"]
     assert "--against is about the report; add --report true" in refusal(capsys, [*words, "--against", str(run)])
