@@ -13,7 +13,7 @@ from ...models.spec import NetworkSource
 from ...training.progress import Display
 from ...training.run_files import read_config
 from ...training.teachers.located import Located, locate
-from ...training.teachers.places import is_place
+from ...training.teachers.places import is_place, without_weights
 from ...training.teachers.teacher import Teacher, prepare, trained
 from ..arguments import parse
 from ..options.distill import Distill
@@ -67,7 +67,7 @@ def network_at(place: str, otherwise: str) -> Located:
     is_bare = is_place(place) and path.is_file() and not isinstance(about_weights(path).get("network"), str)
     found = locate(NetworkSource(otherwise, str(path)) if is_bare else NetworkSource(place), "--weights")
     if not found.source.weights:
-        raise ValueError(f"{place} is a network without weights; give the folder of a run or a file of weights")
+        raise ValueError(without_weights(place))
     return found
 
 

@@ -35,7 +35,7 @@ def test_a_network_that_learned_by_itself_is_no_distillation(world: World, tmp_p
 
 def test_a_file_of_weights_is_of_the_other_network(world: World, tmp_path: Path) -> None:
     weights = tmp_path / "weights.pth"
-    torch.save(load_file(world.teacher / "student.safetensors"), weights)
+    torch.save(load_file(world.teacher / "model.safetensors"), weights)
     found = network_at(str(weights), f"{world.nets}:wide")
     assert (found.source.name, found.source.weights) == (f"{world.nets}:wide", str(weights))
     assert network_at(str(world.teacher), "resnet8").source.name.endswith(":wide")

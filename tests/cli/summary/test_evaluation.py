@@ -75,7 +75,7 @@ def test_what_is_not_found_is_said_in_a_note(run: Path, tmp_path: Path, capsys: 
 
 
 def test_a_network_alone_has_a_report_where_the_user_says(world: World, tmp_path: Path, capsys: Capture) -> None:
-    words = [f"{world.nets}:wide", "--weights", str(world.teacher / "student.safetensors")]
+    words = [f"{world.nets}:wide", "--weights", str(world.teacher / "model.safetensors")]
     data = ["--data", str(world.pictures), "--device", "cpu"]
     said = refusal(capsys, ["evaluate", *words, *data, "--report", "true"])
     assert "is not the folder of a run; give a folder for the report: --report FOLDER" in said
