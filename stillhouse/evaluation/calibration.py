@@ -19,7 +19,7 @@ LOWEST, HIGHEST = 0.01, 100.0  # temperatures
 
 @dataclass(frozen=True)
 class Confidence:
-    """How well the probabilities of a network say how often it is right.
+    """Agreement of the probabilities of a network with how often it is right.
 
     Args:
         error: Expected calibration error in percent, 15 bins of equal width.
