@@ -59,6 +59,7 @@ ONLY_PARSED = {  # part of a command: the reason why it is not run here
     "--memory_budget": "the same bench once more",
     "report.html": "its charts take five seconds; tests/cli/test_report.py writes it",
     "inspect runs/": "its figures take ten seconds; tests/cli/test_inspect.py draws them",
+    "--report": "its figures take ten seconds; tests/cli/summary/test_evaluation.py writes reports",
     "runs rm": "the run is needed; tests/cli/runs/test_command.py",
     "check my_kd.py": "all laws; tests/contract/test_check.py",
     "'CE + KD; CE + DKD' --seeds": "six students; tests/cli/test_distill.py trains several",
