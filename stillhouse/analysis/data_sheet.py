@@ -53,7 +53,7 @@ def rows(data: Data) -> list[Row]:
         found[name] = {}
         if len(where):
             shown = split.views(0, where) if name == "views" else split.evaluated(where)
-            parts = torch.split(_pixels(shown, data), [len(part) for part in places.values()])
+            parts = torch.split(pixels(shown, data), [len(part) for part in places.values()])
             found[name] = {label: part.numpy() for label, part in zip(places, parts, strict=True) if len(part)}
     return [Row(label, found["views"].get(label), found["held_out"].get(label)) for label in labels]
 
@@ -66,8 +66,8 @@ def _places(split: Split, label: int, many: int) -> Tensor:
     return members[torch.linspace(0, len(members) - 1, many).round().long()]
 
 
-def _pixels(images: Tensor, data: Data) -> Tensor:
-    """(M, 3, S, S) normalised -> (M, S, S, 3) uint8"""
+def pixels(images: Tensor, data: Data) -> Tensor:
+    """Return images as they are seen: (M, 3, S, S) normalised -> (M, S, S, 3) uint8"""
     mean, std = (torch.tensor(values)[:, None, None] for values in (data.mean, data.std))
     return (255 * (images * std + mean)).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 

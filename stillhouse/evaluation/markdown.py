@@ -71,6 +71,11 @@ def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iter
     wrong = Table(wrong.headings, [row for row in wrong.rows if row[0] != row[1] and row[2] != "0"])
     yield from _first(wrong, "confusions.csv", "pairs of a class and a wrong guess")
     yield from _pictures(("confusion",), drawn, formats)
+    if report.mistakes:
+        yield "The wrong guesses that the student is most sure of; some are wrong labels:"
+        worst = tables.mistakes(report.mistakes, report.names, [network.role for network in one[1:]])
+        yield from _first(worst, "mistakes.csv", "of them")
+        yield from _pictures(("mistakes",), drawn, formats)
     for network in one[1:]:
         found = tables.flips_by_class(one, report.names, network.role)
         yield f"## Flips against the {network.role}, by class"

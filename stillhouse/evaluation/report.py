@@ -11,10 +11,11 @@ from ..analysis.findings_tables import Table
 from ..data import Data
 from . import tables
 from .measured import Measured, changes
+from .mistakes import Mistake, worst
 from .robustness import Robustness
 
 MARKDOWN, JSON = "evaluation.md", "evaluation.json"
-_TEXTS = ("class", "guess", "network", "name", "student minus", "parameter")  # columns of names
+_TEXTS = ("class", "guess", "network", "name", "student minus", "parameter", "file")  # columns of names
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Report:
         names: Classes, as people read them.
         notes: What is not in the report, or limits what it says, a sentence each.
         robustness: Right guesses on corrupted images; None if it was not measured.
+        mistakes: The student's most confident wrong guesses.
     """
 
     networks: Sequence[Measured]
@@ -36,6 +38,7 @@ class Report:
     names: Sequence[str]
     notes: Sequence[str] = ()
     robustness: Robustness | None = None
+    mistakes: Sequence[Mistake] = ()
 
     @classmethod
     def of(
@@ -47,7 +50,7 @@ class Report:
         robustness: Robustness | None = None,
     ) -> Report:
         """Return the report of networks that were measured on a data set."""
-        return cls(networks, data.name, data.fingerprint, names, notes, robustness)
+        return cls(networks, data.name, data.fingerprint, names, notes, robustness, worst(networks, data))
 
     @property
     def named(self) -> str:
@@ -66,6 +69,7 @@ class Report:
         yield "confusions", tables.confusions(self.networks, self.names)
         for one in self.networks[1:]:
             yield f"flips_{one.role}", tables.flips_by_class(self.networks, self.names, one.role)
+        yield "mistakes", tables.mistakes(self.mistakes, self.names, [one.role for one in self.networks[1:]])
         if self.robustness is not None:
             yield "robustness", tables.robust(self.robustness)
             yield "robustness_means", tables.kept(self.robustness)

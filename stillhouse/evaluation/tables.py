@@ -12,6 +12,7 @@ from ..report.intervals import of_share
 from .corruptions import CORRUPTIONS, STRENGTHS
 from .flips import by_class
 from .measured import Measured, by_role, changes
+from .mistakes import Mistake
 from .robustness import Robustness
 
 Cell = str | float
@@ -128,4 +129,17 @@ def kept(found: Robustness) -> Table:
         mean, relative = 100 * sum(counts) / len(counts) / found.images, found.relative(role)
         shares = (100 * clean / found.images, *of_share(clean, found.images), mean)
         rows.append((role, *shares, "" if relative is None else relative, str(found.images)))
+    return Table(headings, rows)
+
+
+def mistakes(found: Sequence[Mistake], names: Sequence[str], others: Sequence[str]) -> Table:
+    """Return wrong guesses with their images: the place among the held-out ones, and the file where there is one."""
+    headings = ("image", "file", "class", "guess", "confidence %", *(f"{role} is right" for role in others))
+    rows = [
+        (
+            *(str(one.index), one.file or "", names[one.label], names[one.guess], one.confidence),
+            *("yes" if one.others[role] else "no" for role in others),
+        )
+        for one in found
+    ]
     return Table(headings, rows)

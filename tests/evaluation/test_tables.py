@@ -4,6 +4,7 @@ import pytest
 
 from stillhouse.evaluation import tables
 from stillhouse.evaluation.corruptions import CORRUPTIONS
+from stillhouse.evaluation.mistakes import Mistake
 from stillhouse.evaluation.robustness import Robustness
 from stillhouse.report.intervals import of_share
 from tests.helpers.evaluations import NAMES, made
@@ -66,3 +67,14 @@ def test_robustness_is_in_percent_of_the_images_and_relative_to_clean_ones() -> 
     assert rows["none"][3:] == (50.0,) * 6
     assert rows["jpeg"][2:] == ("quality 80 65 58 50 40", 40.0, 30.0, 20.0, 10.0, 0.0, 20.0)
     assert tables.kept(found).rows == [("student", 50.0, *of_share(10, 20), 20.0, 40.0, "20")]
+
+
+def test_mistakes_name_their_images_and_who_is_right() -> None:
+    found = [
+        Mistake(7, "pets/7.jpg", 0, 2, 98.5, {"teacher": True}),
+        Mistake(9, None, 1, 0, 50.0, {"teacher": False}),
+    ]
+    table = tables.mistakes(found, NAMES, ["teacher"])
+    assert table.headings[-1] == "teacher is right"
+    assert table.rows[0] == ("7", "pets/7.jpg", "ant", "2", 98.5, "yes")
+    assert table.rows[1] == ("9", "", "bee", "ant", 50.0, "no")

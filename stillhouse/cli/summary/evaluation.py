@@ -80,7 +80,7 @@ def write_report(
     for note in notes:
         display.note(note)
     names = [printable(name) for name in data.classes]
-    _write(command, Report.of(networks, data, names, notes, corrupted), folder, display)
+    _write(command, Report.of(networks, data, names, notes, corrupted), data, folder, display)
 
 
 def _places(command: Evaluate) -> dict[str, str | None]:
@@ -117,7 +117,7 @@ def _beside(role: str, place: str | None, command: Evaluate, found: Located, dat
     return network_beside(str(beside), found.source.name, data, device, display)
 
 
-def _write(command: Evaluate, report: Report, folder: Path, display: Display) -> None:
+def _write(command: Evaluate, report: Report, data: Data, folder: Path, display: Display) -> None:
     from ...analysis.figures import save  # they import matplotlib, which nothing else needs
     from ...analysis.fonts import Lettering
     from ...evaluation.figures import figures
@@ -128,7 +128,7 @@ def _write(command: Evaluate, report: Report, folder: Path, display: Display) ->
     letters = Lettering.of([*report.names, report.named])
     formats = command.pictures.formats
     with filled(folder) as target:
-        shown = figures(report, letters.names(report.names), letters.text(report.named))
+        shown = figures(report, letters.names(report.names), letters.text(report.named), data)
         drawn = save(shown, target, letters.families, formats)
         write(report, target, page(report, drawn, formats))
     display.console.print(accuracy(report.networks).printed(6))

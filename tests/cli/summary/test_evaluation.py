@@ -63,6 +63,10 @@ def test_another_network_is_compared_image_by_image(run: Path, world: World, tmp
     rows = list(csv.DictReader((folder / "flips_against.csv").read_text().splitlines()))
     assert sum(int(row["negative flips"]) for row in rows) == int((other.correct & ~one.correct).sum())
     assert sum(int(row["positive flips"]) for row in rows) == int((one.correct & ~other.correct).sum())
+    rows = list(csv.DictReader((folder / "mistakes.csv").read_text().splitlines()))
+    wrong = (~one.correct).nonzero().flatten().tolist()
+    assert sorted(int(row["image"]) for row in rows) == wrong
+    assert all((row["against is right"] == "yes") == bool(other.correct[int(row["image"])]) for row in rows)
 
 
 def test_what_is_not_found_is_said_in_a_note(run: Path, tmp_path: Path, capsys: Capture) -> None:
