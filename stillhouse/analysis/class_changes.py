@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from ..report.intervals import over_images
 from ..training.predictions import Predictions
@@ -69,6 +69,8 @@ def class_changes(networks: Mapping[str, Predictions], names: Sequence[str], cap
     left.set_xlim(-3, 103)
     reach = min(103.0, max([20.0, *(1.05 * abs(end) for pair in pairs for end in (pair.low, pair.high))]))
     right.set_xlim(-reach, reach)
+    left.xaxis.set_major_locator(MultipleLocator(20))
+    right.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10]))
     left.set_xlabel("top-1 on the test images of the class (%)")
     right.set_xlabel(f"change over the {over} (points)")
     for axes in (left, right):
@@ -76,7 +78,6 @@ def class_changes(networks: Mapping[str, Predictions], names: Sequence[str], cap
         axes.set_axisbelow(True)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         if missing:
             axes.axhline(len(order) / 2 - 0.5, color=FAINT, linewidth=0.6, linestyle=(0, (4, 3)))
     figure.legend(

@@ -13,7 +13,7 @@ from .fonts import columns_of
 from .plots import INK, LIGHT_BLUES, SMALL, TWO, Numbers, canvas
 
 WORST = 20  # classes that are shown
-_LONGEST = 24  # letters of a name below a column
+_LONGEST = 24  # letters of a name
 _COMPLETE = 10  # classes of which the whole matrix is shown
 _TAKEN_FOR = 6  # columns of the classes that images are most often taken for
 
@@ -37,10 +37,12 @@ def confusion(networks: Mapping[str, Predictions], names: Sequence[str], caption
         rows, columns, heads = some.tolist(), list(range(len(names))), list(names)
         title = "Confusion: classes, and what their images are taken for"
     else:
-        order = np.argsort(right, kind="stable")
+        others = [np.diag(tables[who])[some] / counts[some] for who in ("baseline", "teacher") if who in tables]
+        order = np.lexsort([*(-share for share in others), right])  # of equally bad ones those that others know
         rows = some[order[:WORST]].tolist()
         equal = int((right[order[WORST:]] == right[order[:WORST]].max()).sum())
-        caption += f" {equal} more classes are as bad as the last of them." if equal else ""
+        known = "; shown: those that the teacher knows best" if "teacher" in tables else ""
+        caption += f" {equal} more classes are as bad as the last of them{known}." if equal else ""
         wrong = own[rows].copy()
         wrong[np.arange(len(rows)), rows] = 0
         columns = [int(i) for i in np.argsort(-wrong.sum(0), kind="stable")[:_TAKEN_FOR] if wrong[:, i].any()]
@@ -55,7 +57,7 @@ def confusion(networks: Mapping[str, Predictions], names: Sequence[str], caption
     caption += (
         f" Percent of the {f'{int(counts[rows[0]]):,} ' * same}test images of a class; less than 0.5 is left empty."
     )
-    labels = [names[i] if same else f"{names[i]}  (n = {int(counts[i]):,})" for i in rows]
+    labels = [shortened(names[i], _LONGEST) + ("" if same else f"  (n = {int(counts[i]):,})") for i in rows]
     return _panels(shares, labels, heads, [] if is_complete else rows, columns, title, caption)
 
 

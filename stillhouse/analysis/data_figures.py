@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
 from .data_sheet import HELD_OUT, VIEWS, Pixels, Row
-from .plots import FAINT, STUDENT, TEACHER, canvas
+from .plots import LINES, STUDENT, TEACHER, THIRD, TWO, canvas
 
 
 def figures(
@@ -31,10 +32,11 @@ def figures(
 def sheet(rows: Sequence[Row], counts: Mapping[str, Tensor], classes: Sequence[str], named: str) -> Figure:
     """Draw a row of images for each class."""
     shown = (
-        f"{len(rows)} of {len(classes)} classes, from the largest to the smallest" if len(classes) > len(rows) else ""
+        f"{len(rows)} of {len(classes)} classes, from the largest to the smallest." if len(classes) > len(rows) else ""
     )
-    caption = f"{named}. Left: what the first epoch shows; right: test images as evaluation shows them. {shown}"
-    figure = canvas(10.5, 0.9 + 0.85 * len(rows), "Images", caption)
+    caption = f"{named}. Left: what the first epoch shows; right: test images as evaluation shows them. "
+    caption += f"Below a class: its numbers of {' + '.join(counts)} images. {shown}"
+    figure = canvas(TWO, 0.6 + 0.54 * len(rows), "Images", caption)
     grid = figure.subplots(len(rows), 2, squeeze=False, width_ratios=[VIEWS, HELD_OUT])
     size = max(part.shape[1] for row in rows for part in (row.views, row.held_out) if part is not None)
     for number, (axes, row) in enumerate(zip(grid, rows, strict=True)):
@@ -64,13 +66,14 @@ def _strip(images: Pixels | None, many: int, size: int) -> Pixels:
 
 def class_sizes(counts: Mapping[str, Tensor], named: str) -> Figure:
     """Draw the number of images of each class, from the largest class to the smallest."""
-    figure = canvas(7.0, 3.0, "Sizes of the classes", f"{named}. Each split is sorted by itself.")
+    figure = canvas(TWO, 2.4, "Sizes of the classes", f"{named}. Each split is sorted by itself.")
     axes = figure.subplots()
-    for (name, count), colour in zip(counts.items(), (STUDENT, FAINT, TEACHER), strict=False):
+    for (name, count), colour, line in zip(counts.items(), (STUDENT, THIRD, TEACHER), LINES, strict=False):
         ranked: NDArray[np.int64] = np.sort(count.numpy())[::-1]
-        axes.step(np.arange(1, len(ranked) + 1), ranked, where="mid", color=colour, label=name)
+        axes.step(np.arange(1, len(ranked) + 1), ranked, where="mid", color=colour, linestyle=line, label=name)
     axes.set_xlabel("classes, largest first")
     axes.set_ylabel("images")
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     axes.legend(frameon=False)
     return figure

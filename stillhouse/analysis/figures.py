@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..method import Method
+from ..spelling import counted, shortened
 from ..training.predictions import Predictions
 from ..training.run_files import Row, loss_terms
 from . import curves, matrices, plots
@@ -24,6 +25,7 @@ from .plots import Numbers
 from .reliability import reliability
 
 _STRIPS = 12  # at most, rows of a contact sheet
+_LONGEST = 18  # letters of a name among points
 
 
 def save(
@@ -62,7 +64,8 @@ def figures(
     s, t = findings.student, findings.teacher
     terms = list(dict.fromkeys(term for row in rows for term in loss_terms(row)))
     beside = None if baseline is None else baseline.rows
-    yield "training", curves.training(rows, terms, t.top1, beside, f"{named}.", validated)
+    tested = f"{named}, {counted(len(s.labels), 'test image')}."
+    yield "training", curves.training(rows, terms, t.top1, beside, f"{named}." if validated else tested, validated)
     for name, method in methods.items():
         groups = observed(rows, name)
         if groups:
@@ -70,7 +73,7 @@ def figures(
             yield name, curves.observations(rows, groups, f"{name} over the epochs", caption)
         judged = {what.partition(".")[2]: one for what, one in findings.judged.items() if what.startswith(f"{name}.")}
         if judged:
-            yield from _judged(name, judged, findings, classes, f"{named}, test images. {method.per_image_caption}")
+            yield from _judged(name, judged, findings, classes, f"{tested} {method.per_image_caption}")
 
     networks = {"teacher": Predictions.of(t), "student": Predictions.of(s)}
     if baseline is not None and baseline.predictions is not None:
@@ -84,8 +87,9 @@ def figures(
     yield "logits", matrices.logits(difference, classes, title, caption)
     if findings.aligned is not None:
         aligned, values = findings.aligned, _numbers(findings.aligned.values)
-        title, axes = "Similarity of the features of student and teacher", ("student", "teacher")
-        caption = f"{named}. Linear CKA on test images: 1 where features are equal up to rotation and scale."
+        title, axes = "Similarity of features (linear CKA)", ("student", "teacher")
+        images = counted(aligned.images, "test image")
+        caption = f"{named}, {images}. 1 where features are equal up to rotation and scale."
         yield "alignment", matrices.matrix(values, aligned.student, aligned.teacher, title, caption, axes)
     if findings.embedded is not None and len(findings.embedded.labels) > 1:
         yield "embeddings", _embedded(findings.embedded, classes, named)
@@ -126,8 +130,15 @@ def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
         f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: neighbours say something, distances little. "
         "Axes have no unit. A line leads from a name that did not fit to the middle of its class."
     )
-    names = {i: classes[i] for i in embedded.classes}
+    names = _short({i: classes[i] for i in embedded.classes})
     return embeddings(points, embedded.labels.numpy(), names, "Embeddings", caption)
+
+
+def _short(names: Mapping[int, str]) -> dict[int, str]:
+    """Return names short enough to stand among points; those that are then alike have the number of their class."""
+    short = {label: shortened(name, _LONGEST) for label, name in names.items()}
+    alike = len(set(short.values())) < len(short)
+    return {label: f"{shortened(name, _LONGEST - 6)} #{label}" if alike else name for label, name in short.items()}
 
 
 def plane(vectors: Tensor) -> Numbers:

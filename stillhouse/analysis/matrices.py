@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
@@ -18,7 +18,6 @@ from .fonts import columns_of
 from .plots import BLUES, INK, LIGHT_BLUES, MOST_CLASSES, ONE, SMALL, STUDENT, TWO, Numbers, canvas, ends, left_out
 
 LOGIT_STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # ends of colours, the same for every run
-_DIAGONAL = "#d9d9d9"
 _LONGEST = 24  # letters of a name below a column
 _MOST_COLUMNS = 20  # with a number in each field
 _MOVED = 0.01  # shares nearer to each other than this are shown as equal
@@ -86,14 +85,16 @@ def logits(values: Numbers, classes: Sequence[str], title: str, caption: str) ->
     labels = "class of the images", "logit of the class"
     figure, axes, image = _field(values, classes, classes, title, caption, labels, is_readable, 0.9)
     image.set_norm(BoundaryNorm(LOGIT_STEPS, BLUES.N, extend="max"))
-    image.set_cmap(BLUES.with_extremes(bad=_DIAGONAL))
+    image.set_cmap(BLUES.with_extremes(bad="white"))
     bar = figure.colorbar(image, ax=axes, aspect=30, shrink=0.9, pad=0.02, extend="max", spacing="uniform")
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    bar.set_label("difference of mean logits")
+    bar.set_label("absolute difference of mean logits")
     bar.outline.set_visible(False)
     if len(classes) > 1:
-        patch = Patch(facecolor=_DIAGONAL, label="diagonal: a class's own logit, left out (set to 0)")
-        axes.legend(handles=[patch], loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0.2)
+        ends = [-0.5, len(classes) - 0.5]
+        words = "diagonal: a class's own logit, left out"
+        (line,) = axes.plot(ends, ends, color=INK, linewidth=0.8, label=words, scalex=False, scaley=False)
+        axes.legend(handles=[line], loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0.2)
     if not is_readable:
         ticks = [i for i in range(0, len(classes), max(1, len(classes) // 10))]
         axes.set_xticks(ticks, [str(i) for i in ticks])
@@ -125,7 +126,8 @@ def _field(
         columns = [shortened(name, _LONGEST) for name in columns]
     lines = max(name.count("\n") for name in columns) if is_readable else 0
     below = 0.07 * max(map(columns_of, columns)) if is_turned else 0.13 * lines
-    height = 0.9 + below + (max(0.19 * len(rows), 1.7 if with_bar else 0.7) if is_named else 3.3)
+    least = max(1.7 if with_bar else 0.7, 0.068 * columns_of(labels[0]))  # a long name of the axis fits
+    height = 0.9 + below + (max(0.19 * len(rows), least) if is_named else 3.3)
     figure = canvas(width, height, title, caption)
     axes = figure.subplots()
     image = axes.imshow(values, cmap=LIGHT_BLUES, aspect="auto", interpolation="nearest")

@@ -40,6 +40,7 @@ class Aligned:
     student: list[str]
     teacher: list[str]
     values: Tensor  # (student places, teacher places)
+    images: int  # that were compared
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _aligned(student: Tapped, teacher: Tapped, sample: _Sample) -> Aligned | Non
             s, t = student(images), teacher(images)
             yield [*(s[place] for place in s_places), *(t[place] for place in t_places)]
 
-    return Aligned(s_places, t_places, alignment(features())[: len(s_places), len(s_places) :])
+    return Aligned(s_places, t_places, alignment(features())[: len(s_places), len(s_places) :], len(sample.labels))
 
 
 def _places(net: Tapped) -> list[str]:

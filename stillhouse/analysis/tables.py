@@ -1,10 +1,18 @@
-"""Tables of results."""
+"""Tables of results that fit the width of the terminal: one line for each row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
+from rich.text import Text
+
+from ..spelling import shortened
+
+_LEAST = 20  # letters of a name, before columns are left out
+_SHORTEST = 8  # letters of a name, at least
 
 
 @dataclass(frozen=True)
@@ -19,10 +27,70 @@ class Line:
     agreement: float | None = None  # with the teacher
 
 
-def comparison(lines: Sequence[Line], title: str) -> Table:
+@dataclass(frozen=True)
+class Fitting:
+    """A table with one line for each row at any width.
+
+    Args:
+        headings: Headings of the columns.
+        rows: Cells of each row; an empty row ends a section.
+        ranked: Columns that may be left out, the ones that matter most first.
+        title: A line above the table.
+        names: The number of columns at the left that hold names, which may lose their middle.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Text | str]]
+    ranked: Sequence[str] = ()
+    title: str | None = None
+    names: int = 1
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = zip(self.headings, *filter(None, self.rows), strict=True)
+        widths = [max(map(cell_len, map(str, column))) for column in columns]
+        least = [min(width, _LEAST // self.names) if i < self.names else width for i, width in enumerate(widths)]
+        kept = {i for i, heading in enumerate(self.headings) if heading not in self.ranked}
+        for heading in self.ranked:
+            place = self.headings.index(heading)
+            if _width([least[i] for i in {*kept, place}]) <= options.max_width:
+                kept.add(place)
+        while (over := _width([widths[i] for i in kept]) - options.max_width) > 0:
+            longest = max(range(self.names), key=widths.__getitem__)
+            if widths[longest] <= _SHORTEST:
+                break
+            widths[longest] = max(_SHORTEST, widths[longest] - over)
+        yield self._table(sorted(kept), widths)
+        if left_out := [heading for i, heading in enumerate(self.headings) if i not in kept]:
+            yield Text(f"left out at this width: {', '.join(left_out)}", style="dim")
+
+    def _table(self, kept: Sequence[int], widths: Sequence[int]) -> Table:
+        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
+        for i in kept:
+            is_name = i < self.names
+            table.add_column(Text(self.headings[i]), justify="left" if is_name else "right", no_wrap=True)
+        for row in self.rows:
+            if not row:
+                table.add_section()
+                continue
+            cells = [row[i] if i < len(row) else "" for i in kept]
+            table.add_row(
+                *(_cut(one, widths[i]) if i < self.names else one for one, i in zip(cells, kept, strict=True))
+            )
+        return table
+
+
+def _width(columns: Sequence[int]) -> int:
+    """Return the letters that columns take with the space between them."""
+    return sum(columns) + 3 * len(columns) + 1
+
+
+def _cut(cell: Text | str, letters: int) -> Text:
+    text, style = (cell.plain, cell.style) if isinstance(cell, Text) else (cell, "")
+    return Text(shortened(text, letters), style)
+
+
+def comparison(lines: Sequence[Line], title: str) -> Fitting:
     """Return a table of networks: the last epoch's result, the best epoch's, and the agreement with the teacher."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("network", overflow="fold")
     columns = {
         "parameters": [f"{line.parameters:,}" for line in lines],
         "MACs": [magnitude(line.macs) for line in lines],
@@ -31,11 +99,9 @@ def comparison(lines: Sequence[Line], title: str) -> Table:
         "agreement %": [percent(line.agreement) for line in lines],
     }
     columns = {heading: cells for heading, cells in columns.items() if any(cells)}
-    for heading in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for line, *cells in zip(lines, *columns.values(), strict=True):
-        table.add_row(line.name, *cells)
-    return table
+    rows = [(line.name, *cells) for line, *cells in zip(lines, *columns.values(), strict=True)]
+    ranked = [heading for heading in ("agreement %", "best %", "parameters", "MACs") if heading in columns]
+    return Fitting(["network", *columns], rows, ranked, title)
 
 
 def listing(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

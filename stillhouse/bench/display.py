@@ -6,17 +6,16 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
+from rich.text import Text
 
-from ..analysis.tables import percent
+from ..analysis.tables import Fitting, percent
 from ..report.compare import compare
 from ..report.markdown import escaped
 from ..report.model_card import compare as put_into_card
 from ..report.records import read_records
 from ..report.tables import FOOT, grid_of, md_table, printed
-from ..spelling import counted
+from ..spelling import counted, shortened
 from ..training.progress import Display, duration
 from ..training.run_files import Row
 from ..training.run_folder import Run
@@ -100,9 +99,10 @@ class BenchDisplay(Display):
             return
         rate, left = self._pace.rate(done), duration(self._pace.left(done, max(one.until for one in self._cells)))
         cell = next(iter(self._cells.values()))
-        words = f"{cell.pair}, seed {cell.seed}: epoch {self._pace.epoch + 1}/{room.epochs}, step {done}/"
-        words += f"{self._pace.steps}, {rate:.1f} step/s, {left} left of this room"
-        self._live.update(Group(self._table(), words), refresh=True)
+        words = f", seed {cell.seed}: epoch {self._pace.epoch + 1}/{room.epochs}, step {done}/{self._pace.steps}"
+        words += f", {rate:.1f} step/s, {left} left of this room"
+        pair = shortened(cell.pair, max(8, self.console.width - len(words)))
+        self._live.update(Group(self._table(), Text(pair + words, no_wrap=True)), refresh=True)
 
     def results(self, failures: Mapping[Cell, str]) -> None:
         """Print the results as `stillhouse report` would, then the failures."""
@@ -119,16 +119,19 @@ class BenchDisplay(Display):
         for cell, why in failures.items():
             super().say(f"failed: {cell}: {why}")
 
-    def _table(self) -> Table:
-        """Return top-1 by pair, method and seed, as far as known."""
+    def _table(self) -> Fitting:
+        """Return top-1 by pair, if there are several, method and seed, as far as known."""
         seeds = sorted({cell.seed for cell in self._runs})
-        table = Table("pair", "method", *(f"seed {seed}" for seed in seeds), box=box.SIMPLE_HEAD)
         by_method: dict[tuple[str, str], dict[int, str]] = {}
         for cell, run in self._runs.items():
             by_method.setdefault((cell.pair, cell.label), {})[cell.seed] = self._state(cell, run)
-        for (pair, label), found in by_method.items():
-            table.add_row(pair, label, *(found.get(seed, "") for seed in seeds))
-        return table
+        names = ["pair", "method"] if len({pair for pair, _ in by_method}) > 1 else ["method"]
+        rows = [
+            [*[pair, label][-len(names) :], *(found.get(seed, "") for seed in seeds)]
+            for (pair, label), found in by_method.items()
+        ]
+        shown = [f"seed {seed}" for seed in seeds]
+        return Fitting([*names, *shown], rows, shown[1:], names=len(names))
 
     def _state(self, cell: Cell, run: Run) -> str:
         if run.is_done:

@@ -115,10 +115,9 @@ def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], student:
     write_atomically(folder / "cells.csv", csv_of(found, choice, test_all))
     named = f"{student.pair}, {student.command.run.data.data.rstrip('/').rpartition('/')[2]}"
     from ..analysis.figures import save  # they import matplotlib, which takes a second
-    from ..grid.heat_map import heat_map
+    from ..grid.heat_map import pictures
 
-    figure = heat_map(found, axes, choice, named)
-    drawn = save([("heat_map", figure)], folder) if figure is not None else []
+    drawn = save(pictures(found, axes, choice, named), folder)
     display.say(f"in {folder}: cells.csv{''.join(f', {name}.svg, {name}.png, {name}.pdf' for name in drawn)}")
     seeds = f", mean of {len(choice.seeds)} seeds" if len(choice.seeds) > 1 else ""
     display.say(f"chosen: {words(choice.settings)}: validation top-1 {choice.mean:.2f} %{seeds}")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..analysis.matrices import matrix
-from ..spelling import counted
 from .axes import Axis, Span, shown
 from .scores import Scored
 
 _MOST = 40  # values of an axis in one picture
 _SPAN = 5.0  # points between the palest and the darkest colour, at least: smaller differences are noise
+
+
+def pictures(
+    found: Sequence[Scored], axes: Sequence[Axis], choice: Scored | None, named: str
+) -> Iterator[tuple[str, Figure]]:
+    """Yield the heat map with the name of its file, if there is one; drawn when asked for, in the style then set."""
+    figure = heat_map(found, axes, choice, named)
+    if figure is not None:
+        yield "heat_map", figure
 
 
 def heat_map(found: Sequence[Scored], axes: Sequence[Axis], choice: Scored | None, named: str) -> Figure | None:
@@ -42,7 +50,8 @@ def heat_map(found: Sequence[Scored], axes: Sequence[Axis], choice: Scored | Non
             row_points.index(rows.point(choice.settings)),
             column_points.index(columns.point(choice.settings)),
         )
-    caption = f"{named}. Mean of {counted(len(found[0].seeds), 'seed')}; framed: chosen."
+    seeds = len(found[0].seeds)
+    caption = f"{named}. {'One seed' if seeds == 1 else f'Mean of {seeds} seeds'}; framed: chosen."
     others = [axis.name for axis in axes if axis not in two]
     if others:
         caption += f" Each field is the best over {', '.join(others)}; these two matter most."

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
-from ..analysis.tables import magnitude
+from ..analysis.tables import Fitting, magnitude
 from ..spelling import printable
 from ..training.progress import duration
 from .compare import compare
@@ -23,6 +21,8 @@ FOOT = (
     "top-1 is the mean of the last epochs with the standard deviation over seeds; differences are over common seeds, "
     "with the 95 % t-interval of their mean; bold: the interval excludes zero, as one in twenty does by chance"
 )
+# Columns that a narrow terminal leaves out, the last first.
+_RANKED = ("each seed", "best %", "published %", "gap", "latency", "recipe", "time", "parameters", "MACs")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def grid_of(group: Group) -> Grid:
     return Grid(group.title, titles, [[row[name] for name in headings] for row in rows], notes)
 
 
-def table_of(records: Sequence[RunRecord], baseline: str | None = None) -> Table:
+def table_of(records: Sequence[RunRecord], baseline: str | None = None) -> Fitting:
     """Return one terminal table of all possible comparisons of finished runs.
 
     Args:
@@ -75,26 +75,24 @@ def table_of(records: Sequence[RunRecord], baseline: str | None = None) -> Table
     return printed([grid_of(group) for group in compare(records, baseline)])
 
 
-def printed(grids: Sequence[Grid]) -> Table:
+def printed(grids: Sequence[Grid]) -> Fitting:
     """Return grids as one table; if there are several, each has its title in a separate row."""
     headings = list(dict.fromkeys(heading for grid in grids for heading in grid.headings))
     vs = [heading for heading in headings if heading.startswith("vs ")]
     if len(vs) > 1:  # baselines with several names share a column
         headings = [heading for heading in headings if heading not in vs[1:]]
     title = printable(grids[0].title) if len(grids) == 1 else None
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for number, heading in enumerate(headings):
-        shown = "vs baseline" if len(vs) > 1 and heading == vs[0] else heading
-        table.add_column(_text(shown), justify="right" if number else "left", overflow="fold")
+    shown = ["vs baseline" if len(vs) > 1 and heading == vs[0] else printable(heading) for heading in headings]
+    rows: list[list[Text | str]] = []
     for grid in grids:
         if len(grids) > 1:
-            table.add_row(_text(grid.title, bold=True))
+            rows.append([_text(grid.title, bold=True), *[""] * (len(headings) - 1)])
         for row in grid.rows:
             known = {vs[0] if name in vs else name: cell for name, cell in zip(grid.headings, row, strict=True)}
             cells = [known.get(heading, Cell("")) for heading in headings]
-            table.add_row(*(_text(cell.text, bold=cell.is_bold) for cell in cells))
-        table.add_section()
-    return table
+            rows.append([_text(cell.text, bold=cell.is_bold) for cell in cells])
+        rows.append([])
+    return Fitting(shown, rows, [heading for heading in _RANKED if heading in headings], title)
 
 
 def _text(words: str, bold: bool = False) -> Text:

@@ -28,7 +28,7 @@ def _random(*shape: int) -> Tensor:
 
 def _findings() -> Findings:
     judged = Judged(torch.rand(30, generator=GENERATOR), torch.linspace(0, 1, 4), torch.zeros(4, 8, 8, 3).byte())
-    aligned = Aligned(["stage1", "embedding"], ["stage1"], torch.tensor([[0.9], [0.2]]))
+    aligned = Aligned(["stage1", "embedding"], ["stage1"], torch.tensor([[0.9], [0.2]]), 60)
     embedded = Embedded(_random(30, 4), _random(30, 6), LABELS, [0, 1, 2])
     scores = Scores(_random(30, 3), LABELS), Scores(_random(30, 3), LABELS)
     return Findings(*scores, {"KD.on/stage1": judged, "KD.on/logits": judged}, aligned, embedded)

@@ -63,6 +63,8 @@ def test_differences_of_logits_have_the_same_colours_in_every_run_and_a_named_di
         legend = figure.axes[0].get_legend()
         assert legend is not None
         assert legend.get_texts()[0].get_text().startswith("diagonal: a class's own logit")
+        (diagonal,) = figure.axes[0].get_lines()  # in greyscale a colour of its own would look like a number
+        assert np.asarray(diagonal.get_xydata()).tolist() == [[-0.5, -0.5], [1.5, 1.5]]
     assert seen[0] == seen[1]
 
 

@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 
+from stillhouse.analysis import plots
 from stillhouse.grid.axes import read_axes
-from stillhouse.grid.heat_map import heat_map, spread
+from stillhouse.grid.heat_map import heat_map, pictures, spread
 from tests.grid.runs import made_up
+from tests.helpers.figures import faults
 
 
 def test_the_two_settings_that_matter_most_are_drawn_and_of_each_field_the_best() -> None:
@@ -22,6 +24,18 @@ def test_the_two_settings_that_matter_most_are_drawn_and_of_each_field_the_best(
     assert figure.get_supxlabel().replace("\n", " ").endswith("is the best over b; these two matter most.")
     (frame,) = plot.patches
     assert frame.get_bbox().bounds == (0.5, 0.5, 1, 1)  # type: ignore[attr-defined]
+
+
+def test_it_is_drawn_in_the_style_of_all_pictures_with_room_for_a_long_name_of_its_axis() -> None:
+    name = "KD.temperature/weight"
+    cells = [made_up({"KD.temperature": a, "weight": a, "b": b}, 10.0 * a + b) for a in (1, 2) for b in (1, 2)]
+    drawn = pictures(cells, read_axes(f"{name}=1/1,2/2; b=1,2"), None, "made up")  # nothing is drawn before the style
+    with plots.style():
+        ((_, figure),) = drawn
+        assert faults(figure) == []
+    (plot,) = figure.axes
+    assert plot.get_ylabel() == name
+    assert plot.yaxis.label.get_fontsize() == plots.USUAL
 
 
 def test_cells_that_failed_stay_empty_and_one_axis_is_no_picture() -> None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 from stillhouse.__main__ import main
 from tests.helpers.networks import quick_net_file
@@ -67,7 +66,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-def printed(table: Table, width: int = 160) -> list[str]:
+def printed(table: RenderableType, width: int = 160) -> list[str]:
     """Return the lines of a table as a terminal of this width shows them."""
     console = Console(file=io.StringIO(), width=width, markup=False)
     console.print(table)

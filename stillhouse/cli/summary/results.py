@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
-
-from ...analysis.tables import Line, comparison
+from ...analysis.tables import Fitting, Line, comparison
 from ...checkpoints import load_weights
 from ...data import DATASETS, Data
 from ...report import markdown
@@ -56,7 +54,7 @@ def measure(teacher: Teacher, trainers: Sequence[StudentTrainer], data: Data, op
     return Results(outputs, found)
 
 
-def table(results: Results, teacher: Teacher, data: Data, options: RunOptions) -> Table:
+def table(results: Results, teacher: Teacher, data: Data, options: RunOptions) -> Fitting:
     """Return a table of the teacher and its students."""
     size, outputs = data.info.image_size, results.teacher
     name = f"{teacher.short} (teacher)"

@@ -50,8 +50,9 @@ class SpotAdaptive(Bundle):
     """
 
     observations_caption = (
-        "Parts of the loss, accuracy of the routes, and the shares of samples that are distilled at each spot, that "
-        "were expected to be, and that changed since the last epoch."
+        "on, likely, changed: shares of samples that are distilled at each spot, that were expected to be, and that "
+        "changed since the last epoch. routed top1: accuracy of the routes in %; routed loss: their cross-entropy. "
+        "Other panels: parts of the loss."
     )
     per_image_caption = "Probability that an image is distilled at each spot."
 
