@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from ..analysis.fonts import Lettering
-from ..analysis.plots import CATEGORIES, FAINT, INK, PALE, style
+from ..analysis.plots import CATEGORIES, FAINT, INK, LINES, MARKERS, PALE, style
 from ..analysis.tables import magnitude
+from ..spelling import counted
 from ..training.run_files import loss_terms
 from .groups import Entry, Group
 from .outcomes import reliability
@@ -23,6 +24,7 @@ from .outcomes import reliability
 _WIDTH = 4.9  # inches; on a phone letters stay as large as the page's small print
 _VARIABLES = {INK: "--ink", FAINT: "--faint", PALE: "--pale", **{c: f"--c{i}" for i, c in enumerate(CATEGORIES)}}
 _SIZES = {"parameters": "parameters", "macs": "multiply-accumulates", "latency_ms": "ms for one image"}
+_SPAN = 2.0  # points of top-1 from the left to the right, at least
 _COLUMN = 26  # characters per line of a method's name
 
 
@@ -58,7 +60,14 @@ class Charts:
             axes.grid(axis="x", color=PALE, linewidth=0.6)
             axes.set_axisbelow(True)
             axes.xaxis.set_major_locator(MaxNLocator(6))
-            axes.set_xlabel("top-1 after the last epoch, %")
+            low, high = axes.get_xlim()
+            if high - low < _SPAN:  # small differences look small
+                axes.set_xlim((low + high - _SPAN) / 2, (low + high + _SPAN) / 2)
+            seeds = {len(entry.runs) for entry in rows}
+            teachers = [found for entry in rows if (found := entry.mean("teacher_top1")) is not None]
+            known = f"; teacher: {teachers[0]:.2f}" if teachers else ""
+            many = counted(min(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds"
+            axes.set_xlabel(f"top-1 after the last epoch, % ({many}{known})")
             return self._svg(figure, f"Top-1 of every seed by method, {group.title}")
 
     def curves(self, group: Group) -> str:
@@ -89,11 +98,11 @@ class Charts:
                 for number, name in enumerate(names):
                     means = _mean_by_epoch(entry, name)
                     drawn += means.values()
-                    mark = "o" if len(means) == 1 else ""
                     axes.plot(list(means), list(means.values()), color=CATEGORIES[number % 10], linewidth=1.3,
-                              marker=mark, label=self._letters.text(name))  # fmt: skip
+                              linestyle=LINES[number % len(LINES)], marker=MARKERS[number % 10], markersize=3,
+                              markevery=max(1, len(means) // 8), label=self._letters.text(name))  # fmt: skip
                 _log_where_wide(axes, drawn)
-                axes.legend(loc="best", frameon=False, fontsize=7, handlelength=1.1, labelspacing=0.2)
+                axes.legend(loc="best", frameon=False, fontsize=7, handlelength=2.4, labelspacing=0.2)
             return self._svg(figure, f"Terms of the loss by epoch, {group.title}")
 
     def reliability(self, group: Group) -> str | None:
@@ -213,7 +222,8 @@ def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], nam
     """Draw the points of each network, with its name above the highest point."""
     for number, (name, points) in enumerate(found.items()):
         sizes, values = zip(*points, strict=True)
-        axes.scatter(sizes, values, s=18, color=CATEGORIES[number % 10], alpha=0.8, linewidth=0)
+        axes.scatter(sizes, values, s=18, color=CATEGORIES[number % 10], marker=MARKERS[number % 10], alpha=0.8,
+                     linewidth=0)  # fmt: skip
         at, label = max(points, key=lambda point: point[1]), names[name]
         label = label if len(label) <= 18 else f"{label[:15]}..."
         above = (0, 5 + 9 * (number % 2))  # points; names of networks of almost one size do not cover each other

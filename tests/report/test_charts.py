@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
 from stillhouse.report.charts import Charts
 from stillhouse.report.compare import compare
@@ -39,6 +40,22 @@ def test_they_have_the_colours_of_the_page_and_names_of_their_own(group: Group) 
         assert "var(--ink)" in one or "var(--faint)" in one
         assert not re.search(r"#(?:2b2b2b|0072b2|ffffff)|width=\"\d+(\.\d+)?pt\"", one)
     assert len(names) == len(set(names))
+
+
+def test_lines_of_a_panel_differ_also_in_greyscale(group: Group) -> None:
+    dashes = re.compile(r"stroke-dasharray")
+    assert len(dashes.findall(Charts([]).terms(group))) >= 2  # KD's line, and its place in the legend
+
+
+def test_small_differences_look_small_and_the_axis_says_how_many_seeds(group: Group) -> None:
+    charts, drawn = Charts([]), list[Figure]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "_svg", lambda figure, _: drawn.append(figure))
+        charts.seeds(group)
+    (axes,) = drawn[0].axes
+    low, high = axes.get_xlim()
+    assert high - low >= 2
+    assert axes.get_xlabel().startswith("top-1 after the last epoch, % (2 seeds")
 
 
 def test_a_size_alone_is_not_drawn(tmp_path: Path) -> None:
