@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ..spelling import shortened
+from ..spelling import printable, shortened
 
 _LEAST = 20  # letters of a name, before columns are left out
 _SHORTEST = 8  # letters of a name, at least
@@ -47,7 +47,7 @@ class Fitting:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         columns = zip(self.headings, *filter(None, self.rows), strict=True)
-        widths = [max(map(cell_len, map(str, column))) for column in columns]
+        widths = [max(cell_len(printable(str(cell))) for cell in column) for column in columns]
         least = [min(width, _LEAST // self.names) if i < self.names else width for i, width in enumerate(widths)]
         kept = {i for i, heading in enumerate(self.headings) if heading not in self.ranked}
         for heading in self.ranked:
@@ -72,10 +72,7 @@ class Fitting:
             if not row:
                 table.add_section()
                 continue
-            cells = [row[i] if i < len(row) else "" for i in kept]
-            table.add_row(
-                *(_cut(one, widths[i]) if i < self.names else one for one, i in zip(cells, kept, strict=True))
-            )
+            table.add_row(*(_cut(row[i], widths[i]) if i < self.names else row[i] for i in kept))
         return table
 
 
@@ -86,7 +83,7 @@ def _width(columns: Sequence[int]) -> int:
 
 def _cut(cell: Text | str, letters: int) -> Text:
     text, style = (cell.plain, cell.style) if isinstance(cell, Text) else (cell, "")
-    return Text(shortened(text, letters), style)
+    return Text(shortened(printable(text), letters), style)
 
 
 def comparison(lines: Sequence[Line], title: str) -> Fitting:

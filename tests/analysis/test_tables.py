@@ -36,6 +36,10 @@ def test_a_row_is_one_line_in_which_the_name_loses_its_middle_and_no_number_is_c
     assert max(map(len, lines)) <= width
 
 
+def test_control_characters_in_names_do_not_reach_the_terminal() -> None:
+    assert "\x1b" not in "".join(printed(comparison([Line("a\x1b[31m", 1, 1, 1.0)], "digits")))
+
+
 def test_of_two_columns_of_names_the_longer_one_is_shortened_and_columns_are_left_out_by_their_rank() -> None:
     rows = [("a pair with a name that is quite long", "CE", "1.00", "22.00"), (), ("b", "CE + KD", "3.00", "4.00")]
     table = Fitting(["pair", "method", "seed 0", "seed 1"], [list(row) for row in rows], ["seed 1"], names=2)
