@@ -103,6 +103,7 @@ class Charts:
                               markevery=max(1, len(means) // 8), label=self._letters.text(name))  # fmt: skip
                 _log_where_wide(axes, drawn)
                 axes.legend(loc="best", frameon=False, fontsize=7, handlelength=2.4, labelspacing=0.2)
+            panels[0].set_ylabel("loss")
             return self._svg(figure, f"Terms of the loss by epoch, {group.title}")
 
     def reliability(self, group: Group) -> str | None:
