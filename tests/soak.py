@@ -33,6 +33,7 @@ from safetensors.torch import load_file
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import load_state
 from stillhouse.training.optimizer import Optimizer
+from stillhouse.training.teachers.weights_file import weights_in
 from tests.helpers.networks import quick_net_file
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -134,7 +135,7 @@ def outcome(folder: Path) -> dict[str, object]:
     """Every finished run's network, byte for byte, and its metrics without the times."""
     found: dict[str, object] = {}
     for run in sorted(path for path in folder.iterdir() if path.name != "teacher_cache"):
-        found[run.name] = [(run / f"{which}.safetensors").read_bytes() for which in ("student", "best")], metrics(run)
+        found[run.name] = [path.read_bytes() for path in (weights_in(run), run / "best.safetensors")], metrics(run)
     return found
 
 

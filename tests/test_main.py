@@ -67,7 +67,7 @@ def test_windows_is_refused_with_a_sentence_and_said_where_it_is_installed_from(
     assert main(["train"]) == 2
     assert capsys.readouterr().err.startswith("stillhouse: runs on Linux and macOS only; on Windows use it inside WSL")
     assert main(["--help"]) == 0
-    assert "It runs on Linux and macOS, and on Windows inside WSL." in (ROOT / "README.md").read_text()
+    assert "on Linux, macOS, and Windows inside WSL" in (ROOT / "README.md").read_text()
     assert '"Operating System :: POSIX :: Linux"' in (ROOT / "pyproject.toml").read_text()
 
 

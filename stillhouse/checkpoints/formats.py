@@ -198,9 +198,10 @@ def _cut_off(path: Path, error: BaseException) -> ValueError:
 
 
 def _unknown_names(path: Path) -> list[str]:
-    """List classes and functions in a file that PyTorch does not load by default; empty for its oldest format."""
+    """List classes and functions in a file that are not loaded by default; empty for PyTorch's oldest format."""
     try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        with torch.serialization.safe_globals(_HARMLESS):  # of two for one name PyTorch takes either
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except UNREADABLE:
         return []
     return names[:_MAX_KINDS]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stillhouse.training.teachers.weights_file import weights_in
 from tests.helpers.commands import World, done, refusal
 
 Capture = pytest.CaptureFixture[str]
@@ -12,7 +13,7 @@ Capture = pytest.CaptureFixture[str]
 def runs(folder: Path) -> dict[str, bytes]:
     """Return the files of the students, and of their measurements, by the names of the runs."""
     return {
-        run.name: (run / "student.safetensors").read_bytes() + (run / "predictions.safetensors").read_bytes()
+        run.name: weights_in(run).read_bytes() + (run / "predictions.safetensors").read_bytes()
         for run in folder.iterdir()
         if (run / "result.json").exists()
     }

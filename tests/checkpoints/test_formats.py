@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stillhouse.checkpoints import about_weights, load_weights, read_weights
+from stillhouse.checkpoints import about_weights, formats, load_weights, read_weights
 from tests.helpers.networks import QuickNet
 
 Weights = dict[str, Tensor]
@@ -57,6 +57,12 @@ FORMATS: dict[str, Callable[[Weights], object]] = {
     "compiled module": lambda weights: {"state_dict": with_prefix("_orig_mod.module.", weights)},
     "RepDistiller": like_rep_distiller,
 }
+
+
+def test_what_is_known_to_be_harmless_has_no_second_meaning(tmp_path: Path) -> None:
+    """Of two meanings of a name PyTorch takes either, by their addresses in memory."""
+    torch.save(like_rep_distiller({}), tmp_path / "weights.pth")
+    assert formats._unknown_names(tmp_path / "weights.pth") == []
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])

@@ -43,7 +43,7 @@ def pieces(path: Path) -> None:
 def folder(path: Path) -> None:
     path.mkdir()
     (path / "config.json").touch()
-    (path / "model.safetensors").touch()
+    (path / "weights.safetensors").touch()
 
 
 def written(content: bytes) -> Callable[[Path], object]:
@@ -56,7 +56,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "zip": (zipped, "is a zip archive without a PyTorch checkpoint; unpack it"),
     "npz": (arrays, "is a NumPy archive; only PyTorch and safetensors files are read"),
     "pieces": (pieces, "is a checkpoint of torch.distributed, in pieces; join them once"),
-    "folder": (folder, "is a folder; give one of its files: model.safetensors"),
+    "folder": (folder, "is a folder; give one of its files: weights.safetensors"),
     "empty folder": (Path.mkdir, "is a folder; give a file that holds weights"),
     "empty": (Path.touch, "is empty; get it again"),
     "pipe": (os.mkfifo, "is not a regular file"),

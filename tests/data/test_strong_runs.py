@@ -101,10 +101,10 @@ def test_the_command_line_switches_it_on_by_itself(tmp_path: Path, capsys: pytes
         assert main([*command, methods]) == 0
         return capsys.readouterr().out
 
-    assert " views an image, " in outputs("CE, KD")
+    assert " 1 view an image, " in outputs("CE, KD")
     before = {run.name for run in runs.iterdir()}
-    assert " views an image and a strong one, " in outputs("CE, MLKD")
-    assert " views an image and a strong one, " in outputs(f"CE, {tmp_path}/mine.py:Mine")
+    assert " 1 view an image and a strong one, " in outputs("CE, MLKD")
+    assert " 1 view an image and a strong one, " in outputs(f"CE, {tmp_path}/mine.py:Mine")
     new = {run.name.rpartition("-")[0] for run in runs.iterdir() if run.name not in before}
     names = ("CE+MLKD", "CE+Mine")  # teacher and baseline are the same runs as without
     assert new == {f"digits-my_nets.py_small-from-my_nets.py_wide-{name}-seed0-epochs2-batch_size32" for name in names}
