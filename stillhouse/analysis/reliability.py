@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
+from ..report.intervals import wilson
 from ..training.predictions import Predictions
 from .metrics import by_confidence, error_of_confidence
 from .plots import BASELINE, FAINT, INK, PALE, STUDENT, TEACHER, TWO, canvas
@@ -31,7 +31,7 @@ def reliability(networks: Mapping[str, Predictions], caption: str) -> Figure:
     for (above, below), (who, one) in zip(grid.T, networks.items(), strict=True):
         sums = by_confidence(one.confidence, one.correct).numpy()
         count, sure, right = sums[sums[:, 0] > 0].T
-        low, high = np.array([wilson(r, n) for r, n in zip(right, count, strict=True)]).T
+        low, high = np.array([wilson(r / n, n) for r, n in zip(right, count, strict=True)]).T
         above.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         above.vlines(100 * sure / count, 100 * low, 100 * high, color=_COLOURS[who], linewidth=0.8)
         above.plot(100 * sure / count, 100 * right / count, color=_COLOURS[who], linewidth=1.1, marker=_MARKERS[who],
@@ -55,11 +55,3 @@ def reliability(networks: Mapping[str, Predictions], caption: str) -> Figure:
     grid[0, 0].set_ylabel("right (%)")
     grid[1, 0].set_ylabel("images (%)")
     return figure
-
-
-def wilson(right: float, count: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson, JASA 1927)."""
-    z, share = 1.96, right / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)

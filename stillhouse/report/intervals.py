@@ -91,16 +91,22 @@ def over_images(one: Tensor, other: Tensor) -> Paired:
     return Paired(100 * (gained - lost) / images, 100 * low, 100 * high, images)
 
 
-def of_share(right: int, count: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share (J. Am. Stat. Assoc. 1927), in percent.
+def wilson(share: float, count: int, sigmas: float | None = None) -> tuple[float, float]:
+    """Return the interval of a share of so many images (Wilson, J. Am. Stat. Assoc. 1927), from 0 to 1.
 
-    It is about other images of the same kind, and holds for few images and near 0 and 100 % too.
+    It is about other images of the same kind, and holds for few images and near 0 and 1 too.
 
     Args:
-        right: Images that are right.
-        count: All images, at least one.
+        sigmas: Its half width in standard deviations; by default as many as hold 95 % of a normal distribution.
     """
-    share, squared = right / count, NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
-    middle = (share + squared / (2 * count)) / (1 + squared / count)
-    half = sqrt(squared * (share * (1 - share) / count + squared / (4 * count**2))) / (1 + squared / count)
-    return 100 * max(middle - half, 0.0), 100 * min(middle + half, 1.0)
+    sigmas = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) if sigmas is None else sigmas
+    z = sigmas**2 / count
+    middle = (share + z / 2) / (1 + z)
+    half = sigmas * sqrt((share * (1 - share) + z / 4) / count) / (1 + z)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def of_share(right: int, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of the share of images that are right, in percent."""
+    low, high = wilson(right / count, count)
+    return 100 * low, 100 * high

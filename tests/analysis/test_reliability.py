@@ -6,7 +6,8 @@ import torch
 
 from stillhouse.analysis import plots
 from stillhouse.analysis.metrics import error_of_confidence
-from stillhouse.analysis.reliability import reliability, wilson
+from stillhouse.analysis.reliability import reliability
+from stillhouse.report.intervals import wilson
 from stillhouse.training.predictions import Predictions
 from tests.helpers.figures import caption, faults, titles
 
@@ -28,7 +29,7 @@ def test_networks_stand_beside_each_other_with_their_errors() -> None:
     assert np.asarray(curve.get_xydata()) == pytest.approx(np.array([[90, 80]]))
     assert np.asarray(diagonal.get_xydata()).tolist() == [[0, 0], [100, 100]]
     low, high = above.collections[0].get_segments()[0][:, 1]  # type: ignore[attr-defined]
-    assert (low, high) == pytest.approx(tuple(100 * end for end in wilson(40, 50)))
+    assert (low, high) == pytest.approx(tuple(100 * end for end in wilson(40 / 50, 50)))
     assert above.get_xlim()[0] <= 0 < 100 <= above.get_xlim()[1]
     assert {axes.get_ylim() for axes in figure.axes[:3]} == {above.get_ylim()}
     assert sum(bar.get_height() for bar in below.patches) == pytest.approx(100)  # type: ignore[attr-defined]
@@ -40,9 +41,3 @@ def test_the_error_is_the_one_of_the_tables() -> None:
     one = _sure(0.73, 0.5, 31)
     figure = reliability({"student": one}, "")
     assert titles(figure)[0] == f"student: ECE {error_of_confidence(one.confidence, one.correct):.1f} %"
-
-
-def test_intervals_are_wilsons() -> None:
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-3)  # as published tables have it
-    assert wilson(0, 1)[0] == 0
-    assert wilson(1, 1)[1] == 1

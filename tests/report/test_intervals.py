@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stillhouse.report.intervals import difference, over_images
+from stillhouse.report.intervals import difference, over_images, wilson
 
 
 def test_the_interval_is_the_one_of_the_book() -> None:
@@ -66,3 +66,11 @@ def test_95_of_100_intervals_hold_the_truth(images: int) -> None:
         found = over_images(~((draw >= 0.03) & (draw < 0.06)), draw >= 0.05)
         held += found.low <= 100 * 0.02 <= found.high
     assert held / times > 0.94
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"), [(9, 12, 0.4677, 0.9111), (0, 10, 0.0, 0.2775), (50, 100, 0.4038, 0.5962)]
+)
+def test_the_interval_is_wilsons(right: int, count: int, low: float, high: float) -> None:
+    """Published values: Newcombe, Statistics in Medicine 1998; R's binom::binom.wilson."""
+    assert wilson(right / count, count) == pytest.approx((low, high), abs=2e-4)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...data import Data
 from ...forward import are_probabilities, wrap
+from ...report.intervals import wilson
 from ..evaluation import Scores
 from .class_order import accuracy_in, best_order, plain, usual_orders
 
@@ -85,14 +86,6 @@ def other_classes(count: int, ours: Sequence[str], theirs: object) -> str | None
 def chance(labels: Tensor) -> float:
     """Return the accuracy, from 0 to 1, of always predicting the most frequent class: (N,)"""
     return float(labels.bincount().max()) / len(labels)
-
-
-def wilson(right: float, count: int, sigmas: float = 1.96) -> tuple[float, float]:
-    """Return the confidence interval of an accuracy on so many images (Wilson, JASA 1927); accuracies are 0 to 1."""
-    z = sigmas**2 / count
-    middle = (right + z / 2) / (1 + z)
-    width = math.sqrt(z * right * (1 - right) + z**2 / 4) / (1 + z)
-    return max(0.0, middle - width), min(1.0, middle + width)
 
 
 def least_gain(top1: float, count: int) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from stillhouse.checkpoints import fingerprint
 from stillhouse.data import Data
 from stillhouse.training.evaluation import Scores
-from stillhouse.training.teachers.checks import check_classes, check_teacher, order_problem, wilson
+from stillhouse.training.teachers.checks import check_classes, check_teacher, order_problem
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 
@@ -105,14 +105,6 @@ def test_few_images_are_enough_to_tell_what_has_learned_nothing() -> None:
     mostly_first = torch.arange(39).sub(30).clamp(min=0)  # in an order that 39 images of 20 classes cannot tell
     with pytest.raises(ValueError, match=r"right on 5.13 % of 39 .* no better than chance \(79.49 %"):
         check_teacher("t", outputs(torch.arange(39) % 20, 20, mostly_first), with_classes(*map(str, range(20))), {})
-
-
-@pytest.mark.parametrize(
-    ("right", "count", "low", "high"), [(9, 12, 0.4677, 0.9111), (0, 10, 0.0, 0.2775), (50, 100, 0.4038, 0.5962)]
-)
-def test_the_interval_is_wilsons(right: int, count: int, low: float, high: float) -> None:
-    """Published values: Newcombe, Statistics in Medicine 1998; R's binom::binom.wilson."""
-    assert wilson(right / count, count) == pytest.approx((low, high), abs=2e-4)
 
 
 def test_the_same_answer_to_everything_is_refused_even_if_it_is_often_right() -> None:
