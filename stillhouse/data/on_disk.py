@@ -180,8 +180,13 @@ def is_worker_death(error: Exception) -> bool:
 
 def worker_died(error: Exception) -> str:
     """Return a sentence about a worker that died."""
-    outputs = str(error).strip() or type(error).__name__
+    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    if "Terminated" in last:  # such as by timeout, whose signal goes to all processes of a command
+        return (
+            f"a worker process that reads images was ended ({last}); a training resumes from its last save when the "
+            "same command is run again"
+        )
     return (
-        f"a worker process that reads images died ({outputs.splitlines()[-1]}), most often because memory ran out: use "
-        "fewer --workers; 0 reads in the main process"
+        f"a worker process that reads images died ({last}), most often because memory ran out: use fewer --workers; "
+        "0 reads in the main process"
     )

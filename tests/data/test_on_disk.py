@@ -11,6 +11,7 @@ from PIL import Image
 
 from stillhouse.batch import Batch
 from stillhouse.data import Folder, LoadOptions, Resize, reader
+from stillhouse.data.on_disk import worker_died
 from tests.helpers.pictures import picture, png
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -269,3 +270,10 @@ def test_crops_are_turned_as_pillow_turns_them(paths: list[Path]) -> None:
 def test_reflected_borders_are_refused_on_disk(paths: list[Path]) -> None:
     with pytest.raises(ValueError, match=r"^--crop reflected is for small images in memory, .*: use shifted"):
         shown(paths, crop="reflected")
+
+
+def test_a_worker_that_a_signal_ended_is_no_matter_of_memory() -> None:
+    error = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly\nkilled by signal: Terminated.")
+    assert "resumes from its last save when the same command is run again" in worker_died(error)
+    assert "memory" not in worker_died(error)
+    assert "memory ran out" in worker_died(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."))

@@ -28,7 +28,8 @@ def show(display: Display, run: Run, asked: Mapping[str, object]) -> None:
         purpose = "the same on your own images, in a folder with one folder for each class:"
         commands[purpose] = f"stillhouse distill --data ~/images{_typed(asked, 'student')}"
     else:
-        given = _typed(asked, "data", "teacher", "teacher_weights", "student", "student_weights", "image_size")
+        options = ("teacher", "teacher_weights", "teacher_mean", "teacher_std", "student", "student_weights")
+        given = _typed(asked, "data", *options, "image_size", "epochs")
         commands["other methods beside it, with three seeds:"] = (
             f"stillhouse bench{given} --methods 'CE; CE + KD; CE + DKD'"
         )
@@ -40,7 +41,11 @@ def show(display: Display, run: Run, asked: Mapping[str, object]) -> None:
 
 def _typed(asked: Mapping[str, object], *names: str) -> str:
     """Return these options as words of a command line, except those without a value."""
-    return "".join(f" --{name} {shlex.quote(str(asked[name]))}" for name in names if asked.get(name) is not None)
+    return "".join(f" --{name} {shlex.quote(_word(asked[name]))}" for name in names if asked.get(name) is not None)
+
+
+def _word(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def files(display: Display, runs: Sequence[Run]) -> None:

@@ -10,7 +10,13 @@ from stillhouse.cli.summary.next_steps import show
 from stillhouse.training.progress import Display
 from stillhouse.training.run_folder import Run
 
-ASKED = {"data": "digits", "teacher": "resnet20", "teacher_weights": None, "student": "my nets.py:small"}
+MORE: dict[str, object] = {"epochs": 6, "teacher_mean": [0.485, 0.456, 0.406]}
+ASKED: dict[str, object] = {
+    "data": "digits",
+    "teacher": "resnet20",
+    "teacher_weights": None,
+    "student": "my nets.py:small",
+}
 
 
 def commands(text: str) -> list[list[str]]:
@@ -36,7 +42,7 @@ def test_three_commands_and_the_file_on_lines_of_their_own(
 
 
 def test_with_images_of_ones_own_other_methods_come_next(capsys: pytest.CaptureFixture[str]) -> None:
-    show(Display(), Run(Path("runs"), "r", {}), {**ASKED, "data": "~/pets", "image_size": 64})
+    show(Display(), Run(Path("runs"), "r", {}), {**ASKED, "data": "~/pets", "image_size": 64} | MORE)
     *_, bench = commands(capsys.readouterr().out)
     words = [
         "stillhouse",
@@ -45,11 +51,15 @@ def test_with_images_of_ones_own_other_methods_come_next(capsys: pytest.CaptureF
         "~/pets",
         "--teacher",
         "resnet20",
+        "--teacher_mean",
+        "0.485,0.456,0.406",
         "--student",
         "X",
         "--image_size",
         "64",
+        "--epochs",
+        "6",
         "--methods",
     ]
-    assert [*bench[:7], "X", *bench[8:-1]] == words
+    assert [*bench[:9], "X", *bench[10:-1]] == words
     assert bench[-1] == "CE; CE + KD; CE + DKD"
