@@ -49,7 +49,7 @@ def sgd_probe(train: Features, test: Features, weight_decay: float = 0.0, seed: 
         order = torch.randperm(len(labels), generator=stream(seed, "probe", epoch))
         for batch in torch.split(order, BATCH):
             optimizer.zero_grad()
-            F.cross_entropy(layer(values[batch]), labels[batch]).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(layer(values[batch]), labels[batch]).backward()  # type: ignore[no-untyped-call] # in PyTorch
             optimizer.step()
         schedule.step()
     with torch.no_grad():
