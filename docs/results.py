@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from stillhouse.cli.arguments import named_values  # noqa: E402
-from stillhouse.cli.config import RunOptions  # noqa: E402
+from stillhouse.cli.groups.run import RunOptions  # noqa: E402
 from stillhouse.report.compare import compare  # noqa: E402
 from stillhouse.report.formats import as_json  # noqa: E402
 from stillhouse.report.groups import Group  # noqa: E402

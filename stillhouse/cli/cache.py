@@ -15,7 +15,7 @@ from ..training.teachers.examine import examine
 from ..training.teachers.located import locate
 from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import prepare
-from .data_options import note_on_reading
+from .groups.data import note_on_reading
 from .options.cache import Fill
 from .train import speed_up
 

@@ -18,7 +18,7 @@ from ..training.teachers.examine import better_normalisation
 from ..training.teachers.located import Located, locate
 from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import Teacher, prepare
-from .data_options import note_on_reading
+from .groups.data import note_on_reading
 from .options.evaluate import Evaluate, data_of_run
 from .summary.evaluation import data_of_distillation, write_report
 

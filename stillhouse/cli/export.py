@@ -12,8 +12,8 @@ from ..export.student import open_student
 from ..models.spec import NetworkSource
 from ..spelling import counted
 from ..training.progress import Display
-from .data_options import note_on_reading
 from .evaluate import digests
+from .groups.data import note_on_reading
 from .options.export import Export
 
 

@@ -18,7 +18,7 @@ from ..training import ranks
 from ..training.progress import Display
 from ..training.stop_signals import Stopped
 from .arguments import group_of, named_by_configs, option_groups, parse
-from .config import DeviceOptions
+from .groups.run import DeviceOptions
 from .list import LISTS, show
 from .options.bench import Bench
 from .options.cache import Fill

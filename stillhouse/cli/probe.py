@@ -17,8 +17,8 @@ from ..training.progress import Display
 from ..training.teachers.located import locate
 from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import prepare
-from .data_options import SplitOptions
 from .evaluate import digests
+from .groups.data import SplitOptions
 from .options.probe import Probe, ProbeOptions
 
 if TYPE_CHECKING:

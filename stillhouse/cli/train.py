@@ -13,7 +13,7 @@ from ..training.loop import fit
 from ..training.memory import split_by_memory
 from ..training.progress import Display
 from ..training.student import StudentTrainer
-from .config import RunOptions
+from .groups.run import RunOptions
 from .options.train import Train
 from .runs.build import trainer_alone
 from .runs.other_runs import notes_on_other_runs

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from ..cli.arguments import named_values
-from ..cli.config import PrecisionOptions, RunOptions
-from ..cli.networks import TeacherOptions
+from ..cli.groups.networks import TeacherOptions
+from ..cli.groups.run import PrecisionOptions, RunOptions
 from .records import RunRecord
 
 Settings = Mapping[str, object]

@@ -8,8 +8,8 @@ import yaml
 
 from stillhouse.anatomy import Anatomy
 from stillhouse.cli.arguments import build, group_of, named_values, option_groups, parse
-from stillhouse.cli.config import DeviceOptions, RunOptions
-from stillhouse.cli.data_options import DataOptions
+from stillhouse.cli.groups.data import DataOptions
+from stillhouse.cli.groups.run import DeviceOptions, RunOptions
 from stillhouse.cli.options.cache import Fill
 from stillhouse.cli.options.distill import Distill, DistillOptions
 from stillhouse.cli.options.evaluate import Evaluate

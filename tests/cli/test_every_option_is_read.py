@@ -11,7 +11,7 @@ import pytest
 
 from stillhouse.cli import parser
 from stillhouse.cli.arguments import option_groups
-from stillhouse.cli.config import DeviceOptions
+from stillhouse.cli.groups.run import DeviceOptions
 from stillhouse.training.progress import Display
 from tests.helpers.commands import World, only
 

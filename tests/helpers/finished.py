@@ -8,7 +8,7 @@ import torch
 
 from stillhouse.checkpoints import write_atomically
 from stillhouse.cli.arguments import named_values
-from stillhouse.cli.config import RunOptions
+from stillhouse.cli.groups.run import RunOptions
 from stillhouse.report.records import RunRecord, read_record
 from stillhouse.training.predictions import Predictions
 from stillhouse.training.run_files import dump_rows

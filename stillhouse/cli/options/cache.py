@@ -11,9 +11,9 @@ from ...anatomy import Anatomy
 from ...ranges import Count, NonNegative, check_options
 from ...training.config import TrainConfig
 from ...training.teachers.places import about_place, place_of
-from ..config import CompileOptions, DeviceOptions, PrecisionOptions
-from ..data_options import DataOptions, SplitOptions, reading_of
-from ..networks import TeacherOptions
+from ..groups.data import DataOptions, SplitOptions, reading_of
+from ..groups.networks import TeacherOptions
+from ..groups.run import CompileOptions, DeviceOptions, PrecisionOptions
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from ...anatomy import Anatomy
 from ...ranges import TYPE_CHECKING
 from ...report.recipes import find
 from ...training.teachers.places import about_place, place_of
-from ..config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
-from ..data_options import note_on_reading, reading_of
-from ..networks import TeacherOptions
+from ..groups.data import note_on_reading, reading_of
+from ..groups.networks import TeacherOptions
+from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.run_names import NameOptions, ShowOptions
 from ..words.seeds import read_seeds
 from ..words.suited import suited

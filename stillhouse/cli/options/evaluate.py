@@ -12,9 +12,9 @@ from ...ranges import Whole, check_options
 from ...training.run_files import read_config
 from ...training.teachers.places import about_place, place_of
 from ...user_code import Untrusted, refuse_code_of_run
-from ..config import DeviceOptions
-from ..data_options import DataOptions, reading_of
-from ..networks import MeasureOptions
+from ..groups.data import DataOptions, reading_of
+from ..groups.networks import MeasureOptions
+from ..groups.run import DeviceOptions
 from .inspect import PictureOptions
 
 ROBUSTNESS = 1000  # images, if the option is left out

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ...ranges import TYPE_CHECKING, ExportKind, NonNegative, Range, Seed, check_options
-from ..data_options import DataOptions
+from ..groups.data import DataOptions
 from .evaluate import Evaluate
 
 if TYPE_CHECKING:

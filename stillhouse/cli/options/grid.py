@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ...ranges import TYPE_CHECKING, Range, check_options
-from ..config import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
-from ..networks import TeacherOptions
+from ..groups.networks import TeacherOptions
+from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..runs.rooms import RoomOptions
 from ..words.seeds import read_seeds
 

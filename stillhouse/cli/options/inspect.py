@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...ranges import Count, check_options
 from ...training.run_files import read_config, read_result
-from ..config import DeviceOptions
+from ..groups.run import DeviceOptions
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import OutputOptions
-from ..data_options import DataOptions, SplitOptions
+from ..groups.data import DataOptions, SplitOptions
+from ..groups.run import OutputOptions
 from .inspect import PictureOptions
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...ranges import Count, check_options
-from ..config import DeviceOptions
+from ..groups.run import DeviceOptions
 
 Format = Literal["table", "csv", "jsonl"]
 

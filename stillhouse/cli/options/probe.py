@@ -7,9 +7,9 @@ from typing import Literal
 
 from ...anatomy import Anatomy
 from ...ranges import TYPE_CHECKING, NonNegative, Part, Seed, check_options
-from ..config import DeviceOptions
-from ..data_options import DataOptions
-from ..networks import Channels
+from ..groups.data import DataOptions
+from ..groups.networks import Channels
+from ..groups.run import DeviceOptions
 
 if TYPE_CHECKING:
     from ...models.spec import NetworkSource

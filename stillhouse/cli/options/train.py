@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import RunOptions
-from ..networks import NetworkOptions
+from ..groups.networks import NetworkOptions
+from ..groups.run import RunOptions
 from ..words.run_names import NameOptions, ShowOptions
 from ..words.suited import suited
 

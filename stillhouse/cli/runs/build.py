@@ -22,8 +22,8 @@ from ...training.student import StudentTrainer
 from ...training.teachers.teacher import Teacher
 from ...user_code import hash_of_file
 from ..arguments import named_values
-from ..config import RunOptions
-from ..data_options import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
+from ..groups.data import DEFAULT_DATA, IMAGE_OPTIONS, DataOptions, SplitOptions
+from ..groups.run import RunOptions
 from ..words.run_names import name_of_run
 
 # Options that are part of a run's identity in another form.

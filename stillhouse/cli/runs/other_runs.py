@@ -14,7 +14,7 @@ from ...spelling import counted
 from ...training.run_files import read_config
 from ...training.student import StudentTrainer
 from ...training.teachers.weights_file import weights_in
-from ..data_options import DataOptions, SplitOptions
+from ..groups.data import DataOptions, SplitOptions
 
 _NOT_IDENTITY = (
     "folder",

@@ -16,7 +16,7 @@ from ...training.evaluation import Scores, evaluate, size_of
 from ...training.run_files import loss_terms
 from ...training.student import StudentTrainer
 from ...training.teachers.teacher import Teacher
-from ..config import RunOptions
+from ..groups.run import RunOptions
 from ..train import outcome, title
 
 

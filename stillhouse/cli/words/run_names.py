@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...ranges import TYPE_CHECKING
-from ..config import EpochOptions, RunOptions
+from ..groups.run import EpochOptions, RunOptions
 from .suited import SUITED
 
 if TYPE_CHECKING:

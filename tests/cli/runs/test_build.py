@@ -9,7 +9,7 @@ import torch
 from stillhouse.anatomy import Anatomy
 from stillhouse.checkpoints import save_weights
 from stillhouse.cli.arguments import named_values
-from stillhouse.cli.config import RunOptions
+from stillhouse.cli.groups.run import RunOptions
 from stillhouse.cli.runs.build import trainer_alone, trainer_taught
 from stillhouse.methods import CE
 from stillhouse.methods.parse import parse

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stillhouse.cli.config import CacheOptions, DeviceOptions, EpochOptions, MemoryOptions
+from stillhouse.cli.groups.run import CacheOptions, DeviceOptions, EpochOptions, MemoryOptions
 from stillhouse.data import load
 from stillhouse.training.config import TrainConfig
 from tests.helpers.data import quick_data

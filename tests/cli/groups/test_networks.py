@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.cli.networks import MeasureOptions, NetworkOptions, TeacherOptions
+from stillhouse.cli.groups.networks import MeasureOptions, NetworkOptions, TeacherOptions
 from stillhouse.models.input_spec import InputSpec
 from stillhouse.models.spec import NetworkSource
 from tests.helpers.data import quick_data

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..anatomy import Anatomy
-from ..ranges import TYPE_CHECKING, check_options
+from ...anatomy import Anatomy
+from ...ranges import TYPE_CHECKING, check_options
 
 if TYPE_CHECKING:
-    from ..data import Data
-    from ..models.spec import NetworkSource
+    from ...data import Data
+    from ...models.spec import NetworkSource
 
 Channels = Sequence[float]  # one number or three; checked by InputSpec.typed
 
@@ -36,7 +36,7 @@ class NetworkOptions:
     anatomy: Anatomy | None = None
 
     def source(self) -> NetworkSource:
-        from ..models.spec import NetworkSource
+        from ...models.spec import NetworkSource
 
         return NetworkSource(self.model, self.weights, self.anatomy, self.weights_key, self.skip_head)
 
@@ -69,8 +69,8 @@ class TeacherOptions:
 
     def source(self, name: str, weights: str | None, anatomy: Anatomy | None) -> NetworkSource:
         """Return the teacher without the order of its classes, which depends on the data's."""
-        from ..models.input_spec import InputSpec
-        from ..models.spec import NetworkSource
+        from ...models.input_spec import InputSpec
+        from ...models.spec import NetworkSource
 
         spec = InputSpec.typed(self.teacher_mean, self.teacher_std, self.teacher_size, "teacher_")
         return NetworkSource(name, weights, anatomy, self.teacher_weights_key, input=spec, option="teacher_")
@@ -103,8 +103,8 @@ class MeasureOptions:
 
     def source(self, name: str, weights: str | None) -> NetworkSource:
         """Return the network without the order of its classes, which depends on the data's."""
-        from ..models.input_spec import InputSpec
-        from ..models.spec import NetworkSource
+        from ...models.input_spec import InputSpec
+        from ...models.spec import NetworkSource
 
         spec = InputSpec.typed(self.mean, self.std, None, "")
         return NetworkSource(name, weights, key=self.weights_key, input=spec)
@@ -116,6 +116,6 @@ class MeasureOptions:
 
 def with_classes(source: NetworkSource, option: str, value: str | None, data: Data) -> NetworkSource:
     """Return a network with the order of its outputs that an option gives."""
-    from ..training.teachers.class_order import read_classes
+    from ...training.teachers.class_order import read_classes
 
     return source if value is None else replace(source, classes=read_classes(option, value, data.classes))

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..ranges import TYPE_CHECKING, Crop, Part, Positive, ProperFraction, Range, Resize, check_options
-from ..training.config import TrainConfig
+from ...ranges import TYPE_CHECKING, Crop, Part, Positive, ProperFraction, Range, Resize, check_options
+from ...training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from ..data import Data
-    from ..models.input_spec import InputSpec
-    from ..training.progress import Display
+    from ...data import Data
+    from ...models.input_spec import InputSpec
+    from ...training.progress import Display
 
 BACKGROUND = "white"
 
@@ -48,7 +48,7 @@ class SplitOptions:
 
     def normalisation(self) -> InputSpec:
         """Return the mean and std to normalise by; None in it where the data's own are used."""
-        from ..models.input_spec import InputSpec
+        from ...models.input_spec import InputSpec
 
         return InputSpec.typed(self.mean, self.std, None, "")
 
@@ -109,7 +109,7 @@ class DataOptions:
         Args:
             expected: Images that a trained network expects; they decide the size if the user does not.
         """
-        from ..data import LoadOptions, load
+        from ...data import LoadOptions, load
 
         options = LoadOptions(
             batch_size=batch_size,

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..ranges import TYPE_CHECKING, NonNegative, Positive, Seed, check_options
-from ..training.config import TrainConfig
-from ..training.ranks import local_rank
-from .data_options import DataOptions, SplitOptions
+from ...ranges import TYPE_CHECKING, NonNegative, Positive, Seed, check_options
+from ...training.config import TrainConfig
+from ...training.ranks import local_rank
+from .data import DataOptions, SplitOptions
 
 if TYPE_CHECKING:
     import torch
 
-    from ..data import Data
-    from ..models.input_spec import InputSpec
-    from ..training.cache.store import CacheStore
-    from ..training.progress import Display
+    from ...data import Data
+    from ...models.input_spec import InputSpec
+    from ...training.cache.store import CacheStore
+    from ...training.progress import Display
 
 EPOCHS = {"digits": 4}  # see `words.suited`; other data get the protocol's 240
 EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
@@ -61,7 +61,7 @@ class TrackOptions:
 
     def check(self) -> None:
         """Refuse a tracker that is not installed."""
-        from ..training.trackers.tracking import is_installed
+        from ...training.trackers.tracking import is_installed
 
         for name in self.names:
             if not is_installed(name):
@@ -155,7 +155,7 @@ class CacheOptions:
 
     def store(self, folder: Path) -> CacheStore | None:
         """Return the store of caches in the folder of the runs; None if no cache is wanted."""
-        from ..training.cache.store import CacheStore
+        from ...training.cache.store import CacheStore
 
         if self.teacher_cache == "off":
             return None
@@ -202,7 +202,7 @@ class EpochOptions:
 
     def complete(self, config: TrainConfig, data: Data) -> TrainConfig:
         """Return the configuration with the requested number of epochs, or the default for the data."""
-        from ..data import Folder
+        from ...data import Folder
 
         suited = EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, TrainConfig.epochs)
         return dataclasses.replace(config, epochs=suited if self.epochs is None else self.epochs)

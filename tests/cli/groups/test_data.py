@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stillhouse.cli.data_options import DataOptions
+from stillhouse.cli.groups.data import DataOptions
 from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
 
