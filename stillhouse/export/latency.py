@@ -34,13 +34,17 @@ class Latency:
         return f"{self.p50:.3g} / {self.p95:.3g}"
 
 
-def latency(run: Callable[[Tensor], object], images: Tensor, seconds: float = _SECONDS) -> Latency:
-    """Time a network on a batch, for about so many seconds."""
-    for _ in range(_WARM_UP):
+def latency(run: Callable[[Tensor], object], images: Tensor, seconds: float = _SECONDS, least: int = _LEAST) -> Latency:
+    """Time a network on a batch, for about so many seconds.
+
+    Args:
+        least: Number of calls that are timed even if they take longer.
+    """
+    for _ in range(min(_WARM_UP, least)):
         run(images)
     times: list[float] = []
     until = time.perf_counter() + seconds
-    while len(times) < _LEAST or (time.perf_counter() < until and len(times) < _MOST):
+    while len(times) < least or (time.perf_counter() < until and len(times) < _MOST):
         began = time.perf_counter()
         run(images)
         times.append(1000 * (time.perf_counter() - began))

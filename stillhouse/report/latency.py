@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from ..export.latency import latency
-from ..models.create import is_ours, network
-from ..modes import in_eval_mode
+from ..models.create import is_ours
+from ..models.spec import NetworkSource
+from ..plan.speed import speeds
 from .records import RunRecord
 
 _SECONDS = 0.5  # of measuring, for each network
@@ -48,15 +47,9 @@ def milliseconds(name: str, classes: int, size: int) -> float:
         ValueError: If the network cannot be built.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, image = network(name, classes, size).to(device), torch.zeros(1, 3, size, size, device=device)
-
-    def run(image: Tensor) -> None:
-        model(image)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    with torch.inference_mode(), in_eval_mode(model):
-        return latency(run, image, _SECONDS).p50
+    threads = [torch.get_num_threads()]
+    (speed,) = speeds(NetworkSource(name), classes, size, [1], threads, device, _SECONDS)
+    return speed.latency.p50
 
 
 def machine() -> str:
