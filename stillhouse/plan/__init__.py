@@ -1,1 +1,1 @@
-"""What a distillation will take and how fast its students are, told before anything is trained."""
+"""A distillation before anything is trained: its data, its hours, and how fast its students are."""
