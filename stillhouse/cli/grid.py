@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from ..bench.plan import Cell
 from ..bench.run import Elsewhere
 from ..checkpoints import write_atomically
-from ..grid.axes import Axis, Settings, Value, combinations, words
+from ..grid.axes import METHODS, Axis, Settings, Value, combinations, words
 from ..grid.display import GridDisplay
 from ..grid.halving import Halving
 from ..grid.scores import Scored, chosen, csv_of, table
@@ -31,7 +32,10 @@ def grid(command: Grid, display: Display) -> None:
     command.run.tracking.check()
     _check(command)
     base, validation = base_of(command), command.run.split.validation or VALIDATION
-    base.check([name for axis in axes for name in axis.names])
+    varied = [name for axis in axes for name in axis.names]
+    if METHODS in varied and METHODS in command.given:
+        raise ValueError(f"{METHODS} are given by --{METHODS} and varied by --grid; leave one out")
+    base.check(varied)
     proposals = Proposals(axes, command.run.output.seed) if asked.search else None
     trials = asked.trials if proposals else len(combinations(axes))
     together = min(asked.together, trials)
@@ -62,7 +66,7 @@ def grid(command: Grid, display: Display) -> None:
         display.say(f"{counted(again, 'trial')} of {trials} had settings of an earlier one, and are left out below")
     for failed, why in training.failures.items():
         display.say(f"failed: {failed}: {why}")
-    _tell(command, training.scored(training.cells), axes, training.members[0][0], display)
+    _tell(command, training.scored(training.cells), axes, pair_of(training.members), display)
     training.raise_failures()
 
 
@@ -104,16 +108,25 @@ def base_of(command: Grid) -> BaseStudent:
     return BaseStudent(options, tuple(methods), typed)
 
 
-def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], student: Cell, display: Display) -> None:
+def pair_of(members: Mapping[int, Sequence[Cell]]) -> str:
+    """Name the teacher and the student in the names of files; the number of students if the network is varied."""
+    pairs = {cell.pair: cell for cells in members.values() for cell in cells}
+    if len(pairs) == 1:
+        return next(iter(pairs))
+    teacher = next(iter(pairs.values())).command.distillation.teacher
+    return f"{teacher.rstrip('/').rpartition('/')[2]}-{len(pairs)} students"
+
+
+def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], pair: str, display: Display) -> None:
     """Print what came out, and write it into a folder of its own."""
     choice, test_all = chosen(found), command.grid.test == "all"
     display.console.print(table(found, choice, test_all))
     if choice is None:  # every cell failed
         return
-    folder = _folder(command.run.output.folder, student.pair, found)
+    folder = _folder(command.run.output.folder, pair, found)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "cells.csv", csv_of(found, choice, test_all))
-    named = f"{student.pair}, {student.command.run.data.data.rstrip('/').rpartition('/')[2]}"
+    named = f"{pair}, {command.run.data.data.rstrip('/').rpartition('/')[2]}"
     from ..analysis.figures import save  # they import matplotlib, which takes a second
     from ..grid.heat_map import pictures
 
@@ -135,4 +148,4 @@ def _folder(root: Path, pair: str, found: Sequence[Scored]) -> Path:
     runs = sorted(str(run.folder.name) for one in found for run in one.runs.values())
     settings: list[Settings] = [one.settings for one in found]
     digest = hashlib.blake2b(repr((runs, settings)).encode(), digest_size=4).hexdigest()
-    return root / f"grid-{pair.replace('/', '_')}-{digest}"
+    return root / f"grid-{re.sub('[/ ]', '_', pair)}-{digest}"

@@ -14,6 +14,7 @@ from ..methods.spec import as_text, catalogue
 
 Value = object  # a plain value, a `MethodSpec`, or a list of either
 Settings = Mapping[str, Value]  # by the name of what is set: lr, or KD.temperature
+STUDENT, METHODS = "student", "methods"  # settings whose values are texts: networks, and methods joined by +
 MOST = 10_000  # cells of a grid
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _SPAN = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?::(?=\d|log)(\d*)(log)?)?")
@@ -156,18 +157,22 @@ def _axis(name: str, values: object) -> Axis:
 
 def _point(names: Sequence[str], item: object) -> tuple[Value, ...]:
     if len(names) == 1:
-        return (_value(names[0], item) if isinstance(item, str) else item,)
+        return (_value(names[0], item, names) if isinstance(item, str) else item,)
     parts = split(item, "/") if isinstance(item, str) else item
     if not isinstance(parts, list | tuple) or len(parts) != len(names):
         raise ValueError(
             f"--grid {'/'.join(names)}: {item} must be {len(names)} values, one for each name, such as "
             f"{'/'.join('12345'[: len(names)])}"
         )
-    return tuple(_value("/".join(names), part) if isinstance(part, str) else part for part in parts)
+    pairs = zip(names, parts, strict=True)
+    return tuple(_value(name, part, names) if isinstance(part, str) else part for name, part in pairs)
 
 
-def _value(name: str, text: str) -> Value:
-    """Return a value: a plain one, a method, or else the text itself."""
+def _value(one: str, text: str, names: Sequence[str]) -> Value:
+    """Return a value of one of the names that change together: a plain one, a method, or else the text itself."""
+    name = "/".join(names)
+    if one in (STUDENT, METHODS):
+        return text.strip()
     if _SPAN.fullmatch(text.strip()):
         raise ValueError(f"--grid {name}: the range {text.strip()} must stand alone, without other values beside it")
     if text.strip().lower() in ("true", "false"):

@@ -1,4 +1,7 @@
-"""The student of a grid, and the same student with other settings: arguments of its methods, and of its training."""
+"""The student of a grid, and the same with other settings: arguments of its methods and of its training.
+
+Its network and its methods may be settings as well.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from typing import Any
 
 from ..bench.entries import Entry
 from ..bench.plan import Cell, cells
-from ..methods.parse import MethodSpec
+from ..methods.parse import MethodSpec, parse
 from ..methods.spec import methods_in, spell
 from ..spelling import nearest
 from ..training.config import TrainConfig
-from .axes import Settings, Value, words
+from .axes import METHODS, STUDENT, Settings, Value, words
 
 OF_TRAINING = tuple(field.name for field in dataclasses.fields(TrainConfig))
 
@@ -41,14 +44,15 @@ class BaseStudent:
         """
         for name in names:
             if "." in name:
-                _target(self.methods, name)
-            elif name not in OF_TRAINING:
+                if METHODS not in names:  # else those of each value are checked when it is set
+                    _target(self.methods, name)
+            elif name not in (STUDENT, METHODS, *OF_TRAINING):
                 arguments = [f"{found.cls.__name__}.{one}" for found in _all(self.methods) for one in found.arguments]
                 same = [one for one in arguments if one.rpartition(".")[2] == name]
                 hint = f" Did you mean {' or '.join(same)}?" if same else nearest(name, [*OF_TRAINING, *arguments])
                 raise ValueError(
                     f"--grid has no {name!r} to vary.{hint} Arguments of methods are written METHOD.ARGUMENT; of the "
-                    f"training there are {', '.join(OF_TRAINING)}"
+                    f"training there are {', '.join(OF_TRAINING)}; {STUDENT} and {METHODS} can be varied as well"
                 )
             elif name in self.typed:
                 raise ValueError(f"{name} is given by --{name} and varied by --grid; leave one out")
@@ -60,10 +64,11 @@ class BaseStudent:
             ValueError: If a value cannot be set.
         """
         of_methods = {name: value for name, value in settings.items() if "." in name}
-        of_training = {name: value for name, value in settings.items() if "." not in name}
-        pair = {**self.options, **of_training}
+        others = {name: value for name, value in settings.items() if "." not in name and name != METHODS}
+        pair = {**self.options, **others}
         try:
-            entry = Entry(words(settings), with_arguments(self.methods, of_methods))
+            methods = parse(str(settings[METHODS])) if METHODS in settings else self.methods
+            entry = Entry(words(settings), with_arguments(methods, of_methods))
             return cells([pair], [entry], seeds, self.typed)
         except ValueError as error:
             raise ValueError(f"--grid {words(settings)}: {error}") from None

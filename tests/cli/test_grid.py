@@ -82,6 +82,24 @@ def test_a_grid_in_a_file_with_seeds_and_another_batch_size(world: World, tmp_pa
     assert "\nvalidation: 0.25\n" in config.read_text()
 
 
+def test_students_and_methods_are_varied_side_by_side(world: World, tmp_path: Path, capsys: Capture) -> None:
+    nets = [f"{world.nets}:small", f"{world.nets}:wide"]
+    command = words(world, tmp_path, "--grid", f"student={','.join(nets)}; methods=CE + KD,CE + AT")
+    without = [*command[: command.index("--student")], *command[command.index("--student") + 2 :]]
+    assert "methods are given by --methods and varied by --grid" in refusal(capsys, without)
+    assert "student is given by --student" in refusal(capsys, [word for word in command if word not in METHODS])
+    out = done(capsys, [word for word in without if word not in METHODS])
+    assert "grid: 2 x 2 cells x 1 seed: 4 students" in out
+    assert out.count("epoch 1/1: ") == 1  # one room
+    rows = list(csv.DictReader((only(tmp_path, "grid-") / "cells.csv").read_text().splitlines()))
+    assert [(row["student"], row["methods"]) for row in rows] == [
+        (net, m) for net in nets for m in ("CE + KD", "CE + AT")
+    ]
+    assert only(tmp_path, "grid-").name.startswith(f"grid-{world.teacher.name}-2_students-")
+    taught = {path.parent.name.partition("-from-")[0] for path in tmp_path.glob("*-from-*/result.json")}
+    assert taught == {"pictures-my_nets.py_small", "pictures-my_nets.py_wide"}
+
+
 def test_a_teacher_without_weights_is_trained_first(world: World, tmp_path: Path, capsys: Capture) -> None:
     command = words(world, tmp_path, "--grid", "lr=0.1,0.2", "--trust_teacher", "true")
     command[2] = f"{world.nets}:wide"

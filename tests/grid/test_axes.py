@@ -73,3 +73,11 @@ def test_a_range_without_a_number_of_values_and_too_many_cells_are_no_grid() -> 
         combinations(read_axes("lr=0.1..0.2"))
     with pytest.raises(ValueError, match="at most 10,000 cells, not 1,000,000"):
         combinations(read_axes("a=1..100; b=1..100; c=1..100"))
+
+
+def test_students_and_their_methods_are_texts() -> None:
+    student, methods = read_axes("student=resnet8,torchvision:resnet18; methods=CE + KD(temperature=2), CE + AT")
+    assert student.points == (("resnet8",), ("torchvision:resnet18",))
+    assert methods.points == (("CE + KD(temperature=2)",), ("CE + AT",))
+    (joint,) = read_axes({"student/methods/lr": [["nets/a.py:small", "CE", 0.1]]})
+    assert joint.points == (("nets/a.py:small", "CE", 0.1),)

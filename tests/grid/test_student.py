@@ -28,6 +28,16 @@ def test_cells_have_the_settings_of_distill() -> None:
     assert first.label == "KD.temperature=2, lr=0.2, milestones=[1, 2]"
 
 
+def test_the_network_and_its_methods_are_settings_too() -> None:
+    BASE.check(["student", "methods", "AT.power"])
+    (cell,) = BASE.cells({"student": "resnet8", "methods": "CE + AT(power=3)", "AT.power": 2, "lr": 0.2}, [3])
+    assert cell.command.distillation.student == "resnet8"
+    assert list(cell.methods) == parse("CE, AT(power=2)")
+    assert (cell.pair, cell.command.run.config.lr) == ("resnet56-resnet8", 0.2)
+    with pytest.raises(ValueError, match="there is no AT among the --methods"):
+        BASE.cells({"methods": "CE", "AT.power": 2}, [3])
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -28,9 +28,9 @@ class GridOptions:
         methods: Methods that the student learns by, separated by commas or +.
         recipe: Published settings to begin with (`stillhouse list recipes`); options that are typed win over them.
         grid: What to vary, separated by semicolons: arguments of methods and of the training with their values, such as
-            'KD.temperature=2,4,8; lr=0.01..0.1:5log; CE.weight/KD.weight=0.2/0.8,0.4/0.6'. LOW..HIGH:5 are five numbers
-            in equal steps, :5log in equal factors; names with / between them change together. In a file a mapping from
-            names to lists.
+            'KD.temperature=2,4,8; lr=0.01..0.1:5log; CE.weight/KD.weight=0.2/0.8,0.4/0.6', and the student and its
+            methods, 'student=resnet8,resnet14; methods=CE + KD,CE + AT'. LOW..HIGH:5 are five numbers in equal steps,
+            :5log in equal factors; names with / between them change together. In a file a mapping from names to lists.
         seeds: Number of seeds of each cell, which is judged by their mean (the first is --seed), or the seeds: 0,1,2.
         test: Measure the chosen cell on the test images, or all, which is not for choosing.
         search: Try settings that Optuna's TPE proposes by the outcomes of those before (pip install
