@@ -19,7 +19,7 @@ from torch import Tensor
 from stillhouse import data
 from stillhouse.__main__ import main
 from stillhouse.cli import arguments, parser
-from stillhouse.cli.groups import run
+from stillhouse.cli.groups import length
 from stillhouse.data import Arrays
 from stillhouse.method import Method
 from stillhouse.methods import CE
@@ -49,7 +49,7 @@ def easy_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Arrays("digits", "no digits", *coloured(160), *coloured(60), tuple("0123456789"), flip=False)
 
     monkeypatch.setitem(data.DATASETS, "digits", replace(data.DATASETS["digits"], read=easy))
-    monkeypatch.setitem(run.EPOCHS, "digits", 10)
+    monkeypatch.setitem(length.EPOCHS, "digits", 10)
     for large in ("resnet20", "resnet32"):
         monkeypatch.setitem(MODELS, large, MODELS["resnet8"])
     monkeypatch.chdir(tmp_path)

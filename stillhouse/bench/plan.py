@@ -88,9 +88,7 @@ class Room:
     @property
     def teacher(self) -> str:
         """Describe the teacher and its view of the images."""
-        asked, command = self.command.distillation, self.command
-        what = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy, command.knowledge, command.precision)
-        return repr((what, self.needs_teacher))
+        return repr((_teacher(self.command), self.needs_teacher))
 
 
 def pairs_of(teacher: str, student: str, pairs: str | Sequence[Pair] | None) -> list[Pair]:
@@ -174,8 +172,14 @@ def _read(options: str) -> dict[str, Any]:
 
 def _shared(command: Distill) -> str:
     """Describe all options that students of one room share: all except student, methods and optimiser."""
-    asked, run = command.distillation, command.run
-    teacher = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy, command.knowledge, command.precision)
+    run = command.run
     images = (run.data, run.split, run.output, run.config.batch_size)
     machine = (run.device, run.compilation, run.capturing, run.distribution, command.cache, command.memory)
-    return repr((teacher, images, machine))
+    return repr((_teacher(command), images, machine))
+
+
+def _teacher(command: Distill) -> tuple[object, ...]:
+    """Return all options that a teacher depends on, except the data."""
+    asked = command.distillation
+    network = (asked.teacher, asked.teacher_weights, asked.teacher_anatomy)
+    return (*network, command.knowledge, command.precision, command.teacher_length)

@@ -123,13 +123,14 @@ class Comparison:
         found = opened(room.command, self.display, needs_teacher=False)
         command = room.command if self._per_seed else room.command.with_seed(self._first_seed)
         command = found.complete(command)
-        trainer = trainer_alone(command.teacher_source(), found.data, command.run, say=self.display.note)
+        options = command.teacher_run()
+        trainer = trainer_alone(command.teacher_source(), found.data, options, say=self.display.note)
         folder = trainer.run.folder
         while not trainer.run.is_done:
             with Claims([folder]) as claims:
                 if claims.taken and not trainer.run.is_done:
                     self.display.say(f"teacher {asked.teacher} has no weights yet: it is trained first")
-                    fit_alone(trainer, found.data, command.run, self.display.plain)
+                    fit_alone(trainer, found.data, options, self.display.plain)
             if not claims.taken:
                 self.display.note(f"another process is training the teacher {asked.teacher}; waiting for it")
                 sleep(LOOK_EVERY)

@@ -72,12 +72,15 @@ def distill(command: Distill, display: Display) -> None:
     command.run.tracking.check()
     display.all_terms = command.shown.terms == "all"
     method_specs = asked.method_specs()  # refuse what can be refused before data are read
+    command.teacher_run()
     shared = opened(command, display, any(method.build().needs_strong_view for method in method_specs))
     command, data = shared.complete(command), shared.data
     options, device = command.run, command.run.device.torch_device()
     teacher, is_planned = shared.teacher, False
     if teacher is None:
         teacher, is_planned = train_teacher(command, method_specs, data, display)
+    elif command.teacher_length.teacher_epochs is not None:
+        display.note(f"--teacher_epochs is not needed: {asked.teacher} has weights and is not trained")
     scores = examine(teacher, command.precision.dtype, device, data, display, command.knowledge.trust_teacher)
 
     trainers = students_of(teacher, command, method_specs, data, display.note)
@@ -122,7 +125,7 @@ def train_teacher(
     Returns:
         The teacher, and True if it was trained now and the plan was shown.
     """
-    source, options = command.teacher_source(), command.run
+    source, options = command.teacher_source(), command.teacher_run()
     trainer = trainer_alone(source, data, options, say=display.note)
     for note in notes_on_other_runs(trainer, "to use that teacher as it is, add --teacher {folder}"):
         display.note(note)

@@ -14,6 +14,7 @@ from ...ranges import TYPE_CHECKING, NonNegative, Positive, Seed, check_options
 from ...training.config import TrainConfig
 from ...training.ranks import local_rank
 from .data import DataOptions, SplitOptions
+from .length import EpochOptions
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ...models.input_spec import InputSpec
     from ...training.cache.store import CacheStore
     from ...training.progress import Display
-
-EPOCHS = {"digits": 4}  # see `words.suited`; other data get the protocol's 240
-EPOCHS_ON_DISK = 90  # images too large for memory: the ImageNet protocol
 
 
 @dataclass(frozen=True)
@@ -187,25 +185,6 @@ class DistributedOptions:
     """
 
     sync_batchnorm: bool = False
-
-
-@dataclass(frozen=True)
-class EpochOptions:
-    """Length of the training.
-
-    Args:
-        epochs: Passes over the training set (the last one gives the result); by default 4 for digits, 90 for images
-            too large for memory, 240 for all others.
-    """
-
-    epochs: int | None = None
-
-    def complete(self, config: TrainConfig, data: Data) -> TrainConfig:
-        """Return the configuration with the requested number of epochs, or the default for the data."""
-        from ...data import Folder
-
-        suited = EPOCHS_ON_DISK if isinstance(data.train, Folder) else EPOCHS.get(data.name, TrainConfig.epochs)
-        return dataclasses.replace(config, epochs=suited if self.epochs is None else self.epochs)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...ranges import check_options
+from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..runs.rooms import RoomOptions
@@ -52,6 +53,7 @@ class Bench:
     rooms: RoomOptions
     knowledge: TeacherOptions
     run: RunOptions
+    teacher_length: TeacherEpochOptions
     precision: PrecisionOptions
     cache: CacheOptions
     memory: MemoryOptions

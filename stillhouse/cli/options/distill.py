@@ -12,6 +12,7 @@ from ...ranges import TYPE_CHECKING
 from ...report.recipes import find
 from ...training.teachers.places import about_place, place_of
 from ..groups.data import note_on_reading, reading_of
+from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.run_names import NameOptions, ShowOptions
@@ -99,6 +100,7 @@ class Distill:
     naming: NameOptions
     shown: ShowOptions
     run: RunOptions
+    teacher_length: TeacherEpochOptions
     precision: PrecisionOptions
     cache: CacheOptions
     memory: MemoryOptions
@@ -119,6 +121,14 @@ class Distill:
         """Return the command with another seed."""
         output = dataclasses.replace(self.run.output, seed=seed)
         return dataclasses.replace(self, run=dataclasses.replace(self.run, output=output))
+
+    def teacher_run(self) -> RunOptions:
+        """Return the options that a teacher without weights is trained with.
+
+        Raises:
+            ValueError: If it has fewer epochs than the learning rate needs to rise.
+        """
+        return dataclasses.replace(self.run, config=self.teacher_length.of(self.run.config))
 
     def teacher_source(self) -> NetworkSource:
         asked = self.distillation

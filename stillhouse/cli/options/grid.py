@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ...ranges import TYPE_CHECKING, Range, check_options
+from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..runs.rooms import RoomOptions
@@ -72,6 +73,7 @@ class Grid:
     rooms: RoomOptions
     knowledge: TeacherOptions
     run: RunOptions
+    teacher_length: TeacherEpochOptions
     precision: PrecisionOptions
     cache: CacheOptions
     memory: MemoryOptions

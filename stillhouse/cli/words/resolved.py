@@ -10,7 +10,7 @@ import yaml
 
 from ...training.config import TrainConfig
 from ..arguments import group_of, named_values, option_groups
-from ..groups.run import EPOCHS, EpochOptions
+from ..groups.length import EPOCHS, EpochOptions
 
 PRINT = "--print_config"  # the word that asks for them instead of running the command
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...ranges import TYPE_CHECKING
-from ..groups.run import EpochOptions, RunOptions
+from ..groups.length import EpochOptions
+from ..groups.run import RunOptions
 from .suited import SUITED
 
 if TYPE_CHECKING:

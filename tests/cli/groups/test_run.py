@@ -1,28 +1,12 @@
 """Groups of options: their values, and what they say about those that cannot be."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from stillhouse.cli.groups.run import CacheOptions, DeviceOptions, EpochOptions, MemoryOptions
-from stillhouse.data import load
-from stillhouse.training.config import TrainConfig
-from tests.helpers.data import quick_data
-from tests.helpers.pictures import write_pictures
-
-
-def test_default_epochs_depend_on_the_data(tmp_path: Path) -> None:
-    def epochs(**changed: str) -> int:
-        return EpochOptions().complete(TrainConfig(), replace(quick_data(), **changed)).epochs  # type: ignore[arg-type] # a name
-
-    assert epochs() == TrainConfig.epochs == 240
-    assert epochs(name="digits") == 4
-    large = load(write_pictures(tmp_path / "large", train=4, size=80), workers=0)
-    assert EpochOptions().complete(TrainConfig(), large).epochs == 90
-    assert EpochOptions(7).complete(TrainConfig(), large).epochs == 7
+from stillhouse.cli.groups.run import CacheOptions, DeviceOptions, MemoryOptions
 
 
 def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
 """Digits have defaults of their own; whatever the user gave, a recipe, a file or a teacher, wins over them."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from stillhouse.bench.entries import entries
 from stillhouse.bench.plan import cells
@@ -58,6 +61,24 @@ def test_a_recipe_and_a_file_of_options_are_followed(tmp_path: Path) -> None:
 def test_a_trained_teacher_decides_the_size(world: World) -> None:
     assert typed("--teacher", str(world.teacher))[1] is None
     assert typed("--teacher", "resnet8", "--teacher_weights", "resnet8.pth")[1] is None
+
+
+def teacher_epochs(*words: str) -> int:
+    command = parse("distill", Distill, ["--lr", "0.1", *words])
+    config = dataclasses.replace(command.run.config, epochs=4 if "--epochs" not in words else 3)
+    command = dataclasses.replace(command, run=dataclasses.replace(command.run, config=config))
+    trained = command.teacher_run()
+    assert dataclasses.replace(trained.config, epochs=config.epochs) == config  # nothing else differs
+    return trained.config.epochs
+
+
+def test_a_teacher_that_is_trained_first_has_a_length_of_its_own(world: World) -> None:
+    assert teacher_epochs() == SUITED["digits"]["teacher_epochs"] == 8
+    assert teacher_epochs("--data", "cifar100") == teacher_epochs("--teacher", str(world.teacher)) == 4
+    assert teacher_epochs("--epochs", "3") == 3  # of both
+    assert teacher_epochs("--epochs", "3", "--teacher_epochs", "5") == teacher_epochs("--teacher_epochs", "5") == 5
+    with pytest.raises(ValueError, match=r"--teacher_epochs must be at least --lr_warmup \(2\), not 1"):
+        teacher_epochs("--teacher_epochs", "1", "--lr_warmup", "2")
 
 
 def test_train_and_bench_train_alike() -> None:
