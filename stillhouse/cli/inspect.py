@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,7 +9,7 @@ import torch
 from ..analysis.baseline import Baseline, read_baseline
 from ..analysis.findings_tables import by_classes, summarised
 from ..analysis.measure import look
-from ..checkpoints import about_weights, load_weights, write_atomically
+from ..checkpoints import about_weights, load_weights
 from ..data import Data
 from ..models.adapt import renormalise
 from ..models.input_spec import InputSpec
@@ -24,6 +21,7 @@ from ..training.teachers.teacher import Teacher
 from ..training.teachers.weights_file import weights_in
 from ..user_code import Untrusted, named_by_run
 from .arguments import parse
+from .summary.filled import filled
 from .options.distill import Distill
 from .options.inspect import Inspect, InspectOptions
 from .runs.beside import baseline_of, teacher_of
@@ -71,16 +69,6 @@ def inspect(command: Inspect, display: Display) -> None:
         f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as "
         f"{command.pictures.in_words()} {', '.join(drawn)}"
     )
-
-
-@contextmanager
-def filled(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder elsewhere, and move its files to `folder` at the end; a kill leaves nothing behind."""
-    with tempfile.TemporaryDirectory(prefix="stillhouse-") as elsewhere:
-        yield Path(elsewhere)
-        folder.mkdir(exist_ok=True)
-        for file in sorted(Path(elsewhere).iterdir()):
-            write_atomically(folder / file.name, file.read_bytes())
 
 
 def _restored(

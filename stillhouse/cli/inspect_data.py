@@ -11,7 +11,7 @@ from ..analysis.findings_tables import Table
 from ..data import Data
 from ..spelling import printable
 from ..training.progress import Display
-from .inspect import filled
+from .summary.filled import filled
 from .options.inspect_data import InspectData
 
 
