@@ -21,11 +21,11 @@ from ..training.teachers.teacher import Teacher
 from ..training.teachers.weights_file import weights_in
 from ..user_code import Untrusted, named_by_run
 from .arguments import parse
-from .summary.filled import filled
 from .options.distill import Distill
 from .options.inspect import Inspect, InspectOptions
 from .runs.beside import baseline_of, teacher_of
 from .runs.build import trainer_taught
+from .summary.filled import filled
 
 
 def inspect(command: Inspect, display: Display) -> None:

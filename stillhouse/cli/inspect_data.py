@@ -11,8 +11,8 @@ from ..analysis.findings_tables import Table
 from ..data import Data
 from ..spelling import printable
 from ..training.progress import Display
-from .summary.filled import filled
 from .options.inspect_data import InspectData
+from .summary.filled import filled
 
 
 def inspect_data(command: InspectData, display: Display) -> None:

@@ -24,7 +24,7 @@ def curves(found: Robustness, caption: str) -> Figure:
         f" {found.images:,} of {found.of:,} test images; bars: 95 % interval (Wilson) of each share. Strength 0: the "
         f"images as they are. Strengths 1 to 5: Hendrycks & Dietterich 2019."
     )
-    figure = canvas(TWO, 2.2, "Robustness: accuracy on corrupted images", caption)
+    figure = canvas(TWO, 2.2, "Accuracy on corrupted images", caption)
     grid = figure.subplots(1, len(CORRUPTIONS), sharex=True, sharey=True, squeeze=False)[0]
     steps = np.arange(STRENGTHS + 1)
     values: list[float] = []
@@ -45,5 +45,7 @@ def curves(found: Robustness, caption: str) -> Figure:
         axes.set_axisbelow(True)
     percent_axis(grid[0], values)
     grid[0].set_ylabel("top-1 (%)")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False)
+    figure.legend(
+        *grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=4, frameon=False, columnspacing=1.5
+    )
     return figure

@@ -15,10 +15,10 @@ from ...training.progress import Display
 from ...training.teachers.located import Located
 from ...training.teachers.teacher import Teacher
 from ...user_code import named_by_run
-from .filled import filled
 from ..options.distill import Distill
 from ..options.evaluate import Evaluate
 from ..runs.beside import baseline_of, distillation, network_beside, teacher_of
+from .filled import filled
 
 if TYPE_CHECKING:
     from ...evaluation.report import Report

@@ -28,7 +28,7 @@ def filled(folder: Path) -> Iterator[Path]:
         made = {file.name: file.read_bytes() for file in sorted(Path(elsewhere).iterdir())}
     digests = {name: _digest(content) for name, content in made.items()}
     stale = {name: digest for name, digest in _earlier(folder).items() if name not in made}
-    _keep(folder, stale | digests)  # before anything is written, so that a killed call's files are known to the next one
+    _keep(folder, stale | digests)  # first, so that the next call knows the files of one that is killed
     for name, content in made.items():
         write_atomically(folder / name, content)
     for name, digest in stale.items():
