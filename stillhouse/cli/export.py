@@ -24,7 +24,11 @@ def exported(command: Export, display: Display) -> int:
     order = command.order(student)
     order.check()
     data = command.data.load(
-        display, test_only=asked.to != "int8", trained_on=digests(student.found), expected=student.found.input
+        display,
+        test_only=asked.to != "int8",
+        is_trained=False,
+        trained_on=digests(student.found),
+        expected=student.found.input,
     )
     display.note(note_on_reading(student.short, student.found.about, command.data))
     outcome = export(student, data, order, display.say)

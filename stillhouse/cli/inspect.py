@@ -79,7 +79,8 @@ def _restored(
     distilled = parse("distill", Distill, ["--config", str(asked.config())], instead=instead)
     specs, about = distilled.distillation.method_specs(), about_weights(weights_in(asked.folder))
     expected = InputSpec.of_header(about)
-    data = distilled.run.load(display, any(method.build().needs_strong_view for method in specs), expected)
+    is_strong = any(method.build().needs_strong_view for method in specs)
+    data = distilled.run.load(display, is_strong, expected, is_trained=False)
     teacher = teacher_of(distilled, data, device, display)
     if teacher.net.foreign_logits:
         raise ValueError(

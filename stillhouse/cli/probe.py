@@ -33,7 +33,7 @@ def probed(command: Probe, display: Display) -> None:
     if not found.source.weights:
         raise ValueError(without_weights(found.given))
     part = SplitOptions(train_fraction=asked.train_fraction)
-    data = command.data.load(display, part, trained_on=digests(found), expected=found.input)
+    data = command.data.load(display, part, is_trained=False, trained_on=digests(found), expected=found.input)
     network = prepare(found, data, device, option="--weights", say=display.note, any_classes=True)
     from ..analysis.linear_probe import features  # it imports scikit-learn, which takes a second
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import distributed
 from ..batch import Batch, DataInfo
 from ..rng import stream
+from ..spelling import counted
 from .options import LoadOptions
 from .splits import check_fraction
 
@@ -61,9 +62,12 @@ class Split(ABC):
 
     def describe(self) -> str:
         """Return a clause about how training shows images."""
-        views = "unbounded" if self.num_views is None else f"{self.num_views}"
-        several = "" if self.num_views == 1 else "s"
-        return f"{views} view{several} an image{' and a strong one' if self.strong_view else ''}"
+        views = "new views in each epoch" if self.num_views is None else f"{counted(self.num_views, 'view')} an image"
+        return f"{views}{' and a strong one' if self.strong_view else ''}"
+
+    def reading(self) -> str:
+        """Return a clause about how evaluated images are made square; empty if nothing is to be said."""
+        return ""
 
     def epoch(
         self, epoch: int, device: torch.device | str, start_step: int = 0, phase_start: int = 0
@@ -153,17 +157,21 @@ class Data:
     sample: tuple[str, ...] = ()  # of the training images, by which they are recognised, see `trained_on.sample`
     train_fraction: float = 1.0  # of each training class that is trained on; `sample` is of all
 
-    def describe(self) -> str:
-        """Return one line for the log."""
+    def describe(self, training: bool = True, views: bool = True) -> str:
+        """Return one line for the log.
+
+        Args:
+            training: Count the training images, if there are any.
+            views: Say how training shows them.
+        """
         size = self.info.image_size
         held_out = f"{len(self.test):,} test images"
         if self.validation is not None:
             held_out = f"{len(self.validation):,} validation and {held_out}"
-        training = f"{len(self.train):,} training, " if len(self.train) else ""
-        return (
-            f"{self.name}: {training}{held_out}, {size}x{size} pixels, {len(self.classes)} "
-            f"classes, {self.train.describe()}, from {self.source}"
-        )
+        counts = f"{len(self.train):,} training, {held_out}" if training and len(self.train) else held_out
+        words = [counts, f"{size}x{size} pixels", self.test.reading(), f"{len(self.classes)} classes"]
+        words += [self.train.describe()] if views and len(self.train) else []
+        return f"{self.name}: {', '.join(filter(None, words))}, from {self.source}"
 
 
 def data_info(num_classes: int, image_size: int, labels: Tensor, options: LoadOptions) -> DataInfo:

@@ -20,7 +20,7 @@ from .dataset import Channels, Drawn, Split
 from .decode import Source
 from .options import DEFAULTS, LoadOptions
 from .packed import Packed
-from .pixels.square import IN_WORDS, KEPT
+from .pixels.square import KEPT, in_words
 from .pixels.views import SHOWN, Crop
 from .randaugment import AugmentParams, rotate, strengthen
 from .reader import Reader
@@ -111,11 +111,15 @@ class Folder(Split):
             yield Drawn(images, self.labels[indices].to(device), indices.to(device), strong=strong)
 
     def describe(self) -> str:
-        mirrored = "mirrored at random" if self.flip else "never mirrored"
-        words = [super().describe(), mirrored, IN_WORDS[self.resize]]
-        words += [SHOWN[self.crop]] if self.crop != "resized" else []
+        views = super().describe()
+        if self.crop == "none" and not self.rotation and not self.strong_view:
+            views = "2 views an image" if self.flip else "1 view an image"
+        words = [views, "mirrored at random" if self.flip else "never mirrored", SHOWN[self.crop]]
         words += [f"turned by up to {self.rotation:g} degrees"] if self.rotation else []
         return ", ".join(words)
+
+    def reading(self) -> str:
+        return in_words(self.resize, KEPT)
 
     def _flips(self, generator: torch.Generator) -> Tensor:
         """Draw which images are mirrored, (N,)."""

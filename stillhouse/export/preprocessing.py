@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data.arrays import MAX_SIZE
 from ..data.decode import Decoding, Source, rgb
 from ..data.options import LARGEST, SMALLEST
-from ..data.pixels.square import IN_WORDS, KEPT, Resize, evaluated
+from ..data.pixels.square import IN_WORDS, KEPT, Resize, evaluated, in_words
 from ..data.pixels.transparency import BACKGROUND, colour_of
 from ..models.input_spec import IMAGENET, Channels, InputSpec
 
@@ -136,8 +136,7 @@ class Preprocessing:
 
     def words(self) -> str:
         """Return a clause for people."""
-        part = f" at {self.share:.3g} of the shorter side" if self.resize == "crop" and self.share != 1 else ""
-        return f"{self.size}x{self.size} pixels, {IN_WORDS[self.resize]}{part}, on {self.background}"
+        return f"{self.size}x{self.size} pixels, {in_words(self.resize, self.share)}, on {self.background}"
 
     def to_dict(self) -> dict[str, object]:
         """Return the values for a file's metadata, from which `checked` makes the steps again."""

@@ -179,7 +179,7 @@ def cache_obstacle(learners: Sequence[Distillation]) -> str | None:
     if all(distillation.teacher_mode == "batch_stats" for distillation in learners):
         return "the teacher's BatchNorms use each batch's own statistics"
     if any(distillation.needs_strong_view for distillation in learners):
-        return "the strong view uses unbounded augmentation"
+        return "strong views are new in each epoch, so no output for them is needed twice"
     if distributed.world_size() > 1:
         return "several processes train together"
     return None

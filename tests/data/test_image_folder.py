@@ -34,7 +34,7 @@ def test_larger_images_stay_on_disk(tmp_path: Path) -> None:
     assert {*data.train.paths} | {*data.validation.paths} == {*(tmp_path / "train").rglob("*.png")}
     assert not set(data.train.paths) & set(data.validation.paths)
     assert set(data.validation.labels.tolist()) == {0, 1}
-    assert "unbounded views" in data.describe()
+    assert "new views in each epoch" in data.describe()
     small = load(tmp_path, batch_size=2, image_size=32, flip=False)
     assert isinstance(small.train, Folder)
     assert (small.train.size, small.train.flip) == (32, False)

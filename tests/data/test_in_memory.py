@@ -171,7 +171,7 @@ def test_a_rotation_is_torchvisions_of_a_pillow_image() -> None:
         theirs = v2.functional.rotate(Image.fromarray(image.numpy()), angle)
         assert torch.equal(view, v2.functional.pil_to_tensor(theirs))
     assert data.describe() == (
-        "unbounded views an image, never mirrored, not cropped at random, turned by up to 20 degrees"
+        "new views in each epoch, never mirrored, not cropped at random, turned by up to 20 degrees"
     )
 
 

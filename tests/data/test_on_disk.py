@@ -182,9 +182,21 @@ def test_the_data_line_says_what_is_done_to_images(paths: list[Path]) -> None:
         labels = torch.zeros(len(paths), dtype=torch.int64)
         return Folder(paths, labels, LoadOptions().but(**options), mean=MEAN, std=STD).describe()
 
-    assert line() == "unbounded views an image, mirrored at random, cropped to the middle square"
-    assert line(flip=False, resize="pad") == "unbounded views an image, never mirrored, padded to a square"
-    assert line(resize="squash").endswith("squashed to a square")
+    assert line() == "new views in each epoch, mirrored at random, random parts resized"
+    assert line(flip=False, resize="pad") == "new views in each epoch, never mirrored, random parts resized"
+    assert line(crop="none") == "2 views an image, mirrored at random, not cropped at random"
+    assert line(crop="none", flip=False) == "1 view an image, never mirrored, not cropped at random"
+
+
+def test_the_data_line_says_how_evaluated_images_are_made_square(paths: list[Path]) -> None:
+    def line(resize: Resize) -> str:
+        labels = torch.zeros(len(paths), dtype=torch.int64)
+        return Folder(paths, labels, LoadOptions(resize=resize), mean=MEAN, std=STD).reading()
+
+    assert line("crop") == "cropped to the middle square of 87.5 % of the shorter side"
+    assert line("pad") == "padded to a square"
+    assert line("squash") == "squashed to a square"
+    assert line("squash_crop") == "squashed to a square of which the middle 87.5 % are kept"
 
 
 def test_transparent_pixels_have_the_background_that_was_asked_for(tmp_path: Path) -> None:
@@ -235,9 +247,7 @@ def test_cubs_views_are_crops_of_squashed_images_and_their_middle_is_evaluated(p
     )
     for view, larger in zip(next(data.batches("cpu")).images, squashed, strict=True):
         assert torch.equal(view.round().to(torch.uint8), larger[:, 1:17, 1:17])
-    assert data.describe() == (
-        "unbounded views an image, never mirrored, squashed to a square of which the middle is kept, shifted crops"
-    )
+    assert data.describe() == ("new views in each epoch, never mirrored, shifted crops")
 
 
 def test_shifted_crops_keep_the_shape_of_the_image(paths: list[Path]) -> None:

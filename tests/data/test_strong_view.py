@@ -138,7 +138,7 @@ def test_load_passes_it_on_to_training_only(tmp_path: Path) -> None:
         assert data.train.strong_view
         assert not data.test.strong_view
         assert not data.validation.strong_view
-        assert " views an image and a strong one, " in data.describe()
+        assert " and a strong one, " in data.describe()
         without = load(source, batch_size=4, image_size=16, validation=0.2)
         assert not without.info.strong_view
         assert without.fingerprint == data.fingerprint

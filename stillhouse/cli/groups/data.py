@@ -101,12 +101,14 @@ class DataOptions:
         seed: int = 0,
         strong_view: bool = False,
         test_only: bool = False,
+        is_trained: bool = True,
         trained_on: tuple[str, ...] | None = None,
         expected: InputSpec | None = None,
     ) -> Data:
         """Load the data and describe them to the user.
 
         Args:
+            is_trained: False if no network is trained on them, so that it does not matter how training shows them.
             expected: Images that a trained network expects; they decide the size if the user does not.
         """
         from ...data import LoadOptions, load
@@ -138,7 +140,7 @@ class DataOptions:
         size = None if expected is None or self.image_size is not None else expected.size_of(data)
         if size not in (None, data.info.image_size):
             data = load(self.data, options.but(image_size=size))
-        display.say(data.describe())
+        display.say(data.describe(not test_only, is_trained and not test_only))
         for note in data.notes:
             display.note(note)
         return data

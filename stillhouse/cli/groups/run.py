@@ -202,7 +202,9 @@ class RunOptions:
     length: EpochOptions = field(default_factory=EpochOptions)
     config: TrainConfig = field(default_factory=TrainConfig)
 
-    def load(self, display: Display, strong_view: bool = False, expected: InputSpec | None = None) -> Data:
+    def load(
+        self, display: Display, strong_view: bool = False, expected: InputSpec | None = None, is_trained: bool = True
+    ) -> Data:
         """Load the data of the run and describe them to the user; see `DataOptions.load`."""
         return self.data.load(
             display,
@@ -210,6 +212,7 @@ class RunOptions:
             batch_size=self.config.batch_size,
             seed=self.output.seed,
             strong_view=strong_view,
+            is_trained=is_trained,
             expected=expected,
         )
 

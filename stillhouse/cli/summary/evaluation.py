@@ -32,7 +32,7 @@ def data_of_distillation(command: Evaluate, found: Located, display: Display) ->
     distilled = _distillation(command, found)
     if distilled is None or replace(command.data, workers=None) != replace(distilled.run.data, workers=None):
         return None
-    return distilled.run.load(display, False, found.input)
+    return distilled.run.load(display, False, found.input, is_trained=False)
 
 
 def write_report(

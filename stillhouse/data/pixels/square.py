@@ -11,11 +11,21 @@ IN_WORDS: dict[Resize, str] = {
     "crop": "cropped to the middle square",
     "squash": "squashed to a square",
     "pad": "padded to a square",
-    "squash_crop": "squashed to a square of which the middle is kept",
+    "squash_crop": "squashed to a square of which the middle 87.5 % are kept",
 }
 KEPT = 0.875  # share of a side that the middle crop of an evaluated image keeps, as 224 of 256
 LONGEST = 8  # times its width; of longer strips only the middle is resized, because a whole one could fill the memory
 DETAIL = 4  # times the size that is wanted: all that random crops of squashed or padded images need
+
+
+def in_words(resize: Resize, share: float) -> str:
+    """Return a clause about how evaluated images are made square.
+
+    Args:
+        share: Part of the shorter side that "crop" keeps.
+    """
+    kept = f" of {100 * share:.3g} % of the shorter side" if resize == "crop" and share != 1 else ""
+    return IN_WORDS[resize] + kept
 
 
 def fit(image: Tensor, size: int, resize: Resize, colour: tuple[int, int, int]) -> Tensor:

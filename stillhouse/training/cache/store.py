@@ -79,7 +79,7 @@ def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
     """
     split, size = data.train, data.train.batch_size
     if not isinstance(split, InMemory) or split.num_views is None:
-        raise CacheUnavailable(f"{data.name} uses unbounded augmentation")
+        raise CacheUnavailable(f"{data.name} is shown in new ways in each epoch, so no output is needed twice")
     if len(split) < size:
         raise CacheUnavailable("there are fewer images than a batch holds")
     key = _key(teacher, data, split)

@@ -220,7 +220,7 @@ def test_other_reasons_for_having_none(tmp_path: Path) -> None:
     folder = Folder([Path("a.png")] * 2, torch.zeros(2), mean=data.mean, std=data.std)
     for why, arguments in {
         "there are fewer images than a batch holds": {"data": quick_data(batch_size=41)},
-        "quick uses unbounded augmentation": {"data": replace(data, train=folder)},
+        "quick is shown in new ways in each epoch, so no output is needed twice": {"data": replace(data, train=folder)},
         "its outputs are float64; only float32 can be cached": {"teacher": Tapped(Precise())},
         "in 17 epochs 9 % of its outputs are needed twice": {"use": "auto", "epochs": 17},
     }.items():
@@ -247,7 +247,7 @@ def test_a_strong_view_has_no_end(tmp_path: Path) -> None:
     _, room = outputs(tmp_path, CacheStore(tmp_path / "store"), [CE(), KD()])
     room.trainers[0].distillation.needs_strong_view = True
     note = room.use_cache(CacheStore(tmp_path / "store", "auto"), quick_data())
-    assert note == "no teacher cache: the strong view uses unbounded augmentation"
+    assert note == "no teacher cache: strong views are new in each epoch, so no output for them is needed twice"
 
 
 def test_a_classroom_has_a_cache_only_if_all_of_its_students_can_use_it(tmp_path: Path) -> None:
