@@ -1,8 +1,11 @@
 """Text for people: counts, suggestions for misspelt names, names that are safe to print."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 
 KINDS = {
     "int": "a whole number",
@@ -20,6 +23,7 @@ EXAMPLE = "for example:\n\n"  # what stands behind it in a message is code, whic
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
 _MOST_LETTERS = 1000  # of one word in a sentence; paths stay whole
 _SHORTEST_BEGINNING = 3  # letters that stand for a longer name
+_MOST_NAMES = 2000  # of a folder to compare with
 _LONGEST_NAME = 100  # letters of a name to look up: comparing more takes minutes
 
 
@@ -56,10 +60,38 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if len(name) > _LONGEST_NAME:
         return ""
     by_lower = {key.lower(): key for key in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
-    if len(name) >= _SHORTEST_BEGINNING:  # temp, for temperature
-        near += [key for key in by_lower if key.startswith(name.lower()) and key not in near][: 3 - len(near)]
+    near = _near(name.lower(), by_lower)
     return f" Did you mean {' or '.join(by_lower[key] for key in near)}?" if near else ""
+
+
+def nearest_path(path: str) -> str:
+    """Return a suggestion for a path that does not exist: words in brackets with a space in front, or an empty text.
+
+    It replaces the first part that is missing by names in the folder that holds it, where the rest exists there. If no
+    name is near, it says which folder exists.
+    """
+    absent = Path(path).expanduser()
+    try:
+        first = [part for part in (absent, *absent.parents) if not part.exists()][-1]
+        with os.scandir(first.parent) as entries:
+            known = [entry.name for entry in islice(entries, _MOST_NAMES)]
+    except (OSError, IndexError, ValueError):
+        return ""
+    shown = Path(path) if path.startswith("~") else absent  # as it was typed
+    parent = shown.parents[len(absent.parts) - len(first.parts)]
+    rest = absent.relative_to(first)
+    by_lower = {name.lower(): name for name in sorted(known) if (first.parent / name / rest).exists()}
+    near = _near(first.name.lower(), by_lower) if len(first.name) <= _LONGEST_NAME else []
+    if near:
+        return f" (did you mean {' or '.join(str(parent / by_lower[key] / rest) for key in near)}?)"
+    return f" (the folder {parent} exists)" if parent.name else ""
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if len(name) >= _SHORTEST_BEGINNING:  # temp, for temperature
+        near += [key for key in known if key.startswith(name) and key not in near][: 3 - len(near)]
+    return near
 
 
 def misfit(complaint: str) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
 
-from .spelling import nearest
+from .spelling import nearest, nearest_path
 
 _INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 _OURS = Path(__file__).resolve().parent
@@ -104,13 +104,22 @@ def load_object(module: str, attribute: str) -> object:
     return found
 
 
+def check_file(module: str) -> None:
+    """Refuse a user's file that there is not.
+
+    Raises:
+        ValueError: If a module is a file, and absent.
+    """
+    if module.endswith(".py") and not (path := Path(module).expanduser()).is_file():
+        raise ValueError(f"there is no file {path}{nearest_path(module)}")
+
+
 def _module(name: str) -> ModuleType:
     """Import a user's module or file, which may import others from its own folder and the current one."""
     if not name:
         raise ValueError("before the colon there must be timm, torchvision, a package.module or a file.py")
     own, path = name.endswith(".py"), Path(name).expanduser()
-    if own and not path.is_file():
-        raise ValueError(f"there is no file {path}")
+    check_file(name)
     _admit(name)
     try:
         return _executed(path.resolve(), path.read_bytes()) if own else importlib.import_module(name)

@@ -1,13 +1,14 @@
 """Complaints in plain words: the nearest names, and what an option takes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.spelling import EXAMPLE, misfit, nearest, printable, sentence, shortened
+from stillhouse.spelling import EXAMPLE, misfit, nearest, nearest_path, printable, sentence, shortened
 
 
 class Options:
@@ -103,3 +104,20 @@ def test_what_is_too_long_for_a_name_has_no_nearest() -> None:
 def test_a_long_name_loses_its_middle(text: str, most: int, short: str) -> None:
     assert shortened(text, most) == short
     assert len(short) == most
+
+
+def test_the_nearest_path_exists_and_is_written_as_it_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("runs/digits-resnet8-seed0", "runs/.hidden", "pets/train"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert nearest_path("runs/digits-resnet8") == " (did you mean runs/digits-resnet8-seed0?)"
+    assert nearest_path("petz/train") == " (did you mean pets/train?)"
+    assert nearest_path("~/petz/train/") == " (did you mean ~/pets/train?)"
+    assert nearest_path(f"{tmp_path}/petz") == f" (did you mean {tmp_path}/pets?)"
+    assert nearest_path("petz/val") == ""  # pets has no val
+    assert nearest_path("runs/elephants/x") == " (the folder runs exists)"
+    assert nearest_path("elephants") == nearest_path("pets") == nearest_path("x\0y") == ""
+    assert nearest_path("runs/" + "d" * 1000) == ""  # no file can be called so

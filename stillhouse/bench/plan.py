@@ -146,6 +146,16 @@ def cells(
     return sorted(found, key=lambda cell: (names.index(cell.pair), order[cell.seed], places[id(cell)]))
 
 
+def check_networks(found: Sequence[Cell]) -> None:
+    """Refuse networks and files of weights that there are not, before data are read.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    for command in {repr((cell.pair, _teacher(cell.command))): cell.command for cell in found}.values():
+        command.check_networks()
+
+
 def rooms(found: Sequence[Cell]) -> list[Room]:
     """Group students that see the same images and have the same teacher."""
     together: dict[str, list[Cell]] = {}

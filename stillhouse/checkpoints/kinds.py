@@ -4,6 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from ..spelling import nearest_path
 from ..training.teachers.weights_file import MODEL, STUDENT
 
 _SHOWN = 6  # names in a sentence
@@ -25,7 +26,7 @@ def no_weights(path: Path) -> str | None:
     if not path.exists() and path.name == STUDENT and (path.parent / MODEL).is_file():
         raise ValueError(f"there is no file {path}; the network of that run is in {MODEL} beside it")
     if not path.exists():
-        raise ValueError(f"there is no file {path}; check the path of the weights")
+        raise ValueError(f"there is no file {path}{nearest_path(str(path))}; check the path of the weights")
     if not path.is_file():
         return "is not a regular file; give a file that holds weights"
     if path.stat().st_size == 0:  # reading some of the system's files blocks for ever

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..bench.display import BenchDisplay
 from ..bench.entries import entries, unlabelled
-from ..bench.plan import cells, pairs_of
+from ..bench.plan import cells, check_networks, pairs_of
 from ..bench.run import Comparison
 from ..training.progress import Display
 from .options.bench import Bench
@@ -24,6 +24,7 @@ def bench(command: Bench, display: Display) -> None:
     typed = given_for_distill(command, but=("teacher", "student") if asked.pairs is not None else ())
     seeds = read_seeds(asked.seeds, command.run.output.seed)
     students = cells(pairs, found, seeds, typed)
+    check_networks(students)
     comparison = Comparison(students, BenchDisplay(display), rooms.teachers == "per_seed", rooms.until)
     comparison.memory_share = 0.5**rooms.halve_memory
     if rooms.room is not None:

@@ -72,6 +72,7 @@ def distill(command: Distill, display: Display) -> None:
     command.run.tracking.check()
     display.all_terms = command.shown.terms == "all"
     method_specs = asked.method_specs()  # refuse what can be refused before data are read
+    command.check_networks()
     command.teacher_run()
     shared = opened(command, display, any(method.build().needs_strong_view for method in method_specs))
     command, data = shared.complete(command), shared.data

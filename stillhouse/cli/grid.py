@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..bench.plan import Cell
+from ..bench.plan import Cell, check_networks
 from ..bench.run import Elsewhere
 from ..checkpoints import write_atomically
 from ..grid.axes import METHODS, Axis, Settings, Value, combinations, words
@@ -40,6 +40,8 @@ def grid(command: Grid, display: Display) -> None:
     trials = asked.trials if proposals else len(combinations(axes))
     together = min(asked.together, trials)
     batch = [proposals.ask() for _ in range(together)] if proposals else combinations(axes)
+    if not asked.search:
+        check_networks([cell for settings in batch for cell in base.cells(settings, [0])])
     shape = " x ".join(str(len(axis.points)) for axis in axes if isinstance(axis.points, tuple))
     title = f"search: {counted(trials, 'trial')}" if proposals else f"grid: {shape} {'cells' if trials > 1 else 'cell'}"
     display.say(f"chosen by validation images: {validation:g} of the training images are held out")

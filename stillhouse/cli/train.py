@@ -22,9 +22,10 @@ from .runs.other_runs import notes_on_other_runs
 def train(command: Train, display: Display) -> None:
     command.run.tracking.check()
     display.all_terms = command.shown.terms == "all"
+    source = command.network.source()
+    source.check()
     data = command.run.load(display)
     options = command.run.for_data(data)
-    source = command.network.source()
     trainer = trainer_alone(source, data, options, command.naming.name, say=display.note)
     for note in notes_on_other_runs(trainer, "to continue from its weights instead, add --weights {weights}"):
         display.note(note)

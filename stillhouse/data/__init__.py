@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..spelling import nearest_path
 from . import hub, image_folder, named, own
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .dataset import Data as Data, Split as Split, digest_classes
@@ -199,7 +200,10 @@ def _named(arrays: Arrays, options: LoadOptions) -> Data:
 
 def _unknown(data: str) -> str:
     if os.sep in data or data.startswith(("~", ".")):
-        return f"there is no folder or file {data}: check the path, or use a data set by name: {', '.join(DATASETS)}"
+        return (
+            f"there is no folder or file {data}{nearest_path(data)}: check the path, or use a data set by name: "
+            f"{', '.join(DATASETS)}"
+        )
     near = difflib.get_close_matches(data.lower().replace("-", "_"), DATASETS, n=2)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"there is no data set or folder called {data!r}.{hint} Data sets: {', '.join(DATASETS)}; or pass a folder"

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..ranges import ExportKind
+from ..spelling import nearest_path
 from .preprocessing import Preprocessing
 from .student import classes_of
 
@@ -82,7 +83,7 @@ def open_exported(path: Path, trust: bool = False) -> Exported:
         ValueError: If it is none, or is damaged, or can hold code and is not trusted.
     """
     if not path.is_file():
-        raise ValueError(f"there is no file {path}; check the path")
+        raise ValueError(f"there is no file {path}{nearest_path(str(path))}; check the path")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         check_installed("onnx")

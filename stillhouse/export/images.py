@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..data.folders.tree import Tree
+from ..spelling import nearest_path
 
 _STANDARD_INPUT = "-"
 
@@ -43,7 +44,7 @@ def _group(word: str) -> list[str]:
         if found:
             return found
         raise ValueError(f"no file matches {word}; check the pattern")
-    raise ValueError(f"there is no file or folder {word}; check the path")
+    raise ValueError(f"there is no file or folder {word}{nearest_path(word)}; check the path")
 
 
 def _in_folder(folder: str) -> list[str]:

@@ -13,7 +13,7 @@ from ..forward import return_logits
 from ..modes import in_eval_mode
 from ..rng import seeded
 from ..spelling import EXAMPLE
-from ..user_code import load_object, one_line, source_files
+from ..user_code import check_file, load_object, one_line, source_files
 from . import zoo as untrained
 from .libraries import of_timm, of_torchvision
 
@@ -52,18 +52,7 @@ def network(
     Raises:
         ValueError: If there is no such network (the message names the nearest ones), or if it cannot be built.
     """
-    source, _, rest = name.partition(":")
-    if pretrained and source not in ("timm", "torchvision"):
-        raise ValueError(f"there are no pretrained weights for {name}, only for timm:NAME and torchvision:NAME")
-    builder: Callable[[], object]
-    if not source or not rest:
-        builder = partial(untrained, name, num_classes)
-    elif source == "timm":
-        builder = of_timm(rest, num_classes, image_size, pretrained, option)
-    elif source == "torchvision":
-        builder = of_torchvision(rest, num_classes, image_size, pretrained, option)
-    else:
-        builder = _own(source, rest, num_classes)
+    builder = _builder(name, num_classes, image_size, pretrained, option)
     with seeded(seed, f"init {name.rpartition('/')[2]}"):
         model = _built(name, builder, f"{num_classes} classes and images of {image_size} px")
         _materialise(model, image_size)
@@ -72,6 +61,34 @@ def network(
         model.float()
     check_state(model)
     return return_logits(model)
+
+
+def check_name(name: str, pretrained: bool = False, option: str = "") -> None:
+    """Refuse a network that there is not, without building it or running a user's code; for the rest see `network`.
+
+    Raises:
+        ValueError: If there is no such network, or its weights cannot be downloaded.
+    """
+    if not is_ours(name):
+        check_file(name.rpartition(":")[0])
+        return
+    builder = _builder(name, 10, 32, pretrained, option)
+    if ":" not in name.strip(":"):  # of the zoo, which looks names up when it builds
+        with torch.device("meta"):
+            builder()
+
+
+def _builder(name: str, num_classes: int, image_size: int, pretrained: bool, option: str) -> Callable[[], object]:
+    source, _, rest = name.partition(":")
+    if pretrained and source not in ("timm", "torchvision"):
+        raise ValueError(f"there are no pretrained weights for {name}, only for timm:NAME and torchvision:NAME")
+    if not source or not rest:
+        return partial(untrained, name, num_classes)
+    if source == "timm":
+        return of_timm(rest, num_classes, image_size, pretrained, option)
+    if source == "torchvision":
+        return of_torchvision(rest, num_classes, image_size, pretrained, option)
+    return _own(source, rest, num_classes)
 
 
 def _built(name: str, builder: Callable[[], object], wanted: str) -> nn.Module:

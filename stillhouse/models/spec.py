@@ -11,12 +11,13 @@ from torch import nn
 
 from ..anatomy import Anatomy
 from ..checkpoints import about_weights, load_weights
+from ..checkpoints.kinds import no_weights
 from ..checkpoints.load import Say
 from ..data import Data
 from ..taps import Tapped
 from ..training.teachers.weights_file import weights_at
 from ..user_code import hash_of_file
-from .create import network, network_files
+from .create import check_name, network, network_files
 from .input_spec import InputSpec
 from .libraries import is_published, transform_input
 
@@ -70,6 +71,17 @@ class NetworkSource:
             if self._is_published:
                 transform_input(self._torchvision, model)
         return model
+
+    def check(self) -> None:
+        """Refuse a network or a file of weights that there is not, before anything is read or built.
+
+        Raises:
+            ValueError: If there is none of that name, or no file where the weights are said to be.
+        """
+        self._refuse_options_of_no_file()
+        check_name(self.name, self.weights == PRETRAINED, self.option)
+        if self.file is not None and (why := no_weights(weights_at(self.file))):
+            raise ValueError(f"{self.file} {why}")
 
     def _refuse_options_of_no_file(self) -> None:
         for name, value in (("weights_key", self.key), ("skip_head", self.skip_head)):

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..spelling import nearest_path
 from ..training.predictions import Predictions, read_predictions
 from ..training.run_files import Row, checksum, read_config, read_result, read_rows
 
@@ -175,7 +176,9 @@ def _config(path: Path) -> dict[str, Any] | None:
 
 def _runs(path: Path) -> Iterator[Path]:
     if not path.is_dir():
-        raise ValueError(f"there is no folder {path}; give folders of runs, or a folder that contains some")
+        raise ValueError(
+            f"there is no folder {path}{nearest_path(str(path))}; give folders of runs, or a folder that contains some"
+        )
     if _is_run(path):
         yield path
         return

@@ -180,7 +180,7 @@ def test_teachers_that_are_none_are_refused(world: World, tmp_path: Path, capsys
     (unfinished / "state.pt").write_bytes(b"")
     assert "holds no run (it has no result.json)" in outputs(str(world.pictures))
     assert "is not finished; the command that began it continues it" in outputs(str(unfinished))
-    assert f"there is no {tmp_path}/nowhere; give the folder of a finished run" in outputs(str(tmp_path / "nowhere"))
+    assert f"there is no {tmp_path}/nowhere (the folder {tmp_path} exists); give" in outputs(str(tmp_path / "nowhere"))
     assert "does not say which network it holds; give the network by name" in outputs(str(tmp_path / "bare.pth"))
     assert "already has weights; leave out --teacher_weights" in outputs(
         str(world.teacher), "--teacher_weights", "x.pth"

@@ -255,6 +255,6 @@ def test_what_is_no_grid_is_refused(capsys: Capture, more: list[str], says: str)
 
 def test_a_grid_of_which_nothing_can_be_trained_leaves_no_files(world: World, tmp_path: Path, capsys: Capture) -> None:
     command = words(world, tmp_path / "runs", "--grid", "KD.temperature=2,8")
-    command[command.index("--student") + 1] = "resent8"
+    command[command.index("--student") + 1] = f"{world.nets}:absent"
     assert "2 students of 2 failed" in refusal(capsys, command)
     assert [path for path in (tmp_path / "runs").rglob("*") if path.is_file()] == []

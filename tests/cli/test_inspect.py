@@ -81,7 +81,8 @@ def test_only_a_finished_distillation_is_inspected(
         "train": f"{run} is the run of a network that learned by itself; give that of a run of stillhouse distill",
         "distill": f"{run} holds no run (it has no result.json)",
         "unfinished": f"{run} is not finished; the command that began it continues it",
-        "nothing": f"there is no folder or data set {run}; give a finished run of stillhouse distill, or data",
+        "nothing": f"there is no folder or data set {run} (the folder {tmp_path} exists); give a finished run of "
+        "stillhouse distill, or data",
     }
     assert capsys.readouterr().err == f"stillhouse: {expected[command]}\n"
 

@@ -130,6 +130,18 @@ class Distill:
         """
         return dataclasses.replace(self.run, config=self.teacher_length.of(self.run.config))
 
+    def check_networks(self) -> None:
+        """Refuse networks and files of weights that there are not, before data are read.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        from ...training.teachers.places import is_place
+
+        self.distillation.student_source().check()
+        if not is_place(self.distillation.teacher):
+            self.teacher_source().check()
+
     def teacher_source(self) -> NetworkSource:
         asked = self.distillation
         return self.knowledge.source(asked.teacher, asked.teacher_weights, asked.teacher_anatomy)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...ranges import Count, check_options
+from ...spelling import nearest_path
 from ...training.run_files import read_config, read_result
 from ..groups.run import DeviceOptions
 
@@ -44,7 +45,8 @@ class InspectOptions:
         """
         if not self.folder.is_dir():
             raise ValueError(
-                f"there is no folder or data set {self.run}; give a finished run of stillhouse distill, or data"
+                f"there is no folder or data set {self.run}{nearest_path(self.run)}; give a finished run of stillhouse "
+                f"distill, or data"
             )
         read_result(self.folder)
         path = self.folder / "config.yaml"

@@ -60,6 +60,8 @@ def locate(source: NetworkSource, option: str = "--teacher_weights") -> Located:
             from its run names code to run.
     """
     if not is_place(source.name):
+        if source.weights:
+            source.check()
         return Located(source.name, source, source.about())
     if source.weights:
         raise ValueError(f"{source.name} already has weights; leave out {option}")

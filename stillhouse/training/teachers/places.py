@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...spelling import nearest_path
 from .weights_file import weights_in
 
 
@@ -35,14 +36,17 @@ def without_weights(name: str, option: str = "--weights") -> str:
 
     if ":" in name or name in MODELS or name.startswith("wrn_"):
         return f"{name} is a network without weights; give its {option}, or the folder of a run"
-    return f"there is no file, folder or network {name}; give the folder of a run, or a network and its {option}"
+    near = nearest_path(name)
+    return f"there is no file, folder or network {name}{near}; give the folder of a run, or a network and its {option}"
 
 
 def is_place(name: str) -> bool:
     """Return True for a path of a trained network, False for a name; names of the zoo win over folders."""
     place = Path(name).expanduser()
     if not place.exists() and (os.sep in name or place.suffix in (".safetensors", ".pth", ".pt")) and ":" not in name:
-        raise ValueError(f"there is no {name}; give the folder of a finished run, or a network by name")
+        raise ValueError(
+            f"there is no {name}{nearest_path(name)}; give the folder of a finished run, or a network by name"
+        )
     if not place.exists() or ":" in name:
         return False
     from ...models import MODELS
