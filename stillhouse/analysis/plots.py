@@ -24,7 +24,7 @@ Numbers = NDArray[np.float64]
 ONE, TWO = 3.3, 6.75  # inches: one column of a paper, and both
 FORMATS = ("svg", "png", "pdf")
 SMALL, USUAL = 6.5, 7.5  # pt, at the size of the file
-_DPI = 300  # of pixels, and of the letters that the layout measures
+DPI = 300  # of pixels, and of the letters that the layout measures
 
 STUDENT, TEACHER, BASELINE, THIRD = "#0072b2", "#3b3b3b", "#b8560b", "#009e73"
 # Colours of Okabe and Ito, and of Tol: colour-blind people can tell them apart. Lines and dots also differ in form.
@@ -88,7 +88,7 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> None:
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     for kind in formats:
         content = io.BytesIO()
-        figure.savefig(content, format=kind, dpi=_DPI, metadata=metadata.get(kind, {}))
+        figure.savefig(content, format=kind, dpi=DPI, metadata=metadata.get(kind, {}))
         write_atomically(path.with_name(f"{path.name}.{kind}"), content.getvalue())
 
 
@@ -96,7 +96,7 @@ def canvas(width: float, height: float, title: str, caption: str) -> Figure:
     """Return an empty figure of a size in inches, with a title above and a caption below."""
     above, below = _wrapped(title, int(12.5 * width)), _wrapped(caption, int(17.5 * width))
     extra = 0.13 * len(below) + 0.16 * (len(above) - 1)
-    figure = Figure(figsize=(width, height + extra), dpi=_DPI, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height + extra), dpi=DPI, layout="constrained", facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.04)
     figure.suptitle("\n".join(above), x=0.05 / width, ha="left")
     figure.supxlabel("\n".join(below), x=0.05 / width, ha="left", fontsize=USUAL - 0.5, color="#505050")

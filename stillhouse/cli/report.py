@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..checkpoints import write_atomically
 from ..report.compare import compare
@@ -26,6 +27,7 @@ def report(command: Report, display: Display) -> None:
     grids = read_grids(asked.runs, found.records)
     records = _timed(found.records, display) if asked.latency else found.records
     groups = noted(compare(records, asked.baseline), grids)
+    pictures = [] if asked.pictures is None else _drawn(groups, grids, asked.pictures)
     if kind is not None:
         content = written(groups, kind, grids)
         if asked.output is None:
@@ -40,6 +42,8 @@ def report(command: Report, display: Display) -> None:
     display.say(FOOT)
     if asked.output is not None:
         display.say(f"{counted(len(found.records), 'run')} in {asked.output}")
+    if asked.pictures is not None:
+        display.say(f"in {asked.pictures}, each as .svg, .png and .pdf: {', '.join(pictures)}")
 
 
 def written(groups: Sequence[Group], kind: Format, grids: Sequence[GridRecord] = ()) -> bytes:
@@ -53,6 +57,17 @@ def written(groups: Sequence[Group], kind: Format, grids: Sequence[GridRecord] =
     from ..report.formats import as_csv, as_json, as_parquet
 
     return as_parquet(groups) if kind == "parquet" else (as_csv if kind == "csv" else as_json)(groups).encode()
+
+
+def _drawn(groups: Sequence[Group], grids: Sequence[GridRecord], folder: Path) -> list[str]:
+    """Write each chart of the page as files, and return their names without the endings."""
+    from ..report.drawn import Drawn
+    from ..report.page import page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = Drawn(folder)
+    page(groups, grids, drawn)
+    return drawn.files
 
 
 def _timed(records: Sequence[RunRecord], display: Display) -> list[RunRecord]:

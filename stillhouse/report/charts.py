@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -16,13 +14,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from ..analysis.fonts import Lettering
 from ..analysis.plots import CATEGORIES, FAINT, INK, LINES, MARKERS, PALE, style
 from ..analysis.tables import magnitude
-from ..spelling import counted
+from ..spelling import counted, shortened
 from ..training.run_files import loss_terms
+from .drawn import Drawn
 from .groups import Entry, Group
 from .outcomes import reliability
 
 _WIDTH = 4.9  # inches; on a phone letters stay as large as the page's small print
-_VARIABLES = {INK: "--ink", FAINT: "--faint", PALE: "--pale", **{c: f"--c{i}" for i, c in enumerate(CATEGORIES)}}
 _SIZES = {"parameters": "parameters", "macs": "multiply-accumulates", "latency_ms": "ms for one image"}
 _SPAN = 2.0  # points of top-1 from the left to the right, at least
 _COLUMN = 26  # characters per line of a method's name
@@ -33,11 +31,12 @@ class Charts:
 
     Args:
         names: All texts that may be drawn, for which fonts are chosen.
+        drawn: Takes each figure.
     """
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, names: Sequence[str], drawn: Drawn | None = None):
         self._letters = Lettering.of(names)
-        self._count = 0
+        self._drawn = drawn or Drawn()
 
     def seeds(self, group: Group) -> str:
         """Draw every seed's top-1 and their mean by method."""
@@ -67,8 +66,8 @@ class Charts:
             teachers = [found for entry in rows if (found := entry.mean("teacher_top1")) is not None]
             known = f"; teacher: {teachers[0]:.2f}" if teachers else ""
             many = counted(min(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds"
-            axes.set_xlabel(f"top-1 after the last epoch, % ({many}{known})")
-            return self._svg(figure, f"Top-1 of every seed by method, {group.title}")
+            axes.set_xlabel(f"top-1 after the last epoch, % ({many}{known}{self._dashed(group)})")
+            return self._drawn.element(figure, f"Top-1 of every seed by method, {group.title}")
 
     def curves(self, group: Group) -> str:
         """Draw top-1 by epoch, one panel per method with all of its seeds, and the baseline's mean in grey."""
@@ -85,7 +84,9 @@ class Charts:
             for axes in panels[1:]:
                 axes.sharey(panels[0])
             panels[0].set_ylabel("top-1, %")
-            return self._svg(figure, f"Top-1 by epoch, {group.title}")
+            if dashed := self._dashed(group).removeprefix("; "):
+                figure.supxlabel(dashed, x=0.01, ha="left", fontsize=7, color=FAINT)
+            return self._drawn.element(figure, f"Top-1 by epoch, {group.title}")
 
     def terms(self, group: Group) -> str:
         """Draw the terms of the loss by epoch, averaged over seeds, one panel per method."""
@@ -104,7 +105,7 @@ class Charts:
                 _log_where_wide(axes, drawn)
                 axes.legend(loc="best", frameon=False, fontsize=7, handlelength=2.4, labelspacing=0.2)
             panels[0].set_ylabel("loss")
-            return self._svg(figure, f"Terms of the loss by epoch, {group.title}")
+            return self._drawn.element(figure, f"Terms of the loss by epoch, {group.title}")
 
     def reliability(self, group: Group) -> str | None:
         """Draw the share of right guesses by confidence, one panel per method; None if no run kept its guesses."""
@@ -120,7 +121,7 @@ class Charts:
                               markersize=3)  # fmt: skip
                 axes.set(xlim=(0, 102), ylim=(0, 102))
             panels[0].set_ylabel("right, %")
-            return self._svg(figure, f"Accuracy by confidence, {group.title}")
+            return self._drawn.element(figure, f"Accuracy by confidence, {group.title}")
 
     def sizes(self, groups: Sequence[Group]) -> str | None:
         """Draw accuracy against parameters, multiply-accumulates and latency, if that was measured.
@@ -147,13 +148,16 @@ class Charts:
                 _scatter(axes, found, {name: self._letters.text(name) for name in found})
                 axes.set_xlabel(_SIZES[what])
             panels[0].set_ylabel("top-1 after the last epoch, %")
-            return self._svg(figure, f"Accuracy against size, {groups[0].data}")
+            return self._drawn.element(figure, f"Accuracy against size, {groups[0].data}")
 
     def _colour(self, group: Group, entry: Entry) -> str:
         if entry is group.base:
             return INK
         others = [one for one in group.entries if one is not group.base]
         return CATEGORIES[others.index(entry) % 10]
+
+    def _dashed(self, group: Group) -> str:
+        return "" if group.base is None else f"; dashed: mean of {shortened(self._letters.text(group.base.name), 30)}"
 
     def _wrapped(self, name: str) -> str:
         lines = textwrap.wrap(self._letters.text(name), _COLUMN) or [""]
@@ -177,28 +181,6 @@ class Charts:
         for axes in panels[len(entries) :]:
             axes.set_visible(False)
         return figure, panels[: len(entries)]
-
-    def _svg(self, figure: Figure, title: str) -> str:
-        """Return the figure as an element of a page, with unique ids for its references."""
-        for axes in figure.axes:
-            axes.set_facecolor("none")
-        content = io.StringIO()
-        figure.savefig(content, format="svg", metadata={"Date": None}, transparent=True)
-        self._count += 1
-        text = content.getvalue()
-        text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
-        text = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>p{self._count}-", text)
-        text = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", text)
-        text = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", text)
-        text = text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(title)}" ', 1)
-        for colour, variable in _VARIABLES.items():
-            text = text.replace(colour, f"var({variable})")
-        return text.replace("#ffffff", "var(--page)")
-
-
-def _attribute(text: str) -> str:
-    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-    return "".join(escapes.get(sign, sign) for sign in text)
 
 
 def _mean_by_epoch(entry: Entry, column: str) -> dict[int, float]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ..spelling import counted, printable
 from .charts import Charts
+from .drawn import Drawn
 from .grids import GridRecord
 from .groups import Group
 from .outcomes import agreements, by_class, names_of_classes, outcome
@@ -44,10 +45,15 @@ class Section:
     configs: Sequence[tuple[str, str]]
 
 
-def page(groups: Sequence[Group], grids: Sequence[GridRecord] = ()) -> str:
-    """Return the page; the content of names is always shown as text."""
+def page(groups: Sequence[Group], grids: Sequence[GridRecord] = (), drawn: Drawn | None = None) -> str:
+    """Return the page; the content of names is always shown as text.
+
+    Args:
+        drawn: Takes each figure; by default they are parts of the page only.
+    """
     texts = [text for group in groups for text in (group.title, *(entry.name for entry in group.entries))]
-    charts = Charts([*texts, *(name for group in groups for run in group.runs for row in run.rows for name in row)])
+    names = (name for group in groups for run in group.runs for row in run.rows for name in row)
+    charts = Charts([*texts, *names], drawn)
     sections = [_section(f"s{number}", group, charts) for number, group in enumerate(groups, 1)]
     sizes = {data: charts.sizes([one for one in groups if one.data == data]) for data in _data(groups)}
     known = [run for group in groups for run in (*group.runs, *group.teachers)]

@@ -51,6 +51,15 @@ def test_latency_is_measured_where_asked(runs: Path, capsys: Capture, monkeypatc
     assert "latency: median time of a forward pass of one image" in outputs
 
 
+def test_each_chart_is_a_file_where_a_folder_is_given(runs: Path, tmp_path: Path, capsys: Capture) -> None:
+    said = done(capsys, ["report", str(runs), "--pictures", str(tmp_path / "new" / "charts")])
+    files = {file.name for file in (tmp_path / "new" / "charts").iterdir()}
+    for name in {file.rpartition(".")[0] for file in files}:
+        assert {f"{name}.svg", f"{name}.png", f"{name}.pdf"} <= files
+        assert name in " ".join(said.split())
+    assert any(name.startswith("top-1-by-epoch") for name in files)
+
+
 def test_data_for_programs_come_alone(runs: Path, capsys: Capture) -> None:
     (min(runs.iterdir()) / "result.json").unlink()
     assert main(["report", str(runs), "--format", "csv"]) == 0

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from stillhouse.report.charts import Charts
 from stillhouse.report.compare import compare
+from stillhouse.report.drawn import Drawn
 from stillhouse.report.groups import Group
 from tests.helpers.finished import CE, KD, record
 
@@ -48,10 +49,10 @@ def test_lines_of_a_panel_differ_also_in_greyscale(group: Group) -> None:
 
 
 def test_small_differences_look_small_and_the_axis_says_how_many_seeds(group: Group) -> None:
-    charts, drawn = Charts([]), list[Figure]()
+    found, drawn = Drawn(), list[Figure]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(charts, "_svg", lambda figure, _: drawn.append(figure))
-        charts.seeds(group)
+        patch.setattr(found, "element", lambda figure, _: drawn.append(figure))
+        Charts([], found).seeds(group)
     (axes,) = drawn[0].axes
     low, high = axes.get_xlim()
     assert high - low >= 2

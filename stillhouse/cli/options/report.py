@@ -28,6 +28,7 @@ class ReportOptions:
         format: Format of the output: html is a page with all tables and charts in one file; csv and parquet have one
             row per run; md and latex are tables. Without --output it is printed.
         baseline: Method that the others are compared with, such as KD or CE,KD; by default the student by itself.
+        pictures: Folder to write each chart of the page into as well, as .svg, .png and .pdf.
         latency: Measure as well how long each network takes for one image on this machine.
     """
 
@@ -35,7 +36,12 @@ class ReportOptions:
     output: Path | None = None
     format: Format | None = None
     baseline: str | None = None
+    pictures: Path | None = None
     latency: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pictures is not None and self.pictures.exists() and not self.pictures.is_dir():
+            raise ValueError(f"--pictures {self.pictures} is a file; give a folder")
 
     def kind(self) -> Format | None:
         """Return the format; None for the table on the terminal.
