@@ -72,12 +72,12 @@ def pixels(images: Tensor, data: Data) -> Tensor:
     return (255 * (images * std + mean)).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def sizes(data: Data) -> list[tuple[int, int]] | None:
+def sizes(data: Data, most: int = MEASURED) -> list[tuple[int, int]] | None:
     """Return width and height of some training images as they are on disk; None of images in memory."""
     split = data.train if len(data.train) else data.test
     if not isinstance(split, Folder):
         return None
-    places = torch.linspace(0, len(split) - 1, min(MEASURED, len(split))).round().long().tolist()
+    places = torch.linspace(0, len(split) - 1, min(most, len(split))).round().long().tolist()
     return [rgb(split.paths[i], str(split.paths[i]), split.decoding).size for i in places]
 
 

@@ -43,7 +43,8 @@ def exported(command: Export, display: Display) -> int:
     if outcome.failures:
         display.say(f"the file is kept as {outcome.file}, for inspection only")
         return 1
-    _slower(outcome, asked.to, display)
+    if outcome.times:
+        _slower(outcome, asked.to, display)
     display.say(f"{outcome.file}  {outcome.verdict.student.images:,} held-out images")
     return 0
 
@@ -55,7 +56,7 @@ def table(outcome: Outcome, kind: str, title: str) -> Table:
     found.add_column("")
     for name in ("MB", "top-1 %", "same guess %", "largest difference", "relative"):
         found.add_column(name, justify="right")
-    for size in BATCHES:
+    for size in BATCHES if outcome.times else ():
         found.add_column(f"ms for {size} (p50 / p95)", justify="right")
     for name in dict.fromkeys(["PyTorch", *outcome.times, kind]):
         megabytes = f"{outcome.sizes[name] / 1e6:.2f}" if name in outcome.sizes else ""
@@ -70,7 +71,7 @@ def table(outcome: Outcome, kind: str, title: str) -> Table:
                 f"{verdict.relative:.2g}",
             ]
         times = outcome.times.get(name, {})
-        found.add_row(name, *cells, *(str(times.get(size, "")) for size in BATCHES))
+        found.add_row(name, *cells, *(str(times.get(size, "")) for size in (BATCHES if outcome.times else ())))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The first seconds of a command, while PyTorch is imported: Ctrl-C ends it immediately, with a sentence."""
+"""The first seconds of a command, while PyTorch is imported: Ctrl-C or SIGTERM ends it immediately, with a sentence."""
 
 import os
 import signal
@@ -7,21 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def quick_to_end() -> Iterator[None]:
-    """End the process with a sentence on Ctrl-C, until `begun` is called.
+    """End the process with a sentence on Ctrl-C or SIGTERM, until `begun` is called.
 
     An exception would not do, because it can be lost in code that is being imported.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, _end)
+    before = {number: signal.signal(number, _end) for number in _SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -30,6 +33,8 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def begun() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt from now on, because it is now caught."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is _end:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let both signals raise KeyboardInterrupt from now on, because it is now caught."""
+    if threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            if signal.getsignal(number) is _end:
+                signal.signal(number, signal.default_int_handler)

@@ -154,6 +154,7 @@ class Folder(Split):
             collate_fn=_as_read,
             pin_memory=device.type == "cuda",
             generator=torch.Generator(),  # else the loader would advance the global one
+            worker_init_fn=_apart,
         )
         try:
             for loaded in loader:
@@ -171,6 +172,13 @@ class Folder(Split):
         pixels = images.to(device, non_blocking=True).float()
         pixels.flatten(2).div_(255).sub_(self._mean).div_(self._std)  # rows of S * 3, faster than pixels of 3
         return pixels.permute(0, 3, 1, 2)
+
+
+def _apart(worker: int) -> None:
+    """Put a worker into a group of its own: a signal to that of the command asks the command to save and end, and it
+    then ends its workers. A worker whose command is gone ends by itself.
+    """
+    os.setpgid(0, 0)
 
 
 def _as_read(batch: Any) -> Any:

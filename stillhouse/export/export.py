@@ -49,6 +49,8 @@ def held_out(data: Data, student: Student) -> Iterator[tuple[Tensor, Tensor]]:
 def export(student: Student, data: Data, order: Order, say: Say) -> Outcome:
     """Write a student's file and measure it; one that fails is left under another name.
 
+    The file and its report are in place before the file is timed, so an interruption costs no more than the times.
+
     Args:
         data: Held-out images, and for int8 training images.
         say: Called with a sentence about what takes long.
@@ -61,11 +63,16 @@ def export(student: Student, data: Data, order: Order, say: Say) -> Outcome:
     order.folder.mkdir(exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=order.folder) as place:
-            outcome = _made(student, data, order, Path(place) / order.file.name, say)
-            return _placed(outcome, order)
+            outcome = _placed(_made(student, data, order, Path(place) / order.file.name, say), order)
     finally:
         if is_new and not any(order.folder.iterdir()):
             order.folder.rmdir()
+    if outcome.failures or not order.timed:
+        return outcome
+    say(f"proven, and written to {outcome.file}; now it is timed")
+    outcome = replace(outcome, times=_times(student, order, open_exported(outcome.file, trust=True), say))
+    _keep(outcome, order)
+    return outcome
 
 
 def _made(student: Student, data: Data, order: Order, path: Path, say: Say) -> Outcome:
@@ -73,11 +80,11 @@ def _made(student: Student, data: Data, order: Order, path: Path, say: Say) -> O
     if SUFFIXES[order.kind] != ".onnx":
         save = save_program if order.kind == "pt2" else save_torchscript
         save(student, order.with_preprocessing, about, path)
-        return _measured(student, data, order, path, say)
+        return _measured(student, data, order, path)
     proto = to_onnx(student, order.with_preprocessing)
     if order.kind == "onnx":
         save_onnx(proto, about, path)
-        return _measured(student, data, order, path, say)
+        return _measured(student, data, order, path)
     return _quantised(student, data, order, proto, path, say)
 
 
@@ -113,7 +120,7 @@ def _quantised(student: Student, data: Data, order: Order, proto: onnx.ModelProt
         "weight_bits": 7 if quantiser.reduce_range else 8,
     }
     more = [] if count else ["nothing in it is quantised: it has no layer that could be"]
-    outcome = _measured(student, data, order, path, say, verdict)
+    outcome = _measured(student, data, order, path, verdict)
     named = [quantiser.label(name) for name in left]
     return replace(outcome, failures=[*outcome.failures, *more], left=named, details=details)
 
@@ -123,17 +130,11 @@ def _verdict(student: Student, data: Data, file: Exported) -> Verdict:
     return judge(held_out(data, student), wanted, file.outputs)
 
 
-def _measured(
-    student: Student, data: Data, order: Order, path: Path, say: Say, verdict: Verdict | None = None
-) -> Outcome:
-    file = open_exported(path, trust=True)
-    verdict = verdict or _verdict(student, data, file)
+def _measured(student: Student, data: Data, order: Order, path: Path, verdict: Verdict | None = None) -> Outcome:
+    verdict = verdict or _verdict(student, data, open_exported(path, trust=True))
     failures = verdict.failures(order.max_drop, order.kind == "int8")
     weights = sum(value.numel() * value.element_size() for value in student.model.state_dict().values())
-    times: dict[str, dict[int, Latency]] = {}
-    if not failures:
-        times = _times(student, order, file, say)
-    return Outcome(verdict, failures, path, {"PyTorch": weights, order.kind: path.stat().st_size}, times)
+    return Outcome(verdict, failures, path, {"PyTorch": weights, order.kind: path.stat().st_size}, {})
 
 
 def _times(student: Student, order: Order, file: Exported, say: Say) -> dict[str, dict[int, Latency]]:
@@ -155,14 +156,19 @@ def _times(student: Student, order: Order, file: Exported, say: Say) -> dict[str
 
 def _placed(outcome: Outcome, order: Order) -> Outcome:
     """Give the file its name, or one that nothing opens; write the report, and the script that reads ONNX."""
-    end = FAILED if outcome.failures else ""
-    target = order.file.with_name(order.file.name + end)
+    target = order.file.with_name(order.file.name + (FAILED if outcome.failures else ""))
     os.replace(outcome.file, target)
     outcome = replace(outcome, file=target)
-    write_atomically(order.folder / (REPORT + end), (json.dumps(report(outcome, order), indent=2) + "\n").encode())
+    _keep(outcome, order)
     if not outcome.failures:
         for name in (order.file.name, REPORT):
             (order.folder / (name + FAILED)).unlink(missing_ok=True)
         if SUFFIXES[order.kind] == ".onnx":
             write_atomically(order.folder / SCRIPT, files("stillhouse.export").joinpath(f"{SCRIPT}.txt").read_bytes())
     return outcome
+
+
+def _keep(outcome: Outcome, order: Order) -> None:
+    """Write the report."""
+    name = REPORT + (FAILED if outcome.failures else "")
+    write_atomically(order.folder / name, (json.dumps(report(outcome, order), indent=2) + "\n").encode())

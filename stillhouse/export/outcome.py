@@ -29,6 +29,7 @@ class Order:
         max_drop: Points of accuracy that may be lost.
         calibration: Number of training images by which int8 is calibrated.
         seed: Seed that draws them.
+        timed: Time the student and the file.
         compiled: Time the student compiled by torch.compile as well.
         overwrite: Replace an earlier export.
     """
@@ -39,6 +40,7 @@ class Order:
     max_drop: float = 0.5
     calibration: int = 256
     seed: int = 0
+    timed: bool = True
     compiled: bool = True
     overwrite: bool = False
 
@@ -74,7 +76,8 @@ class Outcome:
         failures: What is wrong with it, a clause each; empty if it may be used.
         file: Where it is.
         sizes: Bytes of the student's weights and of the file.
-        times: Of the student, the compiled student and the file: latency by the number of images at once.
+        times: Of the student, the compiled student and the file: latency by the number of images at once; empty if
+            nothing was timed.
         left: Layers that are left in float, the most sensitive first.
         details: Further facts for the report.
     """

@@ -17,13 +17,19 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def handler_as_before() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
     yield
-    assert signal.getsignal(signal.SIGINT) == before
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
-@pytest.mark.parametrize("swallow", ["pass", "raise SystemExit(0)"])
-def test_an_interruption_while_pytorch_is_imported_is_a_sentence(tmp_path: Path, swallow: str) -> None:
+@pytest.mark.parametrize(
+    ("swallow", "number"),
+    [("pass", signal.SIGINT), ("raise SystemExit(0)", signal.SIGINT), ("pass", signal.SIGTERM)],
+)
+def test_an_interruption_while_pytorch_is_imported_is_a_sentence(
+    tmp_path: Path, swallow: str, number: signal.Signals
+) -> None:
     (tmp_path / "torch.py").write_text(
         "import sys, time\nprint('importing', flush=True)\n"
         f"try:\n    time.sleep(60)\nexcept BaseException:\n    {swallow}\n"
@@ -33,16 +39,17 @@ def test_an_interruption_while_pytorch_is_imported_is_a_sentence(tmp_path: Path,
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload] # pipes
         assert process.stdout.readline() == "importing\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (2, "stillhouse: interrupted before it began\n")
 
 
-def test_once_it_has_begun_an_interruption_is_an_exception_again() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_once_it_has_begun_an_interruption_is_an_exception_again(number: signal.Signals) -> None:
     with quick_to_end():
         begun()
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
     begun()  # outside of start-up it changes nothing
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -287,3 +288,12 @@ def test_a_worker_that_a_signal_ended_is_no_matter_of_memory() -> None:
     assert "resumes from its last save when the same command is run again" in worker_died(error)
     assert "memory" not in worker_died(error)
     assert "memory ran out" in worker_died(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."))
+
+
+def test_a_signal_to_the_commands_group_does_not_reach_its_workers(paths: list[Path]) -> None:
+    labels = torch.zeros(len(paths), dtype=torch.int64)
+    batches = Folder(paths, labels, LoadOptions(2, 0, 16, workers=1), mean=MEAN, std=STD).batches("cpu")
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    assert worker.pid is not None
+    assert os.getpgid(worker.pid) == worker.pid != os.getpgrp()

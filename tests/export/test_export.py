@@ -74,6 +74,23 @@ def test_a_good_file_gets_its_name_a_report_and_a_script(shop: Shop, tmp_path: P
     assert report["bytes"]["onnx"] == (tmp_path / "out" / "student.onnx").stat().st_size
 
 
+def test_a_file_is_in_place_before_it_is_timed(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = export(shop.student, shop.data, order("onnx", tmp_path / "quick", timed=False), str)
+    report = json.loads((tmp_path / "quick" / "export.json").read_text())
+    assert (quick.times, report["milliseconds"], report["passed"]) == ({}, {}, True)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stillhouse.export.export.latency", interrupted)
+    said: list[object] = []
+    with pytest.raises(KeyboardInterrupt):
+        export(shop.student, shop.data, order("onnx", tmp_path / "out"), said.append)
+    assert said == [f"proven, and written to {tmp_path / 'out' / 'student.onnx'}; now it is timed"]
+    assert names(tmp_path / "out") == names(tmp_path / "quick") == ["export.json", "predict.py", "student.onnx"]
+    assert json.loads((tmp_path / "out" / "export.json").read_text()) == report
+
+
 def test_a_file_with_other_weights_does_not_get_its_name(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

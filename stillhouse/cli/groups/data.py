@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...training.progress import Display
 
 BACKGROUND = "white"
+_MEASURED = 20  # images on disk whose sizes are told
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,22 @@ class DataOptions:
         display.say(data.describe(not test_only, is_trained and not test_only))
         for note in data.notes:
             display.note(note)
+        if expected is not None and size is None and self.image_size is None:
+            display.note(_size_assumed(data))
         return data
+
+
+def _size_assumed(data: Data) -> str | None:
+    """Return a note about images on disk whose size in a trained network nothing says; None for those in memory."""
+    from ...analysis.data_sheet import sizes, sizes_in_words
+
+    measured = sizes(data, _MEASURED)
+    if measured is None:
+        return None
+    return (
+        f"nothing says the size of the images that the network was trained on: {data.info.image_size} px are assumed "
+        f"(on disk these have {sizes_in_words(measured)}); --image_size changes it"
+    )
 
 
 DEFAULT_DATA = DataOptions()

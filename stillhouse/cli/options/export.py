@@ -50,12 +50,14 @@ class ProofOptions:
         max_drop: Points of accuracy on the held-out images that the file may lose.
         calibration: Number of training images by which int8 is calibrated.
         seed: Seed that draws these images.
+        timing: Time the student and the file in batches of 1 and 32, once the file is proven and written.
         compiled: Time the student compiled by torch.compile as well, which takes up to a minute.
     """
 
     max_drop: NonNegative = 0.5
     calibration: Annotated[int, Range("between 1 and 100,000", 1, 100_000)] = 256
     seed: Seed = 0
+    timing: bool = True
     compiled: bool = True
 
     def __post_init__(self) -> None:
@@ -94,6 +96,7 @@ class Export:
             max_drop=proof.max_drop,
             calibration=proof.calibration,
             seed=proof.seed,
+            timed=proof.timing,
             compiled=proof.compiled,
             overwrite=asked.overwrite,
         )

@@ -1,12 +1,15 @@
 """Options about images, and what is said about those that were read."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from stillhouse.cli.groups.data import DataOptions
+from stillhouse.models.input_spec import FILE, InputSpec
 from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
+from tests.helpers.pictures import write_pictures
 
 
 def test_what_was_read_otherwise_than_expected_is_a_note(
@@ -16,3 +19,17 @@ def test_what_was_read_otherwise_than_expected_is_a_note(
     monkeypatch.setattr("stillhouse.data.load", lambda *_: data)
     assert DataOptions().load(Display()) is data
     assert capsys.readouterr().out.splitlines()[1:] == ["note: 3 files are no images", "note: one is sideways"]
+
+
+def test_a_size_that_nothing_says_is_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = str(write_pictures(tmp_path / "pictures", ("a", "b"), 2, 80))
+    note = "224 px are assumed (on disk these have 80x80 pixels); --image_size changes it"
+    DataOptions(folder).load(Display(), expected=InputSpec())
+    assert note in " ".join(capsys.readouterr().out.split())
+    DataOptions(folder, image_size=224).load(Display(), expected=InputSpec())
+    DataOptions(folder).load(Display(), expected=InputSpec(size=224, source=FILE))
+    DataOptions(folder).load(Display())  # no trained network
+    assert "assumed" not in capsys.readouterr().out
