@@ -15,6 +15,7 @@ from ..cli.options.distill import Distill
 from ..cli.words.suited import suited
 from ..methods.parse import MethodSpec
 from ..report.recipes import find
+from ..training.teachers.places import about_place, place_of
 from .entries import Entry, learns_alone
 
 Pair = Mapping[str, object]  # options of `stillhouse distill` for this pair only; at least teacher and student
@@ -129,8 +130,7 @@ def cells(
         ValueError: If a recipe is not published for a pair, or a value cannot be read.
     """
     found = []
-    for pair in pairs:
-        name = "-".join(str(pair[who]).rstrip("/").rpartition("/")[2] for who in ("teacher", "student"))
+    for pair, name in zip(pairs, names_of(pairs), strict=True):
         for entry in entries:
             recipe = find(f"{entry.recipe}/{pair['teacher']}-{pair['student']}") if entry.recipe else None
             options = {**(recipe.options if recipe else {}), **pair}
@@ -144,6 +144,27 @@ def cells(
     places = {id(cell): number for number, cell in enumerate(found)}
     names = list(dict.fromkeys(cell.pair for cell in found))
     return sorted(found, key=lambda cell: (names.index(cell.pair), order[cell.seed], places[id(cell)]))
+
+
+def names_of(pairs: Sequence[Pair]) -> list[str]:
+    """Return a name of each pair for display: its networks, and the options that pairs of the same networks differ in.
+
+    A teacher that is the folder of a run has the name of its network.
+    """
+    names = [f"{_network(pair['teacher'])}-{_network(pair['student'])}" for pair in pairs]
+    options = dict.fromkeys(option for pair in pairs for option in pair)
+    found = []
+    for name, pair in zip(names, pairs, strict=True):
+        alike = [other for other, theirs in zip(pairs, names, strict=True) if theirs == name]
+        differing = [one for one in options if any(other.get(one) != pair.get(one) for other in alike)]
+        words = [f"{one} {pair[one]}" for one in differing if one in pair]
+        found.append(f"{name} ({', '.join(words)})" if words else name)
+    return found
+
+
+def _network(name: object) -> str:
+    known = about_place(place_of(str(name))).get("network", name)
+    return str(known).rstrip("/").rpartition("/")[2]
 
 
 def check_networks(found: Sequence[Cell]) -> None:

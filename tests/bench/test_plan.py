@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stillhouse.bench.entries import entries
-from stillhouse.bench.plan import Pair, Room, cells, pairs_of, rooms, typed_options
+from stillhouse.bench.plan import Pair, Room, cells, names_of, pairs_of, rooms, typed_options
+from tests.helpers.commands import World
 
 PAIR: Pair = {"teacher": "resnet56", "student": "resnet20"}
 
@@ -57,6 +58,24 @@ def test_a_teacher_that_is_trained_first_is_given_by_its_folder() -> None:
     (cell,) = cells([PAIR], entries("CE + KD", None), [0], {})
     asked = Room((cell,), Path("runs/it")).command.distillation
     assert (asked.teacher, asked.teacher_weights) == ("resnet56", "runs/it")
+
+
+def test_pairs_have_names_that_differ(world: World) -> None:
+    same: Pair = {"teacher": "vgg13", "student": "vgg8"}
+    assert names_of([same, {**same, "student": "my_nets.py:Small"}]) == ["vgg13-vgg8", "vgg13-my_nets.py:Small"]
+    assert names_of([{**same, "student": "a/nets.py:S"}, {**same, "student": "b/nets.py:S", "lr": 0.1}]) == [
+        "vgg13-nets.py:S (student a/nets.py:S)",
+        "vgg13-nets.py:S (student b/nets.py:S, lr 0.1)",
+    ]
+    assert names_of([{**same, "lr": 0.1}, {**same, "lr": 0.2}, same]) == [
+        "vgg13-vgg8 (lr 0.1)",
+        "vgg13-vgg8 (lr 0.2)",
+        "vgg13-vgg8",
+    ]
+    of_a_run: Pair = {"teacher": str(world.teacher), "student": "vgg8"}
+    (named,) = names_of([of_a_run])
+    assert named.endswith("-vgg8")
+    assert world.teacher.name not in named
 
 
 @pytest.mark.parametrize("pairs", ["resnet56", "a-b-c", "resnet56-resnet20,x", [{"teacher": "resnet56"}]])
