@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Warmup as Warmup,
     )
     from .models.create import network as network, zoo as zoo
+    from .own_loop.distiller import Distiller as Distiller
     from .taps import Outputs as Outputs, Tapped as Tapped
     from .training.classroom import Classroom as Classroom
     from .training.config import TrainConfig as TrainConfig
@@ -38,6 +39,7 @@ else:  # importing PyTorch takes seconds: load each module on first use, so that
             *("Spot", "SpotMethod", "Warmup"),
         ),
         "models.create": ("network", "zoo"),
+        "own_loop.distiller": ("Distiller",),
         "taps": ("Outputs", "Tapped"),
         "training.classroom": ("Classroom",),
         "training.config": ("TrainConfig",),

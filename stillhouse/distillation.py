@@ -62,9 +62,9 @@ class Distillation(nn.Module):
         self, student: nn.Module | Tapped, teacher: nn.Module | Tapped | None, methods: Sequence[Method], data: DataInfo
     ):
         super().__init__()
-        self.student = _tapped(student, data)
+        self.student = tapped(student, data)
         self.has_teacher = teacher is not None
-        teacher = self.student if teacher is None else _tapped(teacher, data)
+        teacher = self.student if teacher is None else tapped(teacher, data)
         self.methods = nn.ModuleDict(dict(zip(term_names(methods), methods, strict=True)))
         self.needs_strong_view = any(method.needs_strong_view for method in methods)
 
@@ -139,10 +139,13 @@ class Distillation(nn.Module):
         if not self.needs_strong_view:  # BatchNorms must only learn from images that a loss uses
             batch = replace(batch, strong=None)
         student = self.student.forward_batch(batch)  # under the caller's autocast, if any
-        teacher = student if teacher is None else teacher
+        return self.losses(student, student if teacher is None else teacher, batch)
+
+    def losses(self, student: Outputs, teacher: Outputs, batch: Batch) -> dict[str, Tensor]:
+        """Return weighted scalar terms by method name, from outputs of both networks for a batch."""
         with torch.autocast(batch.images.device.type, enabled=False):
             return {
-                name: method.weight * _mean(name, method(student, teacher, batch))
+                name: method.weight * mean_loss(name, method(student, teacher, batch))
                 for name, method in self.named_methods()
             }
 
@@ -176,12 +179,13 @@ class Distillation(nn.Module):
         return model
 
 
-def _tapped(network: nn.Module | Tapped, data: DataInfo) -> Tapped:
+def tapped(network: nn.Module | Tapped, data: DataInfo) -> Tapped:
+    """Return a network with taps; one that has none is looked into with images of this size."""
     return network if isinstance(network, Tapped) else Tapped(network, Anatomy.of(network, data.image_size))
 
 
-def _mean(name: str, loss: Tensor) -> Tensor:
-    """(N,) or () -> ()"""
+def mean_loss(name: str, loss: Tensor) -> Tensor:
+    """(N,) or () -> (); raise ValueError for anything else."""
     if not isinstance(loss, Tensor) or loss.ndim > 1:
         what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise ValueError(
@@ -198,7 +202,7 @@ class _WarmupTerms:
         student = self.distillation.student.forward_batch(replace(batch, strong=None))
         teacher = student if teacher is None else teacher
         with torch.autocast(batch.images.device.type, enabled=False):
-            return {self.name: _mean(self.name, self.warmup.loss(student, teacher, batch))}
+            return {self.name: mean_loss(self.name, self.warmup.loss(student, teacher, batch))}
 
 
 class _Blaming:

@@ -178,3 +178,5 @@ def test_the_quickstart_runs(easy_digits: Path, capsys: Capture) -> None:
 
 def test_every_example_is_run_here() -> None:
     assert {path.name for path in (ROOT / "examples").glob("*.py")} == {"quickstart.py", "your_own_method.py"}
+    folders = {path.name for path in (ROOT / "examples").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == {"own_loop"}  # see test_examples.py

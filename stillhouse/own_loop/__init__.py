@@ -1,0 +1,1 @@
+"""Distillation inside a training loop of one's own."""
