@@ -43,7 +43,7 @@ TINY = {  # by command: words that make it end in seconds
 }
 ONLY_PARSED = {  # part of a command: the reason why it is not run here
     "timm:resnet50": "a network of 24 million parameters; networks of timm train in tests/models/test_libraries.py",
-    "torchvision:resnet18": "the same",
+    **dict.fromkeys(("timm:resnet18", "torchvision:resnet18"), "the same"),
     "recipes/benches/": "an hour; what it gave is read by tests/test_results.py",
     "--recipe": "a network of the published size; each recipe takes a step in tests/test_every_recipe.py",
     "--ray": "a cluster is started; tests/bench/test_jobs.py",
@@ -56,7 +56,9 @@ ONLY_PARSED = {  # part of a command: the reason why it is not run here
     "onnx/student.onnx": "a file of ONNX is predicted with in tests/export/test_predict.py",
     "bench --pairs": "nine students; the shorter bench of bench.yaml is run here",
     "--memory_budget": "the same bench once more",
-    "report.html": "its charts take five seconds; tests/cli/test_report.py writes it",
+    **dict.fromkeys(
+        ("report.html", "--pictures"), "its charts take five seconds; tests/cli/test_report.py writes them"
+    ),
     "inspect runs/": "its figures take ten seconds; tests/cli/test_inspect.py draws them",
     "--report": "its figures take ten seconds; tests/cli/summary/test_evaluation.py writes reports",
     "runs rm": "the run is needed; tests/cli/runs/test_command.py",
