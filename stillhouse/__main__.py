@@ -11,6 +11,7 @@ COMMANDS = {
     "distill": "train a small network to match a trained one",
     "bench": "compare methods: pairs x methods x seeds, side by side",
     "grid": "vary settings of one student, and choose by validation images",
+    "pick": "choose the best of students that are fast enough, in a given time",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
     "export": "write a student for other programs, and prove that the file says the same",

@@ -116,6 +116,7 @@ class Ground:
                 "report": [run],
                 "probe": [teacher, "--data", str(pictures), "--device", "cpu"],
                 "bench": [*distill[:-2], "--seeds", "1", "--methods", "CE + KD"],
+                "pick": [str(pictures), "--teacher", teacher, "--students", f"{nets}:small", *small[2:], *runs],
                 "grid": [*distill[:-2], "--methods", "CE + KD", "--grid", "KD.temperature=2"],
             },
         )

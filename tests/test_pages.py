@@ -54,6 +54,7 @@ ONLY_PARSED = {  # part of a command: the reason why it is not run here
     "--to pt2": "ten seconds; tests/export/test_files.py",
     "torchrun": "several processes; tests/test_distributed.py",
     "onnx/student.onnx": "a file of ONNX is predicted with in tests/export/test_predict.py",
+    "--max_latency": "a busy machine is too slow for it; tests/cli/test_pick.py chooses by made-up latencies",
     "bench --pairs": "nine students; the shorter bench of bench.yaml is run here",
     "--memory_budget": "the same bench once more",
     **dict.fromkeys(("report.html", "--pictures"), "charts take five seconds; tests/cli/test_report.py writes them"),

@@ -19,6 +19,7 @@ from ..spelling import counted, shortened
 from ..training.progress import Display, duration
 from ..training.run_files import Row
 from ..training.run_folder import Run
+from .plan import pairs_in_words
 
 if TYPE_CHECKING:
     from ..training.classroom import Classroom
@@ -84,7 +85,8 @@ class BenchDisplay(Display):
             return
         first, epochs = with_this_epoch[0], max(one.epochs for one in self._cells)
         shown = self.epoch_of({cell: latest["top1"] for cell, latest in found.items()})
-        self.say(f"{first.pair}, seed {first.seed}, epoch {row['epoch']}/{epochs}: {shown}  {row['seconds']} s")
+        pairs = pairs_in_words(with_this_epoch)
+        self.say(f"{pairs}, seed {first.seed}, epoch {row['epoch']}/{epochs}: {shown}  {row['seconds']} s")
 
     def _say_headings(self) -> None:
         """Print none: lines of a bench have no columns."""
@@ -101,7 +103,7 @@ class BenchDisplay(Display):
         cell = next(iter(self._cells.values()))
         words = f", seed {cell.seed}: epoch {self._pace.epoch + 1}/{room.epochs}, step {done}/{self._pace.steps}"
         words += f", {rate:.1f} step/s, {left} left of this room"
-        pair = shortened(cell.pair, max(8, self.console.width - len(words)))
+        pair = shortened(pairs_in_words(self._cells.values()), max(8, self.console.width - len(words)))
         self._live.update(Group(self._table(), Text(pair + words, no_wrap=True)), refresh=True)
 
     def results(self, failures: Mapping[Cell, str]) -> None:

@@ -21,7 +21,7 @@ _FORWARD = 0.35  # of a step's time, for evaluation, which has no backward pass
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds per training step.
+    """Seconds of a training step, or of so many.
 
     Args:
         teacher: Seconds of the teacher, once for all students.
@@ -31,8 +31,12 @@ class Pace:
     teacher: float
     students: Mapping[str, float] = field(default_factory=dict)
 
+    def of(self, steps: int) -> Pace:
+        """Return the seconds of so many steps."""
+        return Pace(steps * self.teacher, {label: steps * seconds for label, seconds in self.students.items()})
+
     def seconds(self, epochs: Mapping[str, int]) -> float:
-        """Return the seconds that one step in every epoch takes, for students with these numbers of epochs."""
+        """Return the seconds that students with these numbers of epochs take, with so many steps in each epoch."""
         usual = sum(self.students.values()) / max(len(self.students), 1)
         alone = sum(count * self.students.get(label, usual) for label, count in epochs.items())
         return alone + self.teacher * max(epochs.values(), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,7 +80,7 @@ class Room:
 
     @property
     def name(self) -> str:
-        return f"{self.cells[0].pair}, seed {self.cells[0].seed}"
+        return f"{pairs_in_words(self.cells)}, seed {self.cells[0].seed}"
 
     @property
     def needs_teacher(self) -> bool:
@@ -175,6 +175,15 @@ def check_networks(found: Sequence[Cell]) -> None:
     """
     for command in {repr((cell.pair, _teacher(cell.command))): cell.command for cell in found}.values():
         command.check_networks()
+
+
+def pairs_in_words(found: Iterable[Cell]) -> str:
+    """Name the pair of students, or their teachers and the number of their networks if they have several."""
+    pairs = {cell.pair: cell.command.distillation for cell in found}
+    if len(pairs) == 1:
+        return next(iter(pairs))
+    teachers = {asked.teacher.rstrip("/").rpartition("/")[2]: None for asked in pairs.values()}
+    return f"{' and '.join(teachers)}, {len({asked.student for asked in pairs.values()})} students"
 
 
 def rooms(found: Sequence[Cell]) -> list[Room]:

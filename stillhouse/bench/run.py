@@ -219,16 +219,21 @@ class Comparison:
             waiting = [cell for cell in room.cells if cell in self.waiting]
             if not waiting:
                 continue
-            shared = self._open(room)
             pace = paces.get((room.teacher, waiting[0].pair))
             if pace is None:
-                trainers = {trainer: cell.label for trainer, cell in self._trainers(room, waiting, shared)}
-                teacher = shared.teacher.net if shared.teacher else None
-                pace = measured(teacher, trainers, shared.data, room.command.run.device.torch_device())
-                paces[room.teacher, waiting[0].pair] = pace
+                pace = paces[room.teacher, waiting[0].pair] = self.pace(room, waiting)
             epochs = {cell.label: self._epochs[cell] for cell in waiting}
-            total += shared.data.train.steps * pace.seconds(epochs)
+            total += pace.seconds(epochs)
         return total
+
+    def pace(self, room: Room, cells: Sequence[Cell]) -> Pace:
+        """Measure in a few trial steps, which are undone, how long an epoch of these students of a room takes."""
+        shared = self._open(room)
+        trainers = {trainer: cell.label for trainer, cell in self._trainers(room, cells, shared)}
+        teacher = shared.teacher.net if shared.teacher else None
+        return measured(teacher, trainers, shared.data, room.command.run.device.torch_device()).of(
+            shared.data.train.steps
+        )
 
     def _failed(self, cell: Cell, error: Exception) -> None:
         why = str(error)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from ..bench.plan import Cell, check_networks
+from ..bench.plan import check_networks, pairs_in_words
 from ..bench.run import Elsewhere
 from ..checkpoints import write_atomically
 from ..grid.axes import METHODS, Axis, Settings, Value, combinations, words
@@ -68,7 +68,13 @@ def grid(command: Grid, display: Display) -> None:
         display.say(f"{counted(again, 'trial')} of {trials} had settings of an earlier one, and are left out below")
     for failed, why in training.failures.items():
         display.say(f"failed: {failed}: {why}")
-    _tell(command, training.scored(training.cells), axes, pair_of(training.members), display)
+    _tell(
+        command,
+        training.scored(training.cells),
+        axes,
+        pairs_in_words(cell for members in training.members.values() for cell in members),
+        display,
+    )
     training.raise_failures()
 
 
@@ -110,15 +116,6 @@ def base_of(command: Grid) -> BaseStudent:
     return BaseStudent(options, tuple(methods), typed)
 
 
-def pair_of(members: Mapping[int, Sequence[Cell]]) -> str:
-    """Name the teacher and the student in the names of files; the number of students if the network is varied."""
-    pairs = {cell.pair: cell for cells in members.values() for cell in cells}
-    if len(pairs) == 1:
-        return next(iter(pairs))
-    teacher = next(iter(pairs.values())).command.distillation.teacher
-    return f"{teacher.rstrip('/').rpartition('/')[2]}-{len(pairs)} students"
-
-
 def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], pair: str, display: Display) -> None:
     """Print what came out, and write it into a folder of its own."""
     choice, test_all = chosen(found), command.grid.test == "all"
@@ -150,4 +147,4 @@ def _folder(root: Path, pair: str, found: Sequence[Scored]) -> Path:
     runs = sorted(str(run.folder.name) for one in found for run in one.runs.values())
     settings: list[Settings] = [one.settings for one in found]
     digest = hashlib.blake2b(repr((runs, settings)).encode(), digest_size=4).hexdigest()
-    return root / f"grid-{re.sub('[/ ]', '_', pair)}-{digest}"
+    return root / f"grid-{re.sub('[/, ]+', '_', pair)}-{digest}"

@@ -28,6 +28,7 @@ from .options.export import Export
 from .options.grid import Grid
 from .options.inspect import Inspect
 from .options.inspect_data import InspectData, names_data
+from .options.pick import Pick
 from .options.predict import Predict
 from .options.probe import Probe
 from .options.report import Report
@@ -63,6 +64,7 @@ _COMMANDS = {
     "distill": _Command(_later("bench.several", "distill"), Distill),
     "bench": _Command(_later("cli.bench", "bench"), Bench),
     "grid": _Command(_later("cli.grid", "grid"), Grid),
+    "pick": _Command(_later("cli.pick", "pick"), Pick, {"data": "a data set's name or folder, or file.py:function"}),
     "evaluate": _Command(
         _later("cli.evaluate", "measure"),
         Evaluate,

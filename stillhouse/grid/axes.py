@@ -119,8 +119,9 @@ def combinations(axes: Sequence[Axis]) -> list[Settings]:
 
 
 def words(settings: Settings) -> str:
-    """Return settings as tables and pictures show them."""
-    return ", ".join(f"{name}={shown(value)}" for name, value in settings.items())
+    """Return settings as tables and pictures show them; a student and its methods need no names."""
+    parts = {name: shown(value) for name, value in settings.items()}
+    return ", ".join(part if name in (STUDENT, METHODS) else f"{name}={part}" for name, part in parts.items())
 
 
 def shown(value: Value) -> str:

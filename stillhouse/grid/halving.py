@@ -39,15 +39,18 @@ class Halving:
 
     Args:
         together: Number of settings that start side by side.
+        least: Number that go on at least, and so to the end.
+        rungs: Number of parts after which some are stopped; by default as many as leave `least` of them.
     """
 
-    def __init__(self, together: int):
-        rungs = max(1, math.ceil(round(math.log(together, SHARE), 6)))
+    def __init__(self, together: int, least: int = 1, rungs: int | None = None):
+        self.least = least
+        rungs = rungs or max(1, math.ceil(round(math.log(together / least, SHARE), 6)))
         self.parts = [SHARE**-rung for rung in range(rungs, 0, -1)]  # of the epochs, after which some are stopped
         self._reached: dict[float, dict[int, float]] = {part: {} for part in self.parts}
 
     def go_on(self, part: float, found: Mapping[int, float]) -> set[int]:
-        """Return the settings that go on: those among the best third of all that came as far, at least the best one.
+        """Return the settings that go on: those among the best third of all that came as far, at least `least`.
 
         Args:
             part: One of `parts`.
@@ -55,8 +58,12 @@ class Halving:
         """
         reached = self._reached[part]
         reached |= found
-        best = sorted(reached, key=lambda number: (-reached[number], number))[: max(1, len(reached) // SHARE)]
+        best = sorted(reached, key=lambda number: (-reached[number], number))[: self.going_on(len(reached))]
         return {*best} & found.keys()
+
+    def going_on(self, count: int) -> int:
+        """Return the number of settings that go on of so many that have come as far."""
+        return max(self.least, count // SHARE)
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Forget settings that went on and failed later, so that no other is stopped because of them."""

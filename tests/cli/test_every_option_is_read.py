@@ -53,6 +53,11 @@ def unread(command: parser._Command, runs: Sequence[Sequence[str]], monkeypatch:
     return [field.name for group in groups for field in dataclasses.fields(group) if field.name not in recorder.read]
 
 
+def without(option: str, words: Sequence[str]) -> list[str]:
+    place = list(words).index(option)
+    return [*words[:place], *words[place + 2 :]]
+
+
 def test_every_option_of_every_command_is_read(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +85,13 @@ def test_every_option_of_every_command_is_read(
         "grid": [
             [*distill, "--methods", "CE + KD", "--grid", "lr=0.1", *more]
             for more in ([], ["--room", "1"], ["--search", "tpe", "--trials", "1"])
+        ],
+        "pick": [
+            [str(world.pictures), *without("--student", without("--data", distill)), "--students", nets, *more]
+            for nets, more in (
+                (f"{world.nets}:small,{world.nets}:wide", ["--methods", "CE + KD"]),
+                (f"{world.nets}:small", []),
+            )
         ],
         "probe": [
             [f"{world.nets}:wide", "--weights", str(world.teacher / "model.safetensors"), *data, *more]

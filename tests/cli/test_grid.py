@@ -95,7 +95,7 @@ def test_students_and_methods_are_varied_side_by_side(world: World, tmp_path: Pa
     assert [(row["student"], row["methods"]) for row in rows] == [
         (net, m) for net in nets for m in ("CE + KD", "CE + AT")
     ]
-    assert only(tmp_path, "grid-").name.startswith(f"grid-{world.teacher.name}-2_students-")
+    assert only(tmp_path, "grid-").name.startswith(f"grid-{world.teacher.name}_2_students-")
     taught = {path.parent.name.partition("-from-")[0] for path in tmp_path.glob("*-from-*/result.json")}
     assert taught == {"pictures-my_nets.py_small", "pictures-my_nets.py_wide"}
 
