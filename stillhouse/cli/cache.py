@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ..training.cache.store import CacheStore, CacheUnavailable, open_cache
 from ..training.cache.teacher_cache import TeacherCache
 from ..training.classroom import Classroom
-from ..training.progress import Display, duration
+from ..training.progress import Display
 from ..training.teachers.examine import examine
 from ..training.teachers.located import locate
 from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import prepare
 from .groups.data import note_on_reading
 from .options.cache import Fill
+from .summary.counting import counting
 from .train import speed_up
-
-_PLAIN_EVERY = 60.0  # seconds between two lines without a terminal
 
 
 def fill(command: Fill, display: Display) -> None:
@@ -51,15 +47,6 @@ def fill(command: Fill, display: Display) -> None:
 
 def _fill(cache: TeacherCache, display: Display) -> None:
     """Write the missing outputs, with a progress bar on a terminal and an occasional line elsewhere."""
-    began = last = time.perf_counter()
-    first = None
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=display.console, transient=True, disable=not display.console.is_terminal) as bar:
-        task = bar.add_task("outputs", total=cache.count)
-        for done in cache.fill():
-            bar.update(task, completed=done)
-            now, first = time.perf_counter(), done if first is None else first
-            if now - last > _PLAIN_EVERY and not display.console.is_terminal:
-                last = now
-                left = (cache.count - done) * (now - began) / max(done - first, 1)
-                display.say(f"{done:,} of {cache.count:,} outputs  {duration(left)} left")
+    with counting(display, "outputs", cache.count) as done:
+        for count in cache.fill():
+            done(count)

@@ -18,7 +18,7 @@ from ..training.teachers.examine import better_normalisation
 from ..training.teachers.located import Located, locate
 from ..training.teachers.places import without_weights
 from ..training.teachers.teacher import Teacher, prepare
-from .groups.data import note_on_reading
+from .groups.data import note_on_reading, note_on_share
 from .options.evaluate import Evaluate, data_of_run
 from .summary.evaluation import data_of_distillation, write_report
 
@@ -36,6 +36,7 @@ def measure(command: Evaluate, display: Display) -> None:
     if data is None:
         data = command.data.load(display, test_only=True, trained_on=digests(found), expected=found.input)
     display.note(note_on_reading(found.source.short, found.about, command.data))
+    display.note(note_on_share(found.source.short, found.about, data, command.data))
     found = replace(found, source=command.knowledge.for_data(found.source, data))
     network = prepare(found, data, device, option="--weights", say=display.note)
     scores = evaluate(network.net.model.to(device), data.test, device)

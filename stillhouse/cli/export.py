@@ -13,7 +13,7 @@ from ..models.spec import NetworkSource
 from ..spelling import counted
 from ..training.progress import Display
 from .evaluate import digests
-from .groups.data import note_on_reading
+from .groups.data import note_on_reading, note_on_share
 from .options.export import Export
 
 
@@ -31,6 +31,7 @@ def exported(command: Export, display: Display) -> int:
         expected=student.found.input,
     )
     display.note(note_on_reading(student.short, student.found.about, command.data))
+    display.note(note_on_share(student.short, student.found.about, data, command.data))
     outcome = export(student, data, order, display.say)
     display.console.print(table(outcome, asked.to, student.short))
     if outcome.left:

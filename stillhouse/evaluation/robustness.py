@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,11 +50,13 @@ def robustness(
     device: torch.device,
     images: int,
     corruptions: Sequence[Corruption] = CORRUPTIONS,
+    done: Callable[[int], object] | None = None,
 ) -> Robustness:
     """Measure networks on corrupted held-out images.
 
     Args:
         images: Number of images, drawn evenly from the classes, the same each time.
+        done: Called with the number of images, as they are and corrupted, that all networks have seen; see `passes`.
 
     Raises:
         ValueError: If the pixels of the images cannot be recovered exactly.
@@ -64,17 +66,25 @@ def robustness(
     names = [one.name for one in corruptions]
     clean = {one.role: 0 for one in networks}
     right = {one.role: {name: [0] * STRENGTHS for name in names} for one in networks}
+    seen, tell = 0, done or int
     for indices in torch.split(chosen, MANY):
         shown = data.test.evaluated(indices)
         labels, pixels = data.test.labels.cpu()[indices], steps.pixels_of(shown, data.mean, data.std)
         for one in networks:
             clean[one.role] += _right(one, shown, labels, device)
+        tell(seen := seen + len(indices))
         for corruption in corruptions:
             for at, parameter in enumerate(corruption.parameters(steps.size)):
                 corrupted = steps.normalise(corruption.apply(pixels, indices, parameter))
                 for one in networks:
                     right[one.role][corruption.name][at] += _right(one, corrupted, labels, device)
+                tell(seen := seen + len(indices))
     return Robustness(len(chosen), len(data.test), steps.size, clean, right)
+
+
+def passes(images: int) -> int:
+    """Return the number of images that each network sees: so many as they are, and by each corruption and strength."""
+    return images * (1 + len(CORRUPTIONS) * STRENGTHS)
 
 
 def some(labels: Tensor, images: int) -> Tensor:

@@ -8,7 +8,6 @@ from unittest.mock import patch
 import pytest
 
 from stillhouse.__main__ import main
-from stillhouse.cli import cache
 from tests.helpers.commands import World
 
 Capture = pytest.CaptureFixture[str]
@@ -59,7 +58,7 @@ def test_it_goes_on_where_it_was_left(world: World, tmp_path: Path, capsys: Capt
         counted.append(file)
         return write(file, content, offset)
 
-    with patch("os.pwrite", counting), patch.object(cache, "_PLAIN_EVERY", 0.0):
+    with patch("os.pwrite", counting), patch("stillhouse.cli.summary.counting.PLAIN_EVERY", 0.0):
         assert main(words(world, tmp_path, "--embedding", "true")) == 0
     assert len(counted) == 2 * 7776 // 16 - 100  # a write for each batch and table
     assert " of 7,776 outputs  0:0" in capsys.readouterr().out

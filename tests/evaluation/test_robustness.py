@@ -9,7 +9,7 @@ from stillhouse.data import Data
 from stillhouse.evaluation import robustness as module
 from stillhouse.evaluation.corruptions import CORRUPTIONS, Corruption
 from stillhouse.evaluation.measured import Measured, measured
-from stillhouse.evaluation.robustness import Robustness, robustness, some
+from stillhouse.evaluation.robustness import Robustness, passes, robustness, some
 from stillhouse.training.teachers.teacher import Teacher
 from tests.helpers.data import quick_data
 from tests.helpers.training import teacher_net
@@ -37,7 +37,10 @@ def test_counts_do_not_depend_on_the_batches(monkeypatch: pytest.MonkeyPatch) ->
     student = _student(data)
     together = robustness([student], data, CPU, 1000)
     monkeypatch.setattr(module, "MANY", 7)
-    assert robustness([student], data, CPU, 1000) == together
+    told: list[int] = []
+    assert robustness([student], data, CPU, 1000, done=told.append) == together
+    assert told == sorted(set(told))
+    assert (told[0], told[-1]) == (7, passes(len(data.test)))
     assert set(together.right["student"]) == {one.name for one in CORRUPTIONS}
 
 

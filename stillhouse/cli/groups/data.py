@@ -172,6 +172,15 @@ def reading_of(about: Mapping[str, object]) -> dict[str, object]:
     return {name: images[name] for name in IMAGE_OPTIONS if name in images} if isinstance(images, dict) else {}
 
 
+def note_on_share(network: str, about: Mapping[str, object], data: Data, options: DataOptions) -> str | None:
+    """Return a note where another share of each image is kept than that of a network's own held-out images."""
+    was, now = about.get("share"), data.test.share
+    if options.resize != "crop" or not isinstance(was, int | float) or now is None or was == now:
+        return None
+    then, here = (f"{100 * share:.3g} %" for share in (was, now))
+    return f"{network} was trained for {then} of the shorter side of an image, and is given {here}"
+
+
 def note_on_reading(network: str, about: Mapping[str, object], options: DataOptions) -> str | None:
     """Return a note where images are read in another way than those that a network was trained on."""
     if "image_size" not in about:  # the file of somebody else

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...data import Data
 from ...evaluation.measured import measured
-from ...evaluation.robustness import robustness
+from ...evaluation.robustness import passes, robustness
 from ...spelling import printable
 from ...training.evaluation import Scores
 from ...training.progress import Display
@@ -18,6 +18,7 @@ from ...user_code import named_by_run
 from ..options.distill import Distill
 from ..options.evaluate import Evaluate
 from ..runs.beside import baseline_of, distillation, network_beside, teacher_of
+from .counting import counting
 from .filled import filled
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def write_report(
             one = _beside(role, place, command, found, data, display)
             if one.net.foreign_logits:
                 raise ValueError(f"{one.name} {one.net.foreign_logits}")
+            display.say(f"{role} {one.short}: measured on {len(data.test):,} images ...")
             networks.append(measured(role, one, data, device))
         except ValueError as error:
             if place is not None:
@@ -72,7 +74,8 @@ def write_report(
             f"robustness: {images:,} images, corrupted in 4 ways at 5 strengths, by {len(networks)} networks ..."
         )
         try:
-            corrupted = robustness(networks, data, device, command.evaluation.corrupted)
+            with counting(display, "images", passes(images)) as done:
+                corrupted = robustness(networks, data, device, images, done=done)
         except ValueError as error:
             if command.evaluation.robustness is not None:
                 raise ValueError(f"--robustness: {error}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.cli.groups.data import DataOptions
+from stillhouse.cli.groups.data import DataOptions, note_on_share
 from stillhouse.models.input_spec import FILE, InputSpec
 from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
@@ -33,3 +33,12 @@ def test_a_size_that_nothing_says_is_a_note(
     DataOptions(folder).load(Display(), expected=InputSpec(size=224, source=FILE))
     DataOptions(folder).load(Display())  # no trained network
     assert "assumed" not in capsys.readouterr().out
+
+
+def test_another_share_of_the_images_is_a_note() -> None:
+    data, options = quick_data(), DataOptions()
+    assert note_on_share("net", {"share": 1.0}, data, options) is None
+    assert note_on_share("net", {}, data, options) is None
+    assert note_on_share("net", {"share": 0.875}, data, DataOptions(resize="squash")) is None
+    note = "net was trained for 87.5 % of the shorter side of an image, and is given 100 %"
+    assert note_on_share("net", {"share": 0.875}, data, options) == note
