@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PLAIN_WIDTH = 160  # of tables in files and pipes
 _PLAIN_EVERY = 300.0  # seconds between two lines of a long epoch without a terminal
+_SHORTEST_BAR, _LONGEST_BAR = 6, 16  # letters
 
 
 class _Console(Console):
@@ -124,11 +125,19 @@ class Display(AbstractContextManager["Display"]):
             self.say("  ".join([*words, *(f"{name}: {in_words(terms)}" for name, terms in losses.items())]))
             return
         share = self._plan.share(self._pace.share(done, room.epochs))
-        head = Table.grid(padding=(0, 2, 0, 0))
-        head.add_row(ProgressBar(1.0, share, width=16), f"{100 * share:.0f} %", *words[:2], words[3], *words[4:])
+        head = self._bar(share, [f"{100 * share:.0f} %", *words[:2], words[3], *words[4:]])
         at = f"{self._pace.epoch + 1}/{room.epochs}"
         lines = [self._columns.line(name, at, terms, None, None, None, "") for name, terms in losses.items()]
         self._live.update(Group(*(Text(line, no_wrap=True) for line in lines), head), refresh=True)
+
+    def _bar(self, share: float, words: Sequence[str]) -> Table:
+        """Return the line of the bar, which is shorter where there is little room; then the last words are left out."""
+        line, kept, room = Table.grid(padding=(0, 2, 0, 0)), list(words), self.console.width - 1
+        while sum(2 + len(word) for word in kept) + _SHORTEST_BAR > room:
+            kept.pop()
+        width = min(_LONGEST_BAR, room - sum(2 + len(word) for word in kept))
+        line.add_row(ProgressBar(1.0, share, width=width), *kept)
+        return line
 
     def row(self, trainer: StudentTrainer, row: Row) -> None:
         """Show that a student has finished an epoch."""

@@ -1,10 +1,12 @@
 """What people see: the right numbers in plain lines, and a live picture on a terminal."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from rich.cells import cell_len
 
 from stillhouse.analysis.tables import Line, comparison
 from stillhouse.training import progress as module
@@ -155,6 +157,34 @@ def test_a_terminal_shows_every_student(
         assert "KD 0.5000" not in shown  # two terms are larger
         display.row(cast(StudentTrainer, students[0]), row(2))
     assert " 2/4  CE 2.000" in capsys.readouterr().out
+
+
+@dataclass
+class Cache:
+    hit_rate: float = 1.0
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_line_of_a_terminal_is_wider_than_it(
+    width: int, clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    name = "timm:vit_so400m_patch14_reg4_gap_378.webli CE+KD+AT+SemCKD+ScaleDecoupled+SpotAdaptive"
+    terms = {f"ScaleDecoupled.term{i}": 12345.678 * 10**i for i in range(6)}
+    student = Student(name, terms, epochs=240, step=5)
+    crowded = cast(Classroom, Room([student, Student("s", terms, epochs=240, step=5)], 240, cast(None, Cache())))
+    with Display() as display:
+        display.epoch(crowded, 239, 123456)
+        clock.now += 100000
+        display.step(crowded, 99999)
+        display.row(cast(StudentTrainer, student), row(240, **terms, agreement=100.0, seconds=123456.7))
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out))
+    widest = max(map(cell_len, lines))
+    assert 70 < widest <= width, [line for line in lines if cell_len(line) == widest]
+    assert any(re.search(r"[━╸] +\d+ % +epoch 240/240 +step 99999/123456 +\S+ left", line) for line in lines)
+    assert any("left  teacher cache 100 %" in line for line in lines) is (width >= 100)
 
 
 def test_all_terms_are_shown_on_request(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
