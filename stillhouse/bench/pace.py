@@ -16,7 +16,7 @@ from ..training.memory import made_up_batch
 from ..training.student import StudentTrainer
 
 _TRIALS = 2  # steps; the first includes one-time setup
-_FORWARD = 0.35  # of a step's time, for evaluation, which has no backward pass
+FORWARD = 0.35  # of a step's time, for evaluation, which has no backward pass
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def measured(teacher: Tapped | None, trainers: Mapping[StudentTrainer, str], dat
     classroom.on_failure = lambda trainer, error: None  # reported when it is trained
     classroom.to(device)
     batch, students = made_up_batch(data.info, device), dict[str, float]()
-    evaluation = 1 + _FORWARD * len(data.validation or data.test) / max(len(data.train), 1)
+    evaluation = 1 + FORWARD * len(data.validation or data.test) / max(len(data.train), 1)
     with preserved():
         look = 0.0 if teacher is None else _fastest(lambda: classroom.teacher_outputs(batch, "eval"), device)
 

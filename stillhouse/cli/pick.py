@@ -12,14 +12,16 @@ from ..bench.entries import Entry, unlabelled
 from ..bench.plan import check_networks
 from ..bench.run import Comparison
 from ..checkpoints import write_atomically
+from ..data import Data
 from ..export.latency import Latency
+from ..grid import scores
 from ..grid.axes import METHODS, STUDENT, Settings
 from ..grid.display import GridDisplay
 from ..grid.halving import Halving
 from ..grid.student import BaseStudent
 from ..grid.training import Training
 from ..pick import fast_enough
-from ..pick.budget import FINALISTS, rungs, settled
+from ..pick.budget import FINALISTS, once, rungs, settled, steps
 from ..pick.candidates import Candidate, candidates, csv_of, ranked, table
 from ..pick.fast_enough import Limit
 from ..pick.record import NAME, Record, folder_of
@@ -64,7 +66,7 @@ def pick(command: Pick, display: Display) -> None:
         return
     full = shared.complete(base.cells(batch[0], seeds)[0].command).run.config
     if record is None:
-        record = _settled(command, base, batch, len(seeds), full, latencies, shown)
+        record = _settled(command, base, batch, len(seeds), full, shared.data, latencies, shown)
         record.save(folder)
     _tell_plan(asked.budget, record, full.epochs, len(batch), folder, display)
     base = _base(command, typed, epochs=record.epochs, teacher_weights=record.teacher)
@@ -151,6 +153,7 @@ def _settled(
     batch: Sequence[Settings],
     seeds: int,
     full: TrainConfig,
+    data: Data,
     latencies: Mapping[str, Latency],
     shown: GridDisplay,
 ) -> Record:
@@ -159,20 +162,18 @@ def _settled(
     comparison = Comparison(first, shown)
     (room,) = comparison.rooms
     pace, least = comparison.pace(room, room.cells), max(1, math.ceil(full.lr_warmup))
-    found = settled(command.pick.seconds, full.epochs, least, pace, len(batch), seeds)
+    ends = once(pace, *map(len, (data.train, data.validation or (), data.test)))
+    found = settled(command.pick.seconds, full.epochs, least, pace, ends, len(batch), seeds)
     trained = None if room.trained is None else str(room.trained)
     return Record(machine(), latencies, found.epochs, len(found.rungs) - 1, found.seconds, trained)
 
 
 def _tell_plan(budget: str | None, record: Record, full: int, count: int, folder: Path, display: Display) -> None:
     """Print for how long candidates are trained."""
-    *before, end = rungs(count, record.rungs)
-    steps, finalists = [f"{rung.going} for {100 * rung.part:.0f} %" for rung in before], f"{end.going} to the end"
-    of_full = "as a training in full" if record.epochs == full else f"of {full} in full"
-    display.say(
-        f"plan: {counted(count, 'candidate')}, {counted(record.epochs, 'epoch')} {of_full}: {', '.join(steps)}, "
-        f"{finalists}; about {duration(record.seconds)}"
-    )
+    (first, end), *later = steps(rungs(count, record.rungs), record.epochs)
+    words = [f"{first} candidates for {counted(end, 'epoch')}", *(f"{number} for {epochs}" for number, epochs in later)]
+    of_full = ", as many as a training in full" if record.epochs == full else f" of {full} in full"
+    display.say(f"plan: {', '.join(words)}{of_full}; about {duration(record.seconds)}")
     if budget is not None:
         became = "is enough for these" if record.epochs == full else "became these epochs by measured steps"
         display.say(f"--budget {budget} {became}, once for all: {folder / NAME}")
@@ -193,11 +194,17 @@ def _tell(
     choice = order[0] if order else None
     display.console.print(table(found, ends, choice))
     write_atomically(folder / "candidates.csv", csv_of(found, ends, choice))
+    cells = scores.csv_of(
+        [one.found for one in found], choice.found if choice else None, test=False
+    )  # for stillhouse report
+    write_atomically(folder / "cells.csv", cells)
     from ..analysis.figures import save  # they import matplotlib, which takes a second
     from ..pick.pareto import pictures
 
     drawn = save(pictures(found, choice, limit, slow, named), folder)
-    display.say(f"in {folder}: candidates.csv{''.join(f', {name}.svg, {name}.png, {name}.pdf' for name in drawn)}")
+    display.say(
+        f"in {folder}: candidates.csv, cells.csv{''.join(f', {name}.svg, {name}.png, {name}.pdf' for name in drawn)}"
+    )
     if choice is None:
         return None
     for sentence in verdict(found, order):

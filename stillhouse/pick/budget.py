@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..bench.pace import Pace
+from ..bench.pace import FORWARD, Pace
 from ..grid.halving import Halving
 from ..training.config import TrainConfig
 
@@ -61,7 +61,33 @@ def rungs(count: int, number: int | None = None) -> list[Rung]:
     return [*found, Rung(1.0, going)]
 
 
-def settled(budget: float | None, full: int, least: int, pace: Pace, count: int, seeds: int) -> Settled:
+def steps(ladder: Sequence[Rung], epochs: int) -> list[tuple[int, int]]:
+    """Return numbers of candidates, falling, with the number of epochs for which so many are trained."""
+    found: list[tuple[int, int]] = []
+    for rung in ladder:
+        end = rung.epochs(epochs)
+        if found and found[-1][0] == rung.going:
+            found[-1] = (rung.going, end)
+        elif not found or end > found[-1][1]:
+            found.append((rung.going, end))
+    return found
+
+
+def once(pace: Pace, train: int, validation: int, test: int) -> Pace:
+    """Return the seconds of what is done once: a teacher looks at the validation images, a finalist at the test images.
+
+    Args:
+        pace: Seconds of an epoch, in which a student looks at the validation images as well.
+        train: Number of training images.
+        validation: Number of validation images.
+        test: Number of test images.
+    """
+    looking = FORWARD * test / (train + FORWARD * validation)
+    students = {label: looking * own for label, own in pace.students.items()}
+    return Pace(pace.teacher * validation / train, students)
+
+
+def settled(budget: float | None, full: int, least: int, pace: Pace, ends: Pace, count: int, seeds: int) -> Settled:
     """Return the longest choice that fits into a budget, with as many rungs as leave a few epochs before the first.
 
     Args:
@@ -69,6 +95,7 @@ def settled(budget: float | None, full: int, least: int, pace: Pace, count: int,
         full: Epochs of the training in full, at most.
         least: Epochs of the shortest training.
         pace: Seconds of an epoch, of the teacher and of each candidate.
+        ends: Seconds of what is done once, likewise.
         count: Number of candidates.
 
     Raises:
@@ -79,18 +106,18 @@ def settled(budget: float | None, full: int, least: int, pace: Pace, count: int,
         fitting = [
             epochs
             for epochs in range(least, full + 1)
-            if budget is None or seconds(epochs, pace, ladder, seeds) <= _OF_BUDGET * budget
+            if budget is None or seconds(epochs, pace, ends, ladder, seeds) <= _OF_BUDGET * budget
         ]
         if fitting and (number == 1 or ladder[0].epochs(fitting[-1]) >= _FIRST):
-            return Settled(fitting[-1], ladder, seconds(fitting[-1], pace, ladder, seeds))
-    needed, epoch = seconds(least, pace, ladder, seeds), "an epoch" if least == 1 else f"{least} epochs"
+            return Settled(fitting[-1], ladder, seconds(fitting[-1], pace, ends, ladder, seeds))
+    needed, epoch = seconds(least, pace, ends, ladder, seeds), "an epoch" if least == 1 else f"{least} epochs"
     raise ValueError(
         f"--budget must be at least {needed / _OF_BUDGET:.0f} s, not {budget:.0f} s, because {epoch} of {count} "
         "candidates and of the best of them take as long; name fewer --students or --methods, or set --train_fraction"
     )
 
 
-def seconds(epochs: int, pace: Pace, ladder: Sequence[Rung], seeds: int) -> float:
+def seconds(epochs: int, pace: Pace, ends: Pace, ladder: Sequence[Rung], seeds: int) -> float:
     """Return the seconds of a choice whose finalists are trained for so many epochs, if the slowest ones go on."""
     slowest = sorted(pace.students, key=lambda label: -pace.students[label])
     total, before = 0.0, 0
@@ -98,4 +125,4 @@ def seconds(epochs: int, pace: Pace, ladder: Sequence[Rung], seeds: int) -> floa
         end = rung.epochs(epochs)
         total += pace.seconds(dict.fromkeys(slowest[: rung.going], end - before))
         before = end
-    return seeds * total
+    return seeds * (total + ends.seconds(dict.fromkeys(slowest[: ladder[-1].going], 1)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from ..analysis.plots import CATEGORIES, FAINT, INK, MARKERS, PALE, TWO, canvas, percent_axis
 from ..export.latency import Latency
@@ -43,7 +43,7 @@ def pareto(
     methods = list(dict.fromkeys(one.methods for one in found))
     caption = (
         f"{named}. Latency: p95 of {limit}, eager PyTorch. Bars: 95 % intervals (Wilson) over "
-        f"{counted(found[0].images, 'validation image')}; the line joins those that no other one beats in both. "
+        f"{found[0].images:,} validation images; the line joins those that no other one beats in both. "
         "Compare within a panel only: all points of one are trained equally long."
     )
     if limit.milliseconds is not None:
@@ -108,10 +108,10 @@ def _panel(
 
 def _name_students(axes: Axes, found: Sequence[Candidate]) -> None:
     """Write each student's name upright along the bottom, pushed apart, and make room for that."""
-    low, high = axes.get_ylim()
+    (low, high), ticks = axes.get_ylim(), axes.get_yticks()
     letters = min(_LONGEST, max(len(one.student) for one in found))
     axes.set_ylim(low - (high - low) * (0.04 + 0.025 * letters), high)  # below all points
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 0 else ""))
+    axes.set_yticks([tick for tick in ticks if low <= tick <= high])
     places = {one.student: one.latency.p95 / axes.get_xlim()[1] for one in found}
     position = -1.0
     for name, place in sorted(places.items(), key=lambda item: item[1]):

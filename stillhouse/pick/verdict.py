@@ -18,7 +18,7 @@ def verdict(found: Sequence[Candidate], order: Sequence[Candidate]) -> Iterator[
     first = order[0]
     low, high = first.interval(first.last)
     yield (
-        f"chosen: {first.name}: {first.top1[first.last]:.2f} % of {counted(first.images, 'validation image')} after "
+        f"chosen: {first.name}: {first.top1[first.last]:.2f} % of {first.images:,} validation images after "
         f"{counted(first.last, 'epoch')} (95 % interval {low:.2f} to {high:.2f}), {first.latency.p95:.3g} ms"
     )
     if len(order) > 1:

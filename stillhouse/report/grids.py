@@ -1,4 +1,4 @@
-"""Grids that `stillhouse grid` left among runs: the cells, and the heat map."""
+"""Grids that `stillhouse grid` and `stillhouse pick` left among runs: the cells, and the picture."""
 
 from __future__ import annotations
 
@@ -17,6 +17,31 @@ _COLUMNS = ("seed", "validation_top1", "chosen", "test_top1", "run")  # after th
 _STOPPED = ("stopped_after", "stopped_top1")  # of a search that stops cells early: epochs, and validation top-1 then
 _MOST = 10_000_000  # bytes of a table
 _CLOSE = 1e-6  # percent
+_FOLDERS = ("grid-*", "pick-*")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a grid.
+
+    Args:
+        path: Its file.
+        kind: What it is.
+        caption: A sentence below it.
+    """
+
+    path: Path
+    kind: str
+    caption: str
+
+
+_PICTURES = {
+    "heat_map.svg": ("Heat map", "Top-1 on the validation images by two settings; framed: chosen."),
+    "pareto.svg": (
+        "Accuracy against latency",
+        "A panel for each number of epochs at which candidates were compared; ring: chosen.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -40,10 +65,10 @@ class GridRecord:
         return {row["run"] for row in self.rows if row["run"]}
 
     @property
-    def heat_map(self) -> Path | None:
+    def picture(self) -> Picture | None:
         """The picture, if it has one."""
-        path = self.folder / "heat_map.svg"
-        return path if path.is_file() else None
+        found = (Picture(self.folder / name, *about) for name, about in _PICTURES.items())
+        return next((one for one in found if one.path.is_file()), None)
 
 
 def read_grids(paths: Iterable[str | Path], records: Sequence[RunRecord]) -> list[GridRecord]:
@@ -60,7 +85,8 @@ def read_grids(paths: Iterable[str | Path], records: Sequence[RunRecord]) -> lis
         file.resolve(): file
         for path in given
         for deep in range(DEPTH + 1)
-        for file in sorted(path.glob(f"{'*/' * deep}grid-*/cells.csv"))
+        for folder in _FOLDERS
+        for file in sorted(path.glob(f"{'*/' * deep}{folder}/cells.csv"))
     }
     tables |= {file.resolve(): file for path in given if (file := path / "cells.csv").exists()}
     by_name = {record.folder.name: record for record in records}

@@ -61,7 +61,10 @@ def page(groups: Sequence[Group], grids: Sequence[GridRecord] = (), drawn: Drawn
     return environment.get_template("page.html").render(
         sections=sections,
         sizes=[(data, Markup(chart)) for data, chart in sizes.items() if chart],
-        grids=[(grid.folder.name, _picture(grid.heat_map), _cells(grid)) for grid in grids],
+        grids=[
+            (grid.folder.name, grid.picture, _picture(grid.picture.path if grid.picture else None), _cells(grid))
+            for grid in grids
+        ],
         latency=next((str(run.result["latency_on"]) for run in known if "latency_on" in run.result), None),
         foot=FOOT,
         runs=counted(len({run.folder for group in groups for run in group.runs}), "run"),

@@ -13,6 +13,8 @@ from stillhouse.bench.pace import Pace
 from stillhouse.bench.run import Comparison
 from stillhouse.export.latency import Latency
 from stillhouse.pick import fast_enough
+from stillhouse.report.grids import read_grids
+from stillhouse.report.records import read_records
 from stillhouse.training.loop import fit
 from tests.helpers.commands import World, contents, done, only, refusal
 
@@ -60,9 +62,9 @@ def test_students_and_methods_are_halved_within_the_budget(world: World, tmp_pat
     folder = only(tmp_path, "pick-")
     epochs = json.loads((folder / "plan.json").read_text())["epochs"]
     assert epochs == 3  # six candidates for a second, two for two more: 10 s of 0.9 times 17; with 4 epochs 16 s
-    assert f"plan: 6 candidates, {epochs} epochs of 30 in full: 6 for 33 %, 2 to the end" in first
+    assert "plan: 6 candidates for 1 epoch, 2 for 3 of 30 in full; about 0:10" in first
     assert {path.name for path in folder.iterdir()} == {
-        "plan.json", "candidates.csv", "pareto.svg", "pareto.png", "pareto.pdf"
+        "plan.json", "candidates.csv", "cells.csv", "pareto.svg", "pareto.png", "pareto.pdf"
     }  # fmt: skip
     runs, rows = runs_of(tmp_path), rows_of(tmp_path)
     before = min(int(row["epochs"]) for row in rows)
@@ -75,18 +77,20 @@ def test_students_and_methods_are_halved_within_the_budget(world: World, tmp_pat
     chosen = next(row for row in ended if row["state"] == "chosen")
     assert float(chosen["validation_top1"]) == max(float(row["validation_top1"]) for row in ended)
     assert f"chosen: {chosen['student']}, {chosen['methods']}: " in first
+    (grid,) = read_grids([tmp_path], read_records([tmp_path]).records)
+    assert len(grid.rows) == 6
+    assert grid.runs == runs.keys()
     result = json.loads((tmp_path / chosen["runs"] / "result.json").read_text())
     assert f"its test top-1, looked at for this candidate only: {result['top1']:.2f} %" in first
     (pasted,) = (line for line in first.splitlines() if line.startswith(("  stillhouse distill", "  stillhouse train")))
     assert {"--epochs", "30"} <= {*shlex.split(pasted)}
 
-    known = {name: found for name, found in contents(tmp_path).items() if "candidates" not in name}
+    known = contents(tmp_path)
     again = done(capsys, command)
     assert "latencies and epochs are those measured when this began" in again
     assert again[again.index("top-1 % on") :] == first[first.index("top-1 % on") :]
-    assert {name: found for name, found in contents(tmp_path).items() if name in known and "pareto" not in name} == {
-        name: found for name, found in known.items() if "pareto" not in name
-    }
+    changed = {Path(name).name for name, found in contents(tmp_path).items() if known.get(name) != found}
+    assert changed == {"candidates.csv", "cells.csv", "pareto.svg", "pareto.png", "pareto.pdf"}
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -125,7 +129,7 @@ def test_those_that_are_too_slow_are_left_out(world: World, tmp_path: Path, caps
     out = done(capsys, words(world, tmp_path, "--max_latency", "0.003s", "--methods", "CE; CE + KD", "--epochs", "3"))
     assert "left out: p95 above 3, p50 is not" in out
     assert {row["student"] for row in rows_of(tmp_path)} == {f"{world.nets}:small"}
-    assert "3 epochs as a training in full" in out
+    assert "plan: 2 candidates for 3 epochs, as many as a training in full; about 0:06" in out
 
 
 def test_a_single_one_that_is_left_is_not_trained(world: World, tmp_path: Path, capsys: Capture) -> None:

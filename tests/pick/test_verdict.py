@@ -14,7 +14,7 @@ def said(*found: Scored) -> list[str]:
 def test_a_second_within_the_interval_is_not_told_apart_and_its_speed_is_named() -> None:
     first, second = said(scored("slow", "CE", to(50, 80)), scored("fast", "CE", to(50, 79)))
     assert first == (
-        "chosen: slow, CE: 80.00 % of 1000 validation images after 9 epochs (95 % interval 77.41 to 82.36), 5 ms"
+        "chosen: slow, CE: 80.00 % of 1,000 validation images after 9 epochs (95 % interval 77.41 to 82.36), 5 ms"
     )
     assert second == (
         "second: fast, CE: 79.00 %, within that interval, so these images do not tell the two apart; "

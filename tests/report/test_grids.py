@@ -45,6 +45,15 @@ def test_the_page_shows_the_heat_map_and_the_cells(tmp_path: Path) -> None:
     assert "onload" not in content
 
 
+def test_a_choice_among_students_is_shown_with_its_own_picture(tmp_path: Path) -> None:
+    folder = write_grid(tmp_path).parent
+    (folder / "heat_map.svg").rename(folder / "pareto.svg")
+    folder.rename(tmp_path / "pick-digits-0a1b")
+    records = read_records([tmp_path]).records
+    content = page(compare(records), read_grids([tmp_path], records))
+    assert 'alt="Accuracy against latency of pick-digits-0a1b"' in content
+
+
 def test_cells_that_were_stopped_early_say_when(tmp_path: Path) -> None:
     table = write_grid(tmp_path)
     heading, *lines = [line.rsplit(",", 1) for line in table.read_text().splitlines()]
