@@ -178,12 +178,15 @@ def check_networks(found: Sequence[Cell]) -> None:
 
 
 def pairs_in_words(found: Iterable[Cell]) -> str:
-    """Name the pair of students, or their teachers and the number of their networks if they have several."""
+    """Name the pair of students; of several pairs the teachers, and the student or the number of different ones."""
     pairs = {cell.pair: cell.command.distillation for cell in found}
     if len(pairs) == 1:
         return next(iter(pairs))
     teachers = {asked.teacher.rstrip("/").rpartition("/")[2]: None for asked in pairs.values()}
-    return f"{' and '.join(teachers)}, {len({asked.student for asked in pairs.values()})} students"
+    students = {asked.student: None for asked in pairs.values()}
+    if len(students) == 1:
+        return f"{' and '.join(teachers)}-{_network(*students)}"
+    return f"{' and '.join(teachers)}, {len(students)} students"
 
 
 def rooms(found: Sequence[Cell]) -> list[Room]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.bench.entries import entries
-from stillhouse.bench.plan import Pair, Room, cells, names_of, pairs_of, rooms, typed_options
+from stillhouse.bench.plan import Pair, Room, cells, names_of, pairs_in_words, pairs_of, rooms, typed_options
 from tests.helpers.commands import World
 
 PAIR: Pair = {"teacher": "resnet56", "student": "resnet20"}
@@ -87,3 +87,18 @@ def test_pairs_that_cannot_be_read_are_refused(pairs: str | list[dict[str, objec
 def test_only_given_options_of_distill_are_passed_on() -> None:
     values = {"lr": 0.3, "epochs": 7, "seeds": 5, "batch_size": 64}
     assert typed_options(values, frozenset({"lr", "seeds"})) == {"lr": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("varied", "words"),
+    [
+        ([{}], "resnet56-resnet20"),
+        ([{"lr": 0.1}, {"lr": 0.2}], "resnet56-resnet20"),
+        ([{"student": "resnet8"}, {}], "resnet56, 2 students"),
+        ([{"teacher": "vgg13"}, {}], "vgg13 and resnet56-resnet20"),
+    ],
+)
+def test_students_that_stand_in_one_line_are_named_by_what_they_share(
+    varied: list[dict[str, object]], words: str
+) -> None:
+    assert pairs_in_words(cells([{**PAIR, **one} for one in varied], entries("CE", None), [0], {})) == words
