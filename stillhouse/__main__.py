@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from .cli.startup import quick_to_end
 
 COMMANDS = {
+    "plan": "say what a distillation will take and how fast its students are, before any training",
     "distill": "train a small network to match a trained one",
     "bench": "compare methods: pairs x methods x seeds, side by side",
     "grid": "vary settings of one student, and choose by validation images",

@@ -108,6 +108,7 @@ class Ground:
             {
                 "train": ["--model", f"{nets}:small", *small, *runs],
                 "distill": distill,
+                "plan": [str(pictures), "--teacher", teacher, "--student", f"{nets}:small", *small[2:], *runs],
                 "evaluate": [teacher, "--data", str(pictures), "--device", "cpu", "--report", str(root / "report")],
                 "predict": [teacher, str(pictures / "val"), "--device", "cpu"],
                 "export": [teacher, "--to", "torchscript", "-o", str(root / "out"), "--compiled", "false"],

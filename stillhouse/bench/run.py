@@ -11,6 +11,7 @@ from ..cli.arguments import named_values
 from ..cli.distill import Opened, opened
 from ..cli.runs.build import run_alone, run_taught, trainer_alone, trainer_taught
 from ..cli.train import fit_alone, fit_room
+from ..plan.pace import Pace, measured
 from ..spelling import counted
 from ..training.classroom import Classroom
 from ..training.evaluation import Scores
@@ -21,7 +22,6 @@ from ..training.teachers.examine import examine
 from ..training.teachers.located import locate
 from .claims import Claims, is_claimed
 from .display import BenchDisplay
-from .pace import Pace, measured
 from .plan import Cell, Room, rooms
 
 Elsewhere = Callable[[Mapping[int, str]], None]
@@ -231,9 +231,7 @@ class Comparison:
         shared = self._open(room)
         trainers = {trainer: cell.label for trainer, cell in self._trainers(room, cells, shared)}
         teacher = shared.teacher.net if shared.teacher else None
-        return measured(teacher, trainers, shared.data, room.command.run.device.torch_device()).of(
-            shared.data.train.steps
-        )
+        return measured(teacher, trainers, shared.data, room.command.run.device.torch_device()).of_an_epoch()
 
     def _failed(self, cell: Cell, error: Exception) -> None:
         why = str(error)

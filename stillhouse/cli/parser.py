@@ -29,6 +29,7 @@ from .options.grid import Grid
 from .options.inspect import Inspect
 from .options.inspect_data import InspectData, names_data
 from .options.pick import Pick
+from .options.plan import Plan
 from .options.predict import Predict
 from .options.probe import Probe
 from .options.report import Report
@@ -60,6 +61,7 @@ def _later(module: str, name: str) -> Callable[[], _Act]:
 
 
 _COMMANDS = {
+    "plan": _Command(_later("cli.plan", "planned"), Plan, {"data": "a data set's name or folder, or file.py:function"}),
     "train": _Command(_later("cli.train", "train"), Train),
     "distill": _Command(_later("bench.several", "distill"), Distill),
     "bench": _Command(_later("cli.bench", "bench"), Bench),

@@ -120,30 +120,33 @@ def from_files(files: Files, options: LoadOptions = DEFAULTS) -> Data:
 
     mean, std = options.mean or IMAGENET_MEAN, options.std or IMAGENET_STD
 
-    def split(paths: Sequence[Source], labels: Tensor, options: LoadOptions) -> Folder:
-        return Folder(paths, labels, options, mean=mean, std=std)
+    def split(paths: Sequence[Source], labels: Tensor, digests: Sequence[bytes], options: LoadOptions) -> Folder:
+        return Folder(paths, labels, options, mean=mean, std=std, digests=digests)
 
     check_own_validation(bool(files.validation), options)
     paths, labels = files.train, files.train_labels
-    validation = split(files.validation, files.validation_labels, once) if files.validation else None
     digests = [content.digest for content in files.contents]
+    own, others = digests[: len(paths)], digests[len(paths) :]
+    many = len(files.validation)
+    validation = split(files.validation, files.validation_labels, others[:many], once) if many else None
     parts = divide(labels, options, files.train_keys)
     if parts.validation is not None:
-        validation = split(take(paths, parts.validation), labels[parts.validation], once)
+        chosen = [own[i] for i in parts.validation.tolist()]
+        validation = split(take(paths, parts.validation), labels[parts.validation], chosen, once)
     if parts.words:
-        digests = [digests[i] for i in parts.train.tolist()] + digests[len(paths) :]
+        own = [own[i] for i in parts.train.tolist()]
         paths, labels = take(paths, parts.train), labels[parts.train]
-    train = split(paths, labels, options)
+    train = split(paths, labels, own, options)
     return Data(
         name=files.data_name,
         train=train,
-        test=split(files.test, files.test_labels, once),
+        test=split(files.test, files.test_labels, others[many:], once),
         validation=validation,
         info=data_info(len(files.classes), train.size, labels, options),
         classes=files.classes,
         mean=mean,
         std=std,
-        fingerprint=_fingerprint(files, options, digests, labels),
+        fingerprint=_fingerprint(files, options, own + others, labels),
         source=files.source + parts.words,
         notes=files.notes,
         skipped=files.skipped,

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -42,6 +43,7 @@ class Folder(Split):
     Args:
         options: Beside what `Split` reads, `image_size` (S, 224 if None), `resize`, `background`, `max_value`, `flip`,
             `crop`, `rotation` and `workers`.
+        digests: 16 bytes for each file, equal for equal files; none if they are not known.
     """
 
     share = KEPT
@@ -54,8 +56,10 @@ class Folder(Split):
         *,
         mean: Channels,
         std: Channels,
+        digests: Sequence[bytes] = (),
     ):
         super().__init__(labels, options)
+        self.digests = np.array(digests, dtype="V16")  # one array, as in `Packed`
         if len(paths) != len(labels):
             raise ValueError(f"each image needs a label: there are {len(paths)} images and {len(labels)} labels")
         self.paths = Packed(paths)

@@ -31,16 +31,20 @@ class Latency:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.p50:.3g} / {self.p95:.3g}"
+        return f"{_rounded(self.p50)} / {_rounded(self.p95)}"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def latency(run: Callable[[Tensor], object], images: Tensor, seconds: float = _SECONDS, least: int = _LEAST) -> Latency:
     """Time a network on a batch, for about so many seconds.
 
     Args:
-        least: Number of calls that are timed even if they take longer.
+        least: Number of calls that are timed even if they take longer; nothing warms up for a single one.
     """
-    for _ in range(min(_WARM_UP, least)):
+    for _ in range(_WARM_UP if least > 1 else 0):
         run(images)
     times: list[float] = []
     until = time.perf_counter() + seconds

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..bench.pace import FORWARD, Pace
 from ..grid.halving import Halving
+from ..plan.pace import FORWARD, Pace
 from ..training.config import TrainConfig
 
 FINALISTS = 2  # candidates that are trained to the end at least: the first is compared with the second

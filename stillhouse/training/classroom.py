@@ -89,13 +89,7 @@ class Classroom:
             return None
         obstacle = cache_obstacle(learners)
         if obstacle is None:
-            readers = {
-                spot.teacher: name
-                for distillation in learners
-                if distillation.teacher_mode == "eval"
-                for name, method in distillation.named_methods()
-                for spot in method.spots
-            }
+            readers = cache_readers(learners)
             try:
                 self.cache = open_cache(store, self.teacher, readers, data, self.epochs)
                 return f"teacher cache: {self.cache.folder}"
@@ -172,6 +166,17 @@ def _is_own(error: Exception) -> bool:
     """Return True for a failure of one student, False for one of the machine or one that other processes wait on."""
     of_all = isinstance(error, OSError | MemoryError | torch.OutOfMemoryError) or is_worker_death(error)
     return not of_all and distributed.world_size() == 1
+
+
+def cache_readers(learners: Sequence[Distillation]) -> dict[str, str]:
+    """Return, for each place in the teacher that is read in eval mode, the name of a method that reads it."""
+    return {
+        spot.teacher: name
+        for distillation in learners
+        if distillation.teacher_mode == "eval"
+        for name, method in distillation.named_methods()
+        for spot in method.spots
+    }
 
 
 def cache_obstacle(learners: Sequence[Distillation]) -> str | None:

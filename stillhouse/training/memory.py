@@ -54,7 +54,7 @@ def split_by_memory(
     Raises:
         Stopped: If a signal asks for it.
     """
-    memory = _GPU(device) if device.type == "cuda" else _Resident()
+    memory = meter(device)
     steps = classroom.epochs * math.ceil(len(data.labels) / data.batch_size)
     graphs = captured(classroom, data.batch_size, steps, device, capture, lambda line: None)
     parts = _plan(classroom, data, memory, budget, graphs, share)
@@ -161,6 +161,11 @@ def made_up_batch(data: DataInfo, device: torch.device) -> Batch:
     images = images.to(device, memory_format=torch.channels_last)
     strong = images if data.strong_view else None
     return Batch(images, data.labels[rows.to(data.labels.device)].to(device), rows.to(device), strong=strong)
+
+
+def meter(device: torch.device) -> _GPU | _Resident:
+    """Return what measures the memory of this process: on a GPU that of PyTorch there."""
+    return _GPU(device) if device.type == "cuda" else _Resident()
 
 
 class _GPU:

@@ -67,6 +67,10 @@ def test_every_option_of_every_command_is_read(
     runs = {
         "train": [train, [*train, *DOT]],
         "distill": [distill, [*distill, *DOT, "--baseline", "false"]],
+        "plan": [
+            [*data[1:2], *distill, "--budget", "1s", "--format", "svg"],
+            [*data[1:2], "--teacher", f"{world.nets}:wide", *distill[2:], *DOT],
+        ],
         "evaluate": [[str(world.teacher), *data, "--report", str(tmp_path / "report"), "--format", "svg"]],
         "predict": [[str(world.teacher), str(world.pictures / "val"), "--device", "cpu"]],
         "export": [

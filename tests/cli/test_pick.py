@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from stillhouse.__main__ import main
-from stillhouse.bench.pace import Pace
 from stillhouse.bench.run import Comparison
 from stillhouse.export.latency import Latency
 from stillhouse.pick import fast_enough
+from stillhouse.plan.pace import Pace
 from stillhouse.report.grids import read_grids
 from stillhouse.report.records import read_records
 from stillhouse.training.loop import fit

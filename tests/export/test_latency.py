@@ -17,6 +17,7 @@ def test_slow_calls_show_in_the_95th_percentile_only() -> None:
     assert found.calls >= 10
     assert found.to_dict() == {"p50": found.p50, "p95": found.p95, "calls": found.calls}
     assert str(Latency(1.23456, 20.0, 5)) == "1.23 / 20"
+    assert str(Latency(1234.5, 23456.7, 5)) == "1,234 / 23,457"
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 2.0), (0.95, 4.0), (0.0, 1.0), (0.75, 3.0)])

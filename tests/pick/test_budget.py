@@ -2,8 +2,8 @@
 
 import pytest
 
-from stillhouse.bench.pace import Pace
 from stillhouse.pick.budget import Rung, once, rungs, seconds, settled, steps
+from stillhouse.plan.pace import Pace
 
 PACE = Pace(1.0, {name: float(number) for number, name in enumerate("abcdefgh", 1)})  # 1 to 8 s an epoch
 

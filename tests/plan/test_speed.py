@@ -28,7 +28,7 @@ def test_each_number_of_images_is_measured_with_each_number_of_threads_which_are
     found = speeds_of(model, 8, [1, 4], [1, 2], seconds=0.0, least=2)
     assert [(one.images, one.threads) for one in found] == [(1, 1), (4, 1), (1, 2), (4, 2)]
     assert list(dict.fromkeys(seen)) == [(images, threads, False, True) for threads in (1, 2) for images in (1, 4)]
-    assert len(seen) == 4 * (2 + 2)  # two to warm up, two that are timed
+    assert len(seen) == 4 * (3 + 2)  # three to warm up, two that are timed
     assert all(0 < one.latency.p50 <= one.latency.p95 and one.latency.calls == 2 for one in found)
     assert torch.get_num_threads() == before
     assert model.training

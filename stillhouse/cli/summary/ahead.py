@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ...bench.pace import measured
 from ...data import Data
+from ...plan.pace import measured
 from ...spelling import counted
 from ...taps import Tapped
 from ...training.progress import duration
@@ -26,7 +26,7 @@ def seconds_to_go(
     labels = {trainer: str(number) for number, trainer in enumerate(trainers)}
     pace = measured(teacher, labels, data, device)
     left = {label: max(trainer.epochs - len(trainer.run.rows()), 0) for trainer, label in labels.items()}
-    return data.train.steps * pace.seconds(left)
+    return pace.seconds(left)
 
 
 def larger(student: StudentTrainer, teacher: Tapped) -> str | None:

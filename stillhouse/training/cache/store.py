@@ -77,6 +77,30 @@ def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
         CacheUnavailable: If there cannot be one, or it would not pay.
         ValueError: If there is one for something else.
     """
+    folder, key, widths, _ = _worthwhile(store, teacher, readers, data, epochs)
+    split = data.train
+    assert isinstance(split, InMemory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _claim(folder, key)
+        return TeacherCache(folder, teacher, split, widths)
+    except OSError as error:
+        raise CacheUnavailable(f"{folder} cannot be written ({error.strerror})") from error
+
+
+@torch.no_grad()
+def share_computed(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], data: Data, epochs: int) -> float:
+    """Return the share of a teacher's outputs that a training computes with an empty cache; the rest is read from it.
+
+    Nothing is written; arguments and errors as for `open_cache`.
+    """
+    return 1 - _worthwhile(store, teacher, readers, data, epochs)[-1]
+
+
+def _worthwhile(
+    store: CacheStore, teacher: Tapped, readers: Mapping[str, str], data: Data, epochs: int
+) -> tuple[Path, dict[str, object], dict[str, int], float]:
+    """Return the folder of a cache, its header, the widths of its rows, and the share of outputs needed again."""
     split, size = data.train, data.train.batch_size
     if not isinstance(split, InMemory) or split.num_views is None:
         raise CacheUnavailable(f"{data.name} is shown in new ways in each epoch, so no output is needed twice")
@@ -92,12 +116,7 @@ def open_cache(store: CacheStore, teacher: Tapped, readers: Mapping[str, str], d
         )
     widths = _widths(teacher, readers, split)
     store.check(folder, len(split) * split.num_views * sum(4 * (width + 1) for width in widths.values()))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _claim(folder, key)
-        return TeacherCache(folder, teacher, split, widths)
-    except OSError as error:
-        raise CacheUnavailable(f"{folder} cannot be written ({error.strerror})") from error
+    return folder, key, widths, twice
 
 
 def _key(teacher: Tapped, data: Data, split: InMemory) -> dict[str, object]:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from stillhouse.bench.pace import Pace
 from stillhouse.cli.summary import ahead
 from stillhouse.cli.summary.ahead import larger, plan, seconds_to_go
 from stillhouse.methods import CE, KD
+from stillhouse.plan.pace import Pace
 from stillhouse.taps import Tapped
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
@@ -35,7 +35,7 @@ def test_the_plan_names_everything_that_will_be_trained() -> None:
 def test_epochs_that_are_done_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, teacher, cpu = quick_data(), teacher_net(), torch.device("cpu")
     students = [trainer([CE()], None, tmp_path, "alone"), trainer([CE(), KD()], teacher, tmp_path, "kd")]
-    monkeypatch.setattr(ahead, "measured", lambda *_: Pace(10.0, {"0": 1.0, "1": 3.0}))
+    monkeypatch.setattr(ahead, "measured", lambda *_: Pace(10.0, {"0": 1.0, "1": 3.0}, data.train.steps))
     epochs = students[0].epochs
     assert seconds_to_go(teacher, students, data, cpu) == data.train.steps * epochs * (10 + 1 + 3)
     students[0].run.rows = lambda: [{}] * epochs  # type: ignore[method-assign] # a stand-in for the test

@@ -1,0 +1,198 @@
+"""`stillhouse plan`: what a distillation will take, and how fast its students are, before anything is trained."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import torch
+
+from ..data import Data
+from ..plan.budget import Way, propose
+from ..plan.courses import Course, cache_of
+from ..plan.duplicates import duplicates
+from ..plan.figure import Candidate
+from ..plan.pace import Pace, measured
+from ..plan.speed import BATCHES, Speed, speeds_of
+from ..training.classroom import Classroom
+from ..training.compile import compile_classroom
+from ..training.evaluation import size_of
+from ..training.progress import Display
+from ..training.teachers.teacher import Teacher
+from .distill import Opened, opened
+from .groups.run import PrecisionOptions
+from .options.distill import Distill
+from .options.plan import Plan
+from .runs.planned import ALONE, Planned, built, check, taught_first, untrained_teacher
+from .summary import planning
+from .summary.planned_files import write
+
+_WHOLE = 50.0  # seconds for everything, about
+_COMPARING, _LATENCY = 12.0, 0.3  # seconds: for all images at most; for a network in each situation
+_STEPS = 1.0  # seconds of timed steps for each network at most
+_LEAST, _SLOW = 3, 1000.0  # calls that are timed of a network; ms of a call, from which on it is a single one
+
+
+def planned(command: Plan, display: Display) -> None:
+    until = time.perf_counter() + _WHOLE
+    entries = check(command)
+    names = command.planning.students
+    strong = any(method.build().needs_strong_view for entry in entries for method in entry.methods)
+    shared = opened(command.distill(names[0]), display, strong)
+    data, device = shared.data, command.run.device.torch_device()
+    found = duplicates(data, min(_COMPARING, _WHOLE / 4))
+    planning.of_data(display, data, found, command.run.data.skip_broken)
+
+    teacher = shared.teacher or untrained_teacher(command.distill(names[0]), shared)
+    plans = [built(command.distill(name), name, shared, teacher, entries, display) for name in names]
+    planning.of_stages(display, teacher, [(one.name, one.taught.distillation) for one in plans], data.info.image_size)
+
+    networks = [teacher.net.model, *(one.taught.model for one in plans)]
+    sizes = [_size(network, data.info.image_size) for network in networks]
+    copies = [copy.deepcopy(network) for network in networks]  # in the memory format that they are used in
+    times = [_latencies(network, data, device, BATCHES[:1]) for network in copies]
+    untrained = taught_first(command, shared, names[0], display)
+    first = None if untrained is None else measured(None, {untrained: ALONE}, data, device, _STEPS)
+    courses = []
+    for number, one in enumerate(plans):
+        share = (until - time.perf_counter()) / (len(plans) - number) / (2 + 2 * len(one.trainers))
+        courses.append(_course(one, shared, teacher, first, device, max(0.1, min(_STEPS, share))))
+    for place, network in enumerate(copies):
+        if place and (place == 1 or time.perf_counter() < until):
+            is_slow = BATCHES[1] * max(speed.latency.p50 for speed in times[place]) > _SLOW
+            times[place] += _latencies(network, data, device, BATCHES[1:], 1 if is_slow else _LEAST)
+    labels = [f"{teacher.short} (teacher)", *names]
+    candidates = [Candidate(*row) for row in zip(labels, *zip(*sizes, strict=True), times, strict=True)]
+    planning.of_networks(display, candidates, device)
+    if any(len({speed.images for speed in found}) < len(BATCHES) for found in times[1:]):
+        display.note(f"{BATCHES[-1]} images at once were not measured of every student, because the time was up")
+
+    config = shared.complete(plans[0].command).run.config
+    compiled = None
+    if command.run.compilation.compile:
+        pairs = zip(plans, courses, strict=True)
+        compiled = [_compiled(one, course, teacher, data, device, display) for one, course in pairs]
+    planning.of_hours(display, courses, compiled, config.epochs, data.train.steps, config.batch_size)
+    write(command, data, found, candidates, courses, config.epochs, display)
+    _propose(command, plans, compiled or courses, shared, teacher, device, until, display)
+
+
+def _size(network: torch.nn.Module, image_size: int) -> tuple[int, int]:
+    """Return the numbers of parameters and multiply-accumulates; 0 for the latter if PyTorch cannot count them."""
+    try:
+        return size_of(network, image_size)
+    except (RuntimeError, TypeError, ValueError, AssertionError):  # the user's network
+        return sum(one.numel() for one in network.parameters()), 0
+
+
+def _latencies(
+    network: torch.nn.Module, data: Data, device: torch.device, images: Sequence[int], least: int = _LEAST
+) -> list[Speed]:
+    return speeds_of(network, data.info.image_size, images, None, device, _LATENCY, least)
+
+
+def _course(
+    one: Planned,
+    shared: Opened,
+    teacher: Teacher,
+    first: Pace | None,
+    device: torch.device,
+    seconds: float,
+) -> Course:
+    """Measure the training of a network's students."""
+    data, command = shared.data, one.command
+    pace = measured(teacher.net, {trainer: label for label, trainer in one.trainers.items()}, data, device, seconds)
+    if len(pace.students) < len(one.trainers):
+        failed = next(label for label in one.trainers if label not in pace.students)
+        raise ValueError(f"a step of {one.name} {failed} fails; stillhouse distill says why")
+    epochs, trainers = command.run.config.epochs, list(one.trainers.values())
+    held_out = len(data.validation or data.test) / max(1, data.train.batch_size)
+    return Course(
+        one.name,
+        pace,
+        {label: trainer.epochs - epochs for label, trainer in one.trainers.items()},
+        first,
+        held_out * (pace.teacher + pace.reading),
+        cache_of(teacher.net, trainers, data, command.cache.store(command.run.output.folder), epochs),
+        len(command.distillation.numbers_of_seeds(command.run.output.seed)),
+    )
+
+
+def _compiled(
+    one: Planned, course: Course, teacher: Teacher, data: Data, device: torch.device, display: Display
+) -> Course:
+    """Measure the same with compiled networks."""
+    room = Classroom(teacher.net, list(one.trainers.values()))
+    graphs = one.command.run.capturing.capture == "off"
+    if teacher.net._compiled_call_impl is None:
+        display.note(compile_classroom(room, device.type, graphs, say=display.note))
+    labels = {trainer: label for label, trainer in one.trainers.items()}
+    return dataclasses.replace(course, pace=measured(teacher.net, labels, data, device, _STEPS))
+
+
+def _propose(
+    command: Plan,
+    plans: Sequence[Planned],
+    courses: Sequence[Course],
+    shared: Opened,
+    teacher: Teacher,
+    device: torch.device,
+    until: float,
+    display: Display,
+) -> None:
+    """Print the command of each student, changed so that it fits the budget if there is one."""
+    budget, late = command.planning.seconds, False
+    for one, course in zip(plans, courses, strict=True):
+        epochs = one.command.run.config.epochs
+        if budget is None:
+            planning.of_command(display, command, one.name, {}, shared.data)
+            continue
+        ways = [Way(course.seconds, {})]
+        if course.seconds(epochs) > budget:
+            for changed, changes, gives_up in ways_around(one.command):
+                if time.perf_counter() > until:
+                    late = True
+                    continue
+                other = _changed(changed, one, shared, teacher, course, device)
+                ways.append(Way(other.seconds, changes, gives_up))
+        proposal = propose(ways, epochs, budget)
+        planning.of_budget(display, one.name, proposal, course, budget)
+        planning.of_command(display, command, one.name, proposal.changes, shared.data)
+    if late:
+        display.note("other batch sizes and bfloat16 were not tried with every student, because the time was up")
+
+
+def ways_around(command: Distill) -> list[tuple[Distill, dict[str, object], list[str]]]:
+    """Return changes of a distillation that may make it faster: the command, the options, and what they give up."""
+    config, found = command.run.config, []
+    if config.precision == "float32":
+        run = dataclasses.replace(command.run, config=dataclasses.replace(config, precision="bfloat16"))
+        halved = dataclasses.replace(command, run=run, precision=PrecisionOptions("bfloat16"))
+        changes: dict[str, object] = {"precision": "bfloat16", "teacher_precision": "bfloat16"}
+        found.append((halved, changes, ["precision float32 -> bfloat16"]))
+    size, lr = 2 * config.batch_size, 2 * config.lr
+    run = dataclasses.replace(command.run, config=dataclasses.replace(config, batch_size=size, lr=lr))
+    words = [f"batch size {config.batch_size} -> {size}, with lr {config.lr:g} -> {lr:g}"]
+    found.append((dataclasses.replace(command, run=run), {"batch_size": size, "lr": lr}, words))
+    return found
+
+
+def _changed(
+    command: Distill, one: Planned, shared: Opened, teacher: Teacher, course: Course, device: torch.device
+) -> Course:
+    """Measure a distillation with other settings; the teacher's own training is taken to change in proportion."""
+    quiet, entries = Display(quiet=True), one.entries
+    same = command.run.config.batch_size == shared.data.train.batch_size
+    data = shared.data if same else command.run.load(quiet, shared.data.info.strong_view)
+    teacher.net.precision, before = command.precision.dtype, teacher.net.precision
+    try:
+        other = built(command, one.name, dataclasses.replace(shared, data=data), teacher, entries, quiet)
+        labels = {trainer: label for label, trainer in other.trainers.items()}
+        pace = measured(teacher.net, labels, data, device, _STEPS / 2)
+    finally:
+        teacher.net.precision = before
+    ratio = pace.epoch(course.labels) / course.pace.epoch(course.labels)
+    first = None if course.teacher is None else course.teacher.scaled(ratio)
+    return dataclasses.replace(course, pace=pace, teacher=first)

@@ -1,0 +1,56 @@
+"""The estimate of a bench's time."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse.methods import CE, KD
+from stillhouse.plan.pace import Pace, measured
+from tests.helpers.data import quick_data
+from tests.helpers.training import assert_same, teacher_net, trainer, weights
+
+
+def test_the_teacher_counts_once_and_each_student_for_its_epochs() -> None:
+    pace = Pace(1, teacher=10.0, students={"CE": 1.0, "KD": 3.0})
+    assert pace.seconds({"CE": 2, "KD": 4}) == 2 * 1 + 4 * 3 + 4 * 10
+    assert pace.seconds({"not measured": 2}) == 2 * 2 + 2 * 10
+    assert pace.seconds({}) == 0
+
+
+def test_an_epoch_is_its_steps_its_beginning_and_its_evaluation() -> None:
+    evaluations = {"CE": 7.0, "KD": 8.0}
+    pace = Pace(100, 10.0, {"CE": 1.0, "KD": 3.0}, reading=2.0, evaluations=evaluations, begin=5.0)
+    assert pace.step(["CE", "KD"]) == 10 + 1 + 3 + 2
+    assert pace.step(["CE", "KD"], taught=0.25) == 2.5 + 1 + 3 + 2
+    assert pace.epoch(["CE", "KD"]) == 100 * 16 + 7 + 8 + 5
+    assert pace.seconds({"CE": 1, "KD": 3}) == pace.epoch(["CE", "KD"]) + 2 * pace.epoch(["KD"])
+    assert pace.seconds({"KD": 3}, taught=0) == 3 * (100 * 5 + 8 + 5)
+
+
+def test_batches_that_are_read_meanwhile_take_time_only_if_they_take_longer() -> None:
+    pace = Pace(1, 1.0, {"KD": 3.0}, reading=2.0, overlaps=True)
+    assert pace.step(["KD"]) == 4
+    assert replace(pace, reading=9.0).step(["KD"]) == 9
+
+
+def test_measuring_leaves_no_mark_and_passes_over_who_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(CE):
+        def loss(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            raise ValueError("made up")
+
+    teacher = teacher_net()
+    kd = trainer([CE(), KD()], teacher, tmp_path, "kd", dropout=0.5)
+    before, random = weights(kd), torch.get_rng_state()
+    pace = measured(
+        teacher, {kd: "KD", trainer([Wrong()], None, tmp_path, "w"): "Wrong"}, quick_data(), torch.device("cpu"), 0.02
+    )
+    assert pace.teacher > 0
+    assert pace.reading > 0
+    assert pace.timed > 1
+    assert pace.evaluations.keys() == pace.students.keys()
+    assert list(pace.students) == ["KD"]
+    assert_same(before, weights(kd))
+    assert torch.equal(random, torch.get_rng_state())
+    assert list(tmp_path.iterdir()) == []
