@@ -58,6 +58,7 @@ ONLY_PARSED = {  # part of a command: the reason why it is not run here
     "bench --pairs": "nine students; the shorter bench of bench.yaml is run here",
     "--memory_budget": "the same bench once more",
     **dict.fromkeys(("report.html", "--pictures"), "charts take five seconds; tests/cli/test_report.py writes them"),
+    "plan digits": "ten seconds; tests/cli/test_plan.py plans",
     "inspect runs/": "its figures take ten seconds; tests/cli/test_inspect.py draws them",
     "--report": "its figures take ten seconds; tests/cli/summary/test_evaluation.py writes reports",
     "runs rm": "the run is needed; tests/cli/runs/test_command.py",

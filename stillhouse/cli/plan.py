@@ -16,6 +16,7 @@ from ..plan.duplicates import duplicates
 from ..plan.figure import Candidate
 from ..plan.pace import Pace, measured
 from ..plan.speed import BATCHES, Speed, speeds_of
+from ..report.recipes import find
 from ..training.classroom import Classroom
 from ..training.compile import compile_classroom
 from ..training.evaluation import size_of
@@ -74,9 +75,13 @@ def planned(command: Plan, display: Display) -> None:
     if command.run.compilation.compile:
         pairs = zip(plans, courses, strict=True)
         compiled = [_compiled(one, course, teacher, data, device, display) for one, course in pairs]
+    if command.run.capturing.capture != "off" and device.type == "cuda":
+        display.note("steps are timed without CUDA graphs, which make those of small networks faster: --capture")
     planning.of_hours(display, courses, compiled, config.epochs, data.train.steps, config.batch_size)
     write(command, data, found, candidates, courses, config.epochs, display)
     _propose(command, plans, compiled or courses, shared, teacher, device, until, display)
+    if command.distillation.recipe is not None and (recipe := find(command.distillation.recipe)).top1:
+        display.say(f"published for {recipe.name}: {recipe.report()}")
 
 
 def _size(network: torch.nn.Module, image_size: int) -> tuple[int, int]:
@@ -117,6 +122,7 @@ def _course(
         held_out * (pace.teacher + pace.reading),
         cache_of(teacher.net, trainers, data, command.cache.store(command.run.output.folder), epochs),
         len(command.distillation.numbers_of_seeds(command.run.output.seed)),
+        command.teacher_length.teacher_epochs,
     )
 
 

@@ -45,7 +45,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What to train within a budget.
+    """A training within a budget.
 
     Args:
         epochs: Number of epochs; 0 if not even one fits.

@@ -15,7 +15,7 @@ from .pace import Pace
 
 @dataclass(frozen=True)
 class Cache:
-    """What a teacher's cache saves.
+    """A teacher's cache and the outputs that it saves.
 
     Args:
         views: Different views of each image; 0 if there can be no cache.
@@ -44,6 +44,7 @@ class Course:
         examined: Seconds to measure the teacher once.
         cache: Of the teacher's outputs.
         seeds: Number of seeds, which are trained one after another.
+        teacher_epochs: Epochs of the teacher; None: as many as the students'.
     """
 
     name: str
@@ -53,14 +54,16 @@ class Course:
     examined: float = 0.0
     cache: Cache = field(default_factory=Cache)
     seeds: int = 1
+    teacher_epochs: int | None = None
 
     @property
     def labels(self) -> list[str]:
         return [*self.warmups]
 
     def teacher_seconds(self, epochs: int) -> float:
-        """Return the seconds in which the teacher is trained first."""
-        return 0.0 if self.teacher is None else self.teacher.seconds(dict.fromkeys(self.teacher.students, epochs))
+        """Return the seconds in which the teacher is trained first, if students are trained for so many epochs."""
+        own = epochs if self.teacher_epochs is None else self.teacher_epochs
+        return 0.0 if self.teacher is None else self.teacher.seconds(dict.fromkeys(self.teacher.students, own))
 
     def taught(self, epochs: int, cached: bool = True) -> float:
         """Return the share of the teacher's outputs that are computed."""

@@ -64,12 +64,16 @@ def test_every_option_of_every_command_is_read(
     data = ["--data", str(world.pictures), "--device", "cpu"]
     train = ["--model", f"{world.nets}:small", *world.small(tmp_path, epochs=1)]
     distill = world.distill(tmp_path, epochs=1)[1:]
+    place = distill.index("--data")
+    planned = [distill[place + 1], *distill[:place], *distill[place + 2 :]]
+    monkeypatch.setattr("stillhouse.cli.plan._STEPS", 0.02)
+    monkeypatch.setattr("stillhouse.cli.plan._LATENCY", 0.02)
     runs = {
         "train": [train, [*train, *DOT]],
         "distill": [distill, [*distill, *DOT, "--baseline", "false"]],
         "plan": [
-            [*data[1:2], *distill, "--budget", "1s", "--format", "svg"],
-            [*data[1:2], "--teacher", f"{world.nets}:wide", *distill[2:], *DOT],
+            [*planned, "--budget", "1s", "--format", "svg"],
+            [*planned, "--teacher", f"{world.nets}:wide", *DOT],
         ],
         "evaluate": [[str(world.teacher), *data, "--report", str(tmp_path / "report"), "--format", "svg"]],
         "predict": [[str(world.teacher), str(world.pictures / "val"), "--device", "cpu"]],

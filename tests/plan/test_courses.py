@@ -15,14 +15,14 @@ from stillhouse.training.cache.store import CacheStore
 from tests.helpers.data import quick_data
 from tests.helpers.training import teacher_net, trainer
 
-PACE = Pace(10, 4.0, {"CE": 1.0, "KD": 2.0}, reading=1.0, evaluations={"CE": 3.0, "KD": 3.0})
+PACE = Pace(4.0, {"CE": 1.0, "KD": 2.0}, 10, reading=1.0, evaluations={"CE": 3.0, "KD": 3.0})
 
 
 def test_everything_is_counted() -> None:
     course = Course("net", PACE, {"CE": 0, "KD": 0}, examined=5.0)
     assert course.seconds(4) == 5 + 4 * (10 * (4 + 1 + 2 + 1) + 6)
     assert replace(course, seeds=3).seconds(4) == 3 * course.seconds(4)
-    first = Pace(10, 0.0, {"by itself": 6.0}, evaluations={"by itself": 7.0})
+    first = Pace(0.0, {"by itself": 6.0}, 10, evaluations={"by itself": 7.0})
     assert replace(course, teacher=first, seeds=3).seconds(4) == 3 * course.seconds(4) + 4 * (60 + 7)
     warmed = replace(course, warmups={"CE": 0, "KD": 2})
     assert warmed.seconds(4) == course.seconds(4) + 2 * (10 * (4 + 2 + 1) + 3)

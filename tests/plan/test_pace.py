@@ -13,7 +13,7 @@ from tests.helpers.training import assert_same, teacher_net, trainer, weights
 
 
 def test_the_teacher_counts_once_and_each_student_for_its_epochs() -> None:
-    pace = Pace(1, teacher=10.0, students={"CE": 1.0, "KD": 3.0})
+    pace = Pace(10.0, {"CE": 1.0, "KD": 3.0})
     assert pace.seconds({"CE": 2, "KD": 4}) == 2 * 1 + 4 * 3 + 4 * 10
     assert pace.seconds({"not measured": 2}) == 2 * 2 + 2 * 10
     assert pace.seconds({}) == 0
@@ -21,7 +21,7 @@ def test_the_teacher_counts_once_and_each_student_for_its_epochs() -> None:
 
 def test_an_epoch_is_its_steps_its_beginning_and_its_evaluation() -> None:
     evaluations = {"CE": 7.0, "KD": 8.0}
-    pace = Pace(100, 10.0, {"CE": 1.0, "KD": 3.0}, reading=2.0, evaluations=evaluations, begin=5.0)
+    pace = Pace(10.0, {"CE": 1.0, "KD": 3.0}, 100, reading=2.0, evaluations=evaluations, begin=5.0)
     assert pace.step(["CE", "KD"]) == 10 + 1 + 3 + 2
     assert pace.step(["CE", "KD"], taught=0.25) == 2.5 + 1 + 3 + 2
     assert pace.epoch(["CE", "KD"]) == 100 * 16 + 7 + 8 + 5
@@ -30,7 +30,7 @@ def test_an_epoch_is_its_steps_its_beginning_and_its_evaluation() -> None:
 
 
 def test_batches_that_are_read_meanwhile_take_time_only_if_they_take_longer() -> None:
-    pace = Pace(1, 1.0, {"KD": 3.0}, reading=2.0, overlaps=True)
+    pace = Pace(1.0, {"KD": 3.0}, reading=2.0, overlaps=True)
     assert pace.step(["KD"]) == 4
     assert replace(pace, reading=9.0).step(["KD"]) == 9
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...plan.budget import seconds_of
+from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.run_names import NameOptions, ShowOptions
@@ -56,6 +57,7 @@ class Plan:
     distillation: DistillOptions
     knowledge: TeacherOptions
     run: RunOptions
+    teacher_length: TeacherEpochOptions
     precision: PrecisionOptions
     cache: CacheOptions
     memory: MemoryOptions
@@ -71,5 +73,14 @@ class Plan:
         """Return the distillation of one of the students, which leaves out broken images."""
         distillation = dataclasses.replace(self.distillation, student=student)
         run = dataclasses.replace(self.run, data=dataclasses.replace(self.run.data, skip_broken=True))
-        names = NameOptions(), ShowOptions()
-        return Distill(distillation, self.knowledge, *names, run, self.precision, self.cache, self.memory)
+        return Distill(
+            distillation,
+            self.knowledge,
+            NameOptions(),
+            ShowOptions(),
+            run,
+            self.teacher_length,
+            self.precision,
+            self.cache,
+            self.memory,
+        )

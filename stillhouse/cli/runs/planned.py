@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from ...bench.entries import Entry, learns_alone, students
 from ...methods.parse import parse
-from ...models.create import check_name
-from ...models.spec import PRETRAINED, NetworkSource
 from ...training.progress import Display
 from ...training.student import StudentTrainer
-from ...training.teachers.places import is_place
 from ...training.teachers.teacher import Teacher
 from ..arguments import named_values
 from ..distill import Opened
@@ -58,23 +55,12 @@ def check(command: Plan) -> list[Entry]:
             if getattr(asked, option) is not None:
                 raise ValueError(f"--{option} is for one student, not {len(names)}; plan each by itself")
     entries = students(asked.methods)
-    sources = [command.distill(name).distillation.student_source() for name in names]
-    for source in sources:
-        _refuse(source, "student")
-    if not is_place(asked.teacher):
-        _refuse(command.distill(names[0]).teacher_source(), "teacher")
+    for name in names:
+        command.distill(name).check_networks()
+    command.distill(names[0]).teacher_run()
     if asked.baseline and not any(learns_alone(entry.methods) for entry in entries):
         entries = [Entry(ALONE, tuple(parse("CE"))), *entries]
     return entries
-
-
-def _refuse(source: NetworkSource, role: str) -> None:
-    try:
-        check_name(source.name, source.weights == PRETRAINED, source.option)
-    except ValueError as error:
-        raise ValueError(f"--{role} {source.name}: {error}") from None
-    if source.file is not None and not source.file.exists():
-        raise ValueError(f"--{role}_weights: there is no file or folder {source.file}; check the path")
 
 
 def untrained_teacher(command: Distill, shared: Opened) -> Teacher:
@@ -88,7 +74,7 @@ def taught_first(command: Plan, shared: Opened, student: str, display: Display) 
     if shared.teacher is not None:
         return None
     whole = shared.complete(command.distill(student))
-    trainer = trainer_alone(whole.teacher_source(), shared.data, whole.run)
+    trainer = trainer_alone(whole.teacher_source(), shared.data, whole.teacher_run())
     if trainer.run.is_done:
         display.say(f"teacher {trainer.name}: already trained, {trainer.run.folder}")
         return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...analysis.findings_tables import Table
 from ...analysis.fonts import Lettering
+from ...cli.summary.filled import filled
 from ...data import Data
 from ...plan.courses import Course
 from ...plan.duplicates import Duplicates
@@ -13,7 +14,6 @@ from ...plan.figure import Candidate, latencies, situations
 from ...report.latency import machine
 from ...spelling import printable
 from ...training.progress import Display
-from ..inspect import filled
 from ..inspect_data import by_classes
 from ..options.plan import Plan
 

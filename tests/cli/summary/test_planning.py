@@ -22,7 +22,7 @@ from stillhouse.plan.speed import Speed
 from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
 
-PACE = Pace(100, 0.2, {"by itself": 0.1, "CE + KD": 0.1}, reading=0.1, timed=9, images=64, memory=2 * 10**9)
+PACE = Pace(0.2, {"by itself": 0.1, "CE + KD": 0.1}, 100, reading=0.1, timed=9, images=64, memory=2 * 10**9)
 COURSE = Course("net", PACE, {"by itself": 0, "CE + KD": 0}, cache=Cache(2))
 
 
