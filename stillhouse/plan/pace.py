@@ -81,7 +81,7 @@ class Pace:
         return total
 
     def of_an_epoch(self) -> Pace:
-        """Return the same with an epoch as its only step: each student with its evaluation, the teacher with reading."""
+        """Return the same with an epoch as its only step: students with their evaluations, the teacher with reading."""
         shared = self.begin + self.steps * (self.teacher + (0.0 if self.overlaps else self.reading))
         students = {name: self.steps * own + self.evaluations.get(name, 0.0) for name, own in self.students.items()}
         return Pace(shared, students)

@@ -29,6 +29,13 @@ def test_an_epoch_is_its_steps_its_beginning_and_its_evaluation() -> None:
     assert pace.seconds({"KD": 3}, taught=0) == 3 * (100 * 5 + 8 + 5)
 
 
+def test_an_epoch_as_a_step_takes_as_long() -> None:
+    evaluations = {"CE": 7.0, "KD": 8.0}
+    pace = Pace(10.0, {"CE": 1.0, "KD": 3.0}, 100, reading=2.0, evaluations=evaluations, begin=5.0)
+    epochs = {"CE": 4, "KD": 9}
+    assert pace.of_an_epoch().seconds(epochs) == pace.seconds(epochs)
+
+
 def test_batches_that_are_read_meanwhile_take_time_only_if_they_take_longer() -> None:
     pace = Pace(1.0, {"KD": 3.0}, reading=2.0, overlaps=True)
     assert pace.step(["KD"]) == 4
