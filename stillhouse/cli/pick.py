@@ -31,7 +31,7 @@ from ..spelling import counted
 from ..training.config import TrainConfig
 from ..training.progress import Display, duration
 from .arguments import named_values
-from .distill import Opened, opened
+from .distill import opened
 from .options.grid import VALIDATION
 from .options.pick import Pick
 from .runs.rooms import given_for_distill
@@ -57,12 +57,14 @@ def pick(command: Pick, display: Display) -> None:
 
     folder = folder_of(command.run.output.folder, shared.data.name, _identity(command))
     record = Record.read(folder)
-    latencies = record.latencies if record else _latencies(names, shared, limit)
+    size = shared.data.info.image_size
+    latencies = record.latencies if record else fast_enough.measured(names, len(shared.data.classes), size, limit)
     _tell_latencies(latencies, limit, record, folder, display)
     batch = _settings([name for name in names if limit.allows(latencies[name])], sums)
     if len(batch) == 1:
         display.say(f"only {batch[0][STUDENT]} is left, trained by one sum of losses: nothing to choose by training")
-        display.paste(f"  {in_full(batch[0], asked.teacher, typed, command)}")
+        cell = base.cells(batch[0], seeds)[0]
+        display.paste(f"  {in_full(batch[0], cell, size, typed, command.run.length.epochs, None)}")
         return
     full = shared.complete(base.cells(batch[0], seeds)[0].command).run.config
     if record is None:
@@ -86,8 +88,9 @@ def pick(command: Pick, display: Display) -> None:
     choice = _tell(found, ends, limit, slow, folder, _named(command), chance, display)
     if choice is not None:
         display.say("to train it in full, on all training images:")
-        teacher = record.teacher or asked.teacher
-        display.paste(f"  {in_full(choice.found.settings, teacher, typed, command)}")
+        settings = choice.found.settings
+        cell = base.cells(settings, seeds)[0]
+        display.paste(f"  {in_full(settings, cell, size, typed, command.run.length.epochs, record.teacher)}")
     training.raise_failures()
 
 
@@ -126,10 +129,6 @@ def _named(command: Pick) -> str:
 
 def _identity(command: Pick) -> dict[str, object]:
     return {name: value for name, value in named_values(command).items() if name not in _NOT_ASKED}
-
-
-def _latencies(names: Sequence[str], shared: Opened, limit: Limit) -> dict[str, Latency]:
-    return fast_enough.measured(names, len(shared.data.classes), shared.data.info.image_size, limit)
 
 
 def _tell_latencies(
