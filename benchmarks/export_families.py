@@ -1,4 +1,4 @@
-"""Exports a network of each family to ONNX and compares it with PyTorch: python -m benchmarks.export_families [NAME]
+"""Exports a network of each family and compares the file: python -m benchmarks.export_families [--to pt2] [NAME ...]
 
 Weights are random, and normalisations have seen noise, so that they are no identity. For each network it prints the
 share of equal first guesses on 256 images and the largest difference of logits, absolute and relative to the largest
@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stillhouse.export.files import open_exported
+from stillhouse.export.files import SUFFIXES, Kind, open_exported
 from stillhouse.export.gate import judge
 from stillhouse.export.preprocessing import Preprocessing
 from stillhouse.export.student import Student
-from stillhouse.export.write import metadata, save_onnx, to_onnx
+from stillhouse.export.write import metadata, save_onnx, save_program, save_torchscript, to_onnx
 from stillhouse.models.create import network
 from stillhouse.models.spec import NetworkSource
 from stillhouse.training.teachers.located import Located
@@ -55,26 +55,40 @@ def images(size: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield nn.functional.interpolate(coarse, size), torch.zeros(32, dtype=torch.int64)
 
 
-def main(names: list[str], folder: Path) -> int:
+def write(one: Student, kind: Kind, path: Path) -> None:
+    """Write a student's file, which takes normalised images."""
+    about = metadata(one, kind, False)
+    if kind == "onnx":
+        save_onnx(to_onnx(one, False), about, path)
+    else:
+        (save_program if kind == "pt2" else save_torchscript)(one, False, about, path)
+
+
+def main(names: list[str], kind: Kind, folder: Path) -> int:
     """Print a line for each network, and return the number of those that fail."""
     failed = 0
     for name in names or list(NETWORKS):
-        began, one = time.perf_counter(), student(name, NETWORKS.get(name, 32))
-        path = folder / "student.onnx"
-        save_onnx(to_onnx(one, False), metadata(one, "onnx", False), path)
-        verdict = judge(images(one.steps.size), one.outputs, open_exported(path).outputs)
+        began, one = time.process_time(), student(name, NETWORKS.get(name, 32))
+        path = folder / f"student{SUFFIXES[kind]}"
+        write(one, kind, path)
+        verdict = judge(images(one.steps.size), one.outputs, open_exported(path, trust=True).outputs)
         problems = verdict.failures(0.5, is_quantised=False)
         failed += bool(problems)
         print(
             f"{name:32} same {verdict.same_percent:6.2f} %  difference {verdict.difference:.1e}  relative "
-            f"{verdict.relative:.1e}  {time.perf_counter() - began:.0f} s  {'; '.join(problems)}",
+            f"{verdict.relative:.1e}  {time.process_time() - began:.0f} s of CPU  {'; '.join(problems)}",
             flush=True,
         )
     return failed
 
 
 if __name__ == "__main__":
+    import argparse
     import tempfile
 
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--to", choices=("onnx", "pt2", "torchscript"), default="onnx")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        sys.exit(main(sys.argv[1:], Path(place)))
+        sys.exit(main(asked.names, asked.to, Path(place)))

@@ -180,7 +180,7 @@ def test_data_with_some_of_the_classes_are_measured_by_their_names(shop: Shop, t
     ("steps", "with_preprocessing"),
     [({"share": 0.875}, True), ({"resize": "squash_crop"}, False), ({"resize": "pad", "background": "#204060"}, True)],
 )
-def test_the_script_of_30_lines_says_what_the_student_says(
+def test_the_script_says_what_the_student_says(
     shop: Shop, tmp_path: Path, steps: dict[str, object], with_preprocessing: bool
 ) -> None:
     student = replace(shop.student, steps=replace(shop.student.steps, **steps))  # type: ignore[arg-type] # of several types
@@ -188,7 +188,7 @@ def test_the_script_of_30_lines_says_what_the_student_says(
     made = order("onnx", out, with_preprocessing=with_preprocessing)
     assert export(student, shop.data, made, str).failures == []
     script = (out / "predict.py").read_text()
-    assert len(script.splitlines()) == 30
+    assert len(script.splitlines()) <= 37
     assert "import torch" not in script
     files = sorted(map(str, images.glob("*/*")))
     done = subprocess.run([sys.executable, out / "predict.py", *files], capture_output=True, text=True, check=True)
@@ -196,4 +196,6 @@ def test_the_script_of_30_lines_says_what_the_student_says(
     found = student.probabilities(torch.stack([student.steps.pixels(Path(file), file) for file in files]))
     assert [row[0] for row in rows] == files
     assert [row[1] for row in rows] == [student.classes[int(one.argmax())] for one in found]
-    assert [float(row[2]) for row in rows] == pytest.approx([float(one.max()) for one in found], abs=0.02)
+    is_exact = "AVX" in torch.backends.cpu.get_cpu_capability()  # elsewhere PyTorch resizes in float32
+    expected = pytest.approx([float(one.max()) for one in found], abs=1e-4 if is_exact else 0.02)
+    assert [float(row[2]) for row in rows] == expected
