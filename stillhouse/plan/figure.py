@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -41,6 +41,13 @@ def situations(candidates: Sequence[Candidate]) -> list[tuple[int, int]]:
     return sorted(found)
 
 
+def figures(candidates: Sequence[Candidate], names: Sequence[str], machine: str) -> Iterator[tuple[str, Figure]]:
+    """Yield the picture with the name of its file, if anything is known; arguments as for `latencies`."""
+    picture = latencies(candidates, names, machine)
+    if picture is not None:
+        yield "latency", picture
+
+
 def latencies(candidates: Sequence[Candidate], names: Sequence[str], machine: str) -> Figure | None:
     """Draw latency against multiply-accumulates, a panel for each number of images; None if nothing is known.
 
@@ -72,13 +79,15 @@ def latencies(candidates: Sequence[Candidate], names: Sequence[str], machine: st
         axes.set_title(f"{many} image{'s' * (many > 1)} at once")
         axes.set_xlabel("multiply-accumulates")
         axes.set(xscale="log", yscale="log")
-        axes.margins(0.12)
+        macs, times = [one.macs for one, _ in shown], [one.latency.p95 for row, _ in shown for one in row.speeds]
+        fastest = min(one.latency.p50 for row, _ in shown for one in row.speeds)
+        axes.set(xlim=(min(macs) / 2, 2 * max(macs)), ylim=(fastest / 1.5, 1.5 * max(times)))
         axes.grid(color=PALE, linewidth=0.5)
         axes.set_axisbelow(True)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        for axis, subs in ((axes.xaxis, (1.0, 3.0)), (axes.yaxis, (1.0, 2.0, 5.0))):
+            axis.set_major_locator(LogLocator(subs=subs))
             axis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: magnitude(value)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: magnitude(value).replace(".0 ", " ")))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panels[0].set_ylabel("ms")
     handles = [

@@ -10,7 +10,7 @@ from ...cli.summary.filled import filled
 from ...data import Data
 from ...plan.courses import Course
 from ...plan.duplicates import Duplicates
-from ...plan.figure import Candidate, latencies, situations
+from ...plan.figure import Candidate, figures, situations
 from ...report.latency import machine
 from ...spelling import printable
 from ...training.progress import Display
@@ -42,8 +42,8 @@ def write(
     with filled(folder) as target:
         for name, table in tables.items():
             (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
-        picture = latencies(candidates, letters.names([one.name for one in candidates]), machine())
-        drawn = save([("latency", picture)] if picture else [], target, letters.families, command.pictures.formats)
+        pictures = figures(candidates, letters.names([one.name for one in candidates]), machine())
+        drawn = save(pictures, target, letters.families, command.pictures.formats)
     files = ", ".join(f"{name}.csv" for name in tables)
     display.say(f"in {folder}: {files}" + (f", and as {command.pictures.in_words()} {drawn[0]}" if drawn else ""))
 
@@ -78,7 +78,16 @@ def _networks(candidates: Sequence[Candidate]) -> Table:
 
 def _hours(courses: Sequence[Course], epochs: int) -> Table:
     headings = [
-        *("student", "epochs", "seeds", "seconds of a step", "of its reading", "of its teacher", "of its students"),
+        *(
+            "student",
+            "epochs",
+            "seeds",
+            "steps of an epoch",
+            "seconds of a step",
+            "of its reading",
+            "of its teacher",
+            "of its students",
+        ),
         *("seconds of an epoch", "seconds in all", "with teacher cache", "teacher trained first", "bytes of memory"),
     ]
     rows = []
@@ -87,5 +96,5 @@ def _hours(courses: Sequence[Course], epochs: int) -> Table:
         students = sum(pace.students.values())
         parts = (pace.step(labels), pace.reading, pace.teacher, students, pace.epoch(labels))
         whole = (one.seconds(epochs, cached=False), one.seconds(epochs), one.teacher_seconds(epochs))
-        rows.append((one.name, str(epochs), str(one.seeds), *parts, *whole, str(pace.memory)))
+        rows.append((one.name, str(epochs), str(one.seeds), str(pace.steps), *parts, *whole, str(pace.memory)))
     return Table(headings, rows)

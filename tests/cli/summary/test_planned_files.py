@@ -31,6 +31,6 @@ def test_tables_hold_every_number(tmp_path: Path) -> None:
     ]
     assert len(rows("duplicates")) == 1 + 20
     assert rows("duplicates")[1][:3] == ["same pixels", "test", "test image 0"]
-    assert rows("hours")[1][:4] == ["net", "10", "1", str(COURSE.pace.step(COURSE.labels))]
+    assert rows("hours")[1][:5] == ["net", "10", "1", "100", str(COURSE.pace.step(COURSE.labels))]
     assert (folder / "latency.pdf").read_bytes().startswith(b"%PDF")
     assert "teacher" in (folder / "latency.svg").read_text()
