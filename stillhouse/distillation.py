@@ -29,6 +29,7 @@ class Phase:
     lr: float | None = None  # None: the run's
     follows_schedule: bool = True  # otherwise the learning rate is constant
     tasks: frozenset[str] = frozenset()  # names of the terms that depend on labels alone
+    trunk: Sequence[nn.Parameter] = ()  # of the student without its classifier, where the terms' gradients are compared
 
 
 class Distillation(nn.Module):
@@ -160,7 +161,11 @@ class Distillation(nn.Module):
         student = Group([p for p in self.student.parameters() if p.requires_grad])
         groups = [group for _, method in self.named_methods() for group in method.groups() if group.parameters]
         tasks = frozenset(name for name, method in self.named_methods() if not method.needs_teacher)
-        phases.append(Phase("distillation", epochs, [self], [student, *groups], self, tasks=tasks))
+        head = self.student.head.parameters() if self.student.anatomy.head else ()
+        beside = {id(parameter) for parameter in head}
+        compared = student.parameters if len(self.methods) > 1 else ()
+        trunk = [parameter for parameter in compared if id(parameter) not in beside]
+        phases.append(Phase("distillation", epochs, [self], [student, *groups], self, tasks=tasks, trunk=trunk))
         return phases
 
     def describe_spots(self) -> list[str]:

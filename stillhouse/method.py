@@ -49,6 +49,7 @@ class Method(Checked, Preparing, ABC):
     | `needs_teacher` | at any time | False for a loss that depends on labels alone |
     | `needs_strong_view` | at any time | True for a loss that uses a second, strongly augmented view of each image |
     | `needs_teacher_classes` | once spots are chosen | True for a loss that reads the teacher's logits or classifier |
+    | `ramps_up` | at any time | True for a loss that is scaled down in the first epochs |
     | `teacher_statistics` | at any time | "batch" if the teacher's BatchNorms must use each batch's statistics |
     | `choose_spots` | once, first | the places that are read in both networks |
     | `build` | once, after that | connectors, memories and anything else that depends on shapes or the data set |
@@ -74,6 +75,7 @@ class Method(Checked, Preparing, ABC):
         self.weight = weight
         self.spots: Sequence[Spot] = ()
         self.teacher_statistics: Literal["running", "batch"] = "running"
+        self.ramps_up = False
 
     @property
     def needs_teacher(self) -> bool:
@@ -139,8 +141,7 @@ class SpotMethod(Method):
     def loss_at(self, spot: Spot, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         """Return the part of the loss that one spot contributes: (N,) or ().
 
-        A loss of shape () covers only the samples in `batch.active`, as if the batch held no others; the caller masks
-        one of shape (N,).
+        A loss of shape () covers only the samples in `batch.active`; the caller masks one of shape (N,).
         """
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
@@ -178,8 +179,7 @@ class FeatureMethod(SpotMethod):
     """A method that compares features spot by spot, each after a connector of its own.
 
     Args:
-        at: `"stages"` pairs stages, deepest first; any other name is a place in both networks; a list holds
-            (student, teacher) names.
+        at: `"stages"` pairs stages, deepest first; another name is a place in both; a list names (student, teacher).
     """
 
     def __init__(self, weight: NonNegative, at: Places = "stages"):

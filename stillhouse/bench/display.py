@@ -16,6 +16,7 @@ from ..report.model_card import compare as put_into_card
 from ..report.records import read_records
 from ..report.tables import FOOT, grid_of, md_table, printed
 from ..spelling import counted, shortened
+from ..training.doctor.findings import told_of
 from ..training.progress import Display, duration
 from ..training.run_files import Row
 from ..training.run_folder import Run
@@ -38,6 +39,7 @@ class BenchDisplay(Display):
         super().__init__(quiet=plain.console.quiet)
         self.plain, self.console = plain, plain.console
         self._said: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()  # pairs and methods
         self._runs: Mapping[Cell, Run] = {}
         self._cells: Mapping[StudentTrainer, Cell] = {}
         self._latest: dict[Cell, Row] = {}
@@ -87,6 +89,13 @@ class BenchDisplay(Display):
         shown = self.epoch_of({cell: latest["top1"] for cell, latest in found.items()})
         pairs = pairs_in_words(with_this_epoch)
         self.say(f"{pairs}, seed {first.seed}, epoch {row['epoch']}/{epochs}: {shown}  {row['seconds']} s")
+
+    def gradients(self, trainer: StudentTrainer) -> None:
+        """Show a warning about a student's loss terms, once for all seeds."""
+        cell, told = self._cells[trainer], told_of(trainer)
+        if told and told[1] and (cell.pair, cell.label) not in self._warned:
+            self._warned.add((cell.pair, cell.label))
+            self.note(told[0])
 
     def _say_headings(self) -> None:
         """Print none: lines of a bench have no columns."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from ..analysis.baseline import Baseline, read_baseline
-from ..analysis.findings_tables import by_classes, summarised
+from ..analysis.findings_tables import Table, by_classes, summarised
 from ..analysis.measure import look
 from ..checkpoints import about_weights, load_weights
 from ..data import Data
 from ..models.adapt import renormalise
 from ..models.input_spec import InputSpec
 from ..spelling import printable
+from ..training.doctor.findings import HEADINGS as TERMS, rows as term_rows
+from ..training.doctor.gradients import readable
 from ..training.progress import Display
-from ..training.run_files import read_rows
+from ..training.run_files import read_result, read_rows
 from ..training.student import StudentTrainer
 from ..training.teachers.teacher import Teacher
 from ..training.teachers.weights_file import weights_in
@@ -43,30 +46,38 @@ def inspect(command: Inspect, display: Display) -> None:
 
     names = [printable(name) for name in data.classes]
     summary, by_class = summarised(findings, baseline), by_classes(findings, names, baseline)
+    norms = readable(read_result(asked.folder).get("gradient_norms"))
+    tables = {"summary": summary, "classes": by_class}
+    if terms := term_rows(norms, trainer.distillation):
+        tables["terms"] = Table(TERMS, terms)
     named = f"{distilled.distillation.student_source().short} from {teacher.short} on {data.name}"
     from ..analysis.figures import figures, save  # they import matplotlib, which nothing else needs
     from ..analysis.fonts import Lettering
+    from ..training.doctor.picture import pictures
 
     letters = Lettering.of([*names, named])
     methods = dict(trainer.distillation.named_methods())
     with filled(asked.folder / "inspection") as target:
-        for name, table in (("summary", summary), ("classes", by_class)):
+        for name, table in tables.items():
             (target / f"{name}.csv").write_text(table.csv(), encoding="utf-8")
         shown = figures(
             *(findings, rows, methods, letters.names(names), letters.text(named), baseline),
             validated=distilled.run.split.validation > 0,
         )
+        shown = chain(shown, pictures(norms, f"{letters.text(named)}."))
         drawn = save(shown, target, letters.families, command.pictures.formats)
     display.say(f"{named}, {len(findings.student.labels):,} test images")
     display.console.print(summary.printed(len(summary.headings)))
     display.console.print(by_class.printed(5 if baseline is None or baseline.predictions is None else 7))
+    if terms:
+        display.console.print(tables["terms"].printed(len(TERMS)))
     if letters.missing:
         display.note(
             f"no font here has {len(letters.missing)} of the characters of class names; figures show ? for them "
             f"and the number of the class, classes.csv has the names"
         )
     display.say(
-        f"in {asked.folder / 'inspection'}: summary.csv, classes.csv, and as "
+        f"in {asked.folder / 'inspection'}: {', '.join(f'{name}.csv' for name in tables)}, and as "
         f"{command.pictures.in_words()} {', '.join(drawn)}"
     )
 

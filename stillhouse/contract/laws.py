@@ -81,6 +81,7 @@ LAWS = (
     Law("a deep copy behaves the same and shares nothing", learning.can_be_copied),
     Law("an interrupted run ends the same, and the teacher does not change", learning.can_be_interrupted),
     Law("a trial step that is undone leaves no trace", learning.can_undo_a_step),
+    Law("measuring its share of the gradient leaves no trace", learning.is_measured_without_a_trace),
     Law("deploy returns a classifier", learning.deploys_a_classifier),
     Law("observations are finite numbers", learning.observes_numbers),
     Law("all constructor arguments have defaults", _has_defaults),

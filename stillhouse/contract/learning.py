@@ -120,6 +120,14 @@ def can_undo_a_step(subject: Subject) -> str:
     return ""
 
 
+def is_measured_without_a_trace(subject: Subject) -> str:
+    watched = subject.trial().train(watched=True)
+    different = _differences(subject.trained().distillation.state_dict(), watched.distillation.state_dict())
+    if different:
+        raise Broken(f"{_some(different)} differs after it; let the backward pass change nothing but gradients")
+    return ""
+
+
 def deploys_a_classifier(subject: Subject) -> str:
     model, images = subject.trained().distillation.deploy(), subject.batch().images
     with torch.no_grad(), in_eval_mode(model):

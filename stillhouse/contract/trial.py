@@ -18,6 +18,7 @@ from ..methods.parse import MethodSpec
 from ..taps import Outputs
 from ..training.classroom import Classroom
 from ..training.config import TrainConfig
+from ..training.doctor.gradients import LossDoctor
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
 from .specimens import BATCH, DATA, PAIRS, Pair, batch
@@ -146,12 +147,13 @@ class Trial:
         trainer.free_step_memory()
         return self
 
-    def train(self, folder: Path | None = None, successor: Trial | None = None) -> Trial:
+    def train(self, folder: Path | None = None, successor: Trial | None = None, watched: bool = False) -> Trial:
         """Train a few steps of each phase with the loop's own parts.
 
         Args:
             folder: The run's folder, for the state that is passed on.
             successor: A new trial; if given, a copy of it takes over in the middle of each phase.
+            watched: Measure the loss's gradient in each step, as the loss doctor does in some.
         """
         run = Run(folder or Path(), "trial", {}, {})
         trial, trainer = self, StudentTrainer(self.distillation, RECIPE, run)
@@ -170,10 +172,24 @@ class Trial:
                 room = Classroom(trial.teacher, [trainer])
                 room.to(torch.device("cpu"))
                 trainer.begin_epoch()
+                if watched:
+                    trainer.optimizer.doctor = _Watching([*trial.distillation.student.parameters()])
                 shown = batch(start + step, strong_view=self.strong_view)
                 room.train_step(replace(shown, epoch=start + step / STEPS), [trainer])
             start += phase.epochs
         return trial
+
+
+class _Watching(LossDoctor):
+    """Looks in every step, and at a single term too."""
+
+    @property
+    def is_due(self) -> bool:
+        return bool(self.trunk)
+
+    def look(self, terms: Mapping[str, Tensor]) -> None:
+        first = next(iter(terms.values()))
+        super().look({**terms, "the same once more": first})
 
 
 def total(losses: Iterable[Tensor]) -> Tensor:

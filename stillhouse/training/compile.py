@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -54,6 +55,7 @@ def compile_classroom(
         )
         _guard(classroom.teacher, "the teacher", say, freezing=True)
     for trainer in classroom.trainers if device == "cuda" else ():
+        trainer.phases = [replace(phase, trunk=()) for phase in trainer.phases]  # one backward pass a step is compiled
         student = trainer.distillation.student
         student.compile(backend=backend, dynamic=False, fullgraph=True, options=options or None)
         _guard(student, trainer.name, say)

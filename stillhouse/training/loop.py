@@ -184,6 +184,7 @@ def _end_epoch(
     if teacher is not None and trainer.distillation.has_teacher:
         measured["agreement"] = scores.agreement(teacher)
     display.row(trainer, trainer.end_epoch(measured, seconds))
+    display.gradients(trainer)
     if trainer.is_done and data.validation is None:
         tested[trainer] = scores
 
@@ -223,6 +224,8 @@ def _finish(
         outcome["teacher_top1"] = teacher.top1  # on the images that the best epoch is measured on
     if cache is not None and trainer.distillation.has_teacher:
         outcome["teacher_cache_hits"] = round(cache.hit_rate, 4)
+    if norms := trainer.optimizer.doctor.norms:
+        outcome["gradient_norms"] = {str(step): terms for step, terms in norms.items()}
     if data.skipped:
         outcome["skipped_images"] = data.skipped
     outcome |= {name: value for name, value in trainer.about.items() if name != "trained_on"}  # not for people

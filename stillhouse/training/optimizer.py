@@ -10,6 +10,7 @@ from .. import distributed
 from ..distillation import Phase
 from .capture.host_access import NotCapturable
 from .config import TrainConfig
+from .doctor.gradients import LossDoctor
 from .dot import DOT
 
 
@@ -38,12 +39,18 @@ class Optimizer:
         else:
             self._update = torch.optim.SGD(groups, config.lr, config.momentum, nesterov=config.nesterov, fused=True)
         self.parameters = [p for group in phase.groups for p in group.parameters]
+        self.doctor = LossDoctor(phase.trunk)
         self.set_lr(0.0)
 
     @property
     def lr(self) -> float:
         """The learning rate of the first group, which is the student's."""
         return self._lrs[0]
+
+    def begin_step(self, epoch: float) -> None:
+        """Count a step, and follow the schedule to this point of the phase."""
+        self.doctor.count()
+        self.set_lr(epoch)
 
     def set_lr(self, epoch: float) -> None:
         """Follow the schedule to this point of the phase."""
@@ -81,6 +88,7 @@ class Optimizer:
                 f"in the phase {self.phase.name!r} nothing depends on {' and '.join(terms)}; add a method that trains "
                 f"something then, such as CE"
             )
+        self.doctor.look(terms)
         if isinstance(self._update, DOT):
             task = [term for name, term in terms.items() if name in self.phase.tasks]
             distillation = [term for name, term in terms.items() if name not in self.phase.tasks]
@@ -97,7 +105,7 @@ class Optimizer:
         state = self._update.state_dict()
         for group, lr in zip(state["param_groups"], self._lrs, strict=True):
             group["lr"] = lr  # a number, even if it was a tensor
-        return state
+        return {**state, "doctor": self.doctor.state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict` of an optimiser over the same parameters.
@@ -105,7 +113,8 @@ class Optimizer:
         Raises:
             ValueError: If it belongs to other parameter groups.
         """
-        self._update.load_state_dict(state)
+        self._update.load_state_dict({name: value for name, value in state.items() if name != "doctor"})
+        self.doctor.restore(state.get("doctor"))
         self._lrs = [group["lr"] for group in self._update.param_groups]
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..spelling import printable
+from .doctor.findings import told_of
 from .epoch_lines import Columns, in_words
 from .run_files import loss_terms
 
@@ -152,6 +153,12 @@ class Display(AbstractContextManager["Display"]):
         self.say(line, style="" if agreement is None else "cyan")
         if self.all_terms:
             self.say(f"  {in_words(terms)}", style="dim")
+
+    def gradients(self, trainer: StudentTrainer) -> None:
+        """Show, once, which share of the gradient each loss term had in a student's first steps."""
+        if told := told_of(trainer):
+            text, is_warning = told
+            self.note(text) if is_warning else self.say(text, style="dim")
 
     def _left(self, done: int, epochs: int) -> float:
         """Return the seconds that the rest of the plan will take."""

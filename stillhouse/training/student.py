@@ -111,7 +111,7 @@ class StudentTrainer:
         batch = replace(batch, epoch=batch.epoch - start)
         if self.step == 0:  # a run resumed in mid-epoch continues with its buffers
             self.distillation.begin_epoch(self.epoch - start)
-        self.optimizer.set_lr(batch.epoch)
+        self.optimizer.begin_step(batch.epoch)
         return self.distillation.before_step(batch)
 
     def learn(self, batch: Batch, outputs: Outputs | None) -> None:

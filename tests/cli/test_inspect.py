@@ -131,8 +131,8 @@ def test_the_command_from_a_run_to_its_pictures(
     assert outputs.count("note") == 1
     assert "no run of the student by itself lies beside it, so no picture shows a baseline" in outputs
     names = ["training", "SpotAdaptive", "SpotAdaptive_classes", "SpotAdaptive_images"]
-    names += ["classes", "confusion", "reliability", "logits", "alignment", "embeddings"]
-    assert f"inspection: summary.csv, classes.csv, and as .svg, .png and .pdf {', '.join(names)}" in outputs
+    names += ["classes", "confusion", "reliability", "logits", "alignment", "embeddings", "terms"]
+    assert f"inspection: summary.csv, classes.csv, terms.csv, and as .svg, .png and .pdf {', '.join(names)}" in outputs
     for name in names:
         ElementTree.parse(run / "inspection" / f"{name}.svg")
         with Image.open(run / "inspection" / f"{name}.png") as image:
@@ -150,6 +150,11 @@ def test_the_command_from_a_run_to_its_pictures(
     assert right == pytest.approx(result["top1"])
     assert [float(row["gain"]) for row in classes] == sorted(float(row["gain"]) for row in classes)
     assert all(0 <= float(row["SpotAdaptive.likely/stage1"]) <= 1 for row in classes)
+
+    terms = list(csv.DictReader((run / "inspection" / "terms.csv").read_text().splitlines()))
+    assert [row["term of the loss"] for row in terms] == ["CE", "SpotAdaptive"]
+    assert sum(float(row["gradient %"]) for row in terms) == pytest.approx(100)
+    assert list(result["gradient_norms"]) == ["1", "3", "10", "30", "100"]
 
     before = contents(run)
     with monkeypatch.context() as killed:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class Hint(FeatureMethod):
 def test_good_methods_keep_all_laws_or_the_laws_say_why_they_do_not_apply() -> None:
     laws = [value for name, value in vars(learning).items() if getattr(value, "__module__", "") == learning.__name__]
     laws = [law for law in laws if not law.__name__.startswith("_")]
-    assert len(laws) == 9
+    assert len(laws) == 10
     for cls in (Hint, KD, SimKD, CRD):
         reasons = {
             learning.owns_its_parameters: "it has no parameters" if cls is KD else "",
@@ -144,6 +145,38 @@ def test_state_outside_of_buffers_is_wrong() -> None:
     assert "keep all state in buffers" in sentence(learning.can_be_interrupted, Counting)
     assert sentence(learning.can_undo_a_step, Counting).endswith(" differs after it; keep all state in buffers")
     assert sentence(learning.keeps_its_state, Growing).startswith("after some steps it does not load into ")
+
+
+class _Counted(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, passes: Tensor) -> Tensor:
+        ctx.passes = passes
+        return loss * (1 + passes)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        ctx.passes += 1
+        return gradients[0], None
+
+
+class Tired(Hint):
+    """Counts its backward passes in a buffer, and grows with them."""
+
+    passes: Tensor
+
+    def build(self, student: Outputs, teacher: Outputs, data: DataInfo) -> None:
+        super().build(student, teacher, data)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        found: Tensor = _Counted.apply(super().loss(student, teacher), self.passes)
+        return found
+
+
+def test_a_backward_pass_that_changes_more_than_gradients_is_wrong() -> None:
+    assert learning.is_measured_without_a_trace(subject(Hint)) == ""
+    found = sentence(learning.is_measured_without_a_trace, Tired)
+    assert found.endswith(" differs after it; let the backward pass change nothing but gradients")
 
 
 class Closure(Hint):

@@ -22,6 +22,7 @@ class Delegating(Method):
         super().__init__(weight)
         if any(method.teacher_statistics == "batch" for method in methods):
             self.teacher_statistics = "batch"
+        self.ramps_up = any(method.ramps_up for method in methods)
         self.observations_caption = _joined(self.observations_caption, *(one.observations_caption for one in methods))
         self.per_image_caption = _joined(self.per_image_caption, *(one.per_image_caption for one in methods))
 

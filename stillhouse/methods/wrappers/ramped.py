@@ -21,7 +21,7 @@ class Ramped(Wrapper):
 
     def __init__(self, base: Method, epochs: Count = 20):
         super().__init__(base)
-        self.epochs = epochs
+        self.epochs, self.ramps_up = epochs, True
 
     def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
         loss: Tensor = self.base(student, teacher, batch)

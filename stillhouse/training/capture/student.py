@@ -68,6 +68,9 @@ class CapturedStudent:
             self._phase = None  # capture it again
             self.trainer.learn(batch, outputs)
             return
+        if self.trainer.optimizer.doctor.is_due:  # it reads numbers back
+            self.trainer.learn(batch, outputs)
+            return
         if not self._is_captured:
             self._prepared = like(batch.prepared)
         fill(self._prepared, batch.prepared)
@@ -96,6 +99,7 @@ def obstacle(trainer: StudentTrainer, batch: Batch, outputs: Outputs | None) -> 
         twin = trainer.twin()
     except (RuntimeError, TypeError) as error:
         return f"it cannot be copied ({' '.join(str(error).split())[:200]})"
+    twin.optimizer.doctor.stop("this is a copy")
     twin.train_step(batch, outputs)  # creates its momentum
     found: list[str] = []
 

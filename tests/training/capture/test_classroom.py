@@ -89,7 +89,7 @@ def test_on_a_gpu_no_stream_touches_what_another_still_uses(eager: list[object],
     with patch.object(classroom_module, "RepeatedCalls", CUDAGraph), fake_cuda() as gpu:
         fit(graphs, DATA(), "cpu", capture="on")
     assert gpu.races == []
-    assert gpu.replays == 42
+    assert gpu.replays == 40  # steps 3 and 10 of the distilled student are looked at
     assert outcomes(graphs) == eager
 
 
@@ -189,7 +189,7 @@ def test_images_have_the_memory_format_of_the_networks_with_graphs_and_without(t
         assert eager == graphs
 
 
-def test_all_steps_but_the_first_and_the_smaller_ones_are_replayed(tmp_path: Path) -> None:
+def test_all_steps_but_the_first_those_looked_at_and_the_smaller_ones_are_replayed(tmp_path: Path) -> None:
     teacher, said = teacher_net(), list[str]()
     students = [trainer([CE(), KD()], teacher, tmp_path, name, config=CONFIG) for name in ("a", "b")]
     classroom, data = Classroom(teacher, students), DATA()
@@ -201,7 +201,7 @@ def test_all_steps_but_the_first_and_the_smaller_ones_are_replayed(tmp_path: Pat
             student.begin_epoch()
         for one in capture.prefetch(data.train.epoch(epoch, "cpu")):
             capture.train_step(one, students)
-    assert [capture.students[student].replays for student in students] == [9, 9]
+    assert [capture.students[student].replays for student in students] == [9 - 2, 9 - 2]  # steps 3 and 10 are looked at
     assert capture.teachers["eval"].replays == 9
     assert said == []
 
