@@ -240,7 +240,7 @@ def _unknown(command: str, word: str, known: Sequence[str], positional: Mapping[
         way_out = "a value follows its option, --data digits, and is quoted if it contains spaces"
         return f"unexpected argument {word!r}; {way_out}."
     if option in positional:
-        return f"stillhouse {command} takes the {option} without --{option}: stillhouse {command} runs/NAME."
+        return f"stillhouse {command} takes the {option} without --{option}: stillhouse {command} {option.upper()}."
     if (exact := option.replace("-", "_")) in known:
         return f"stillhouse {command} has no option {word.partition('=')[0]}; it is --{exact}."
     if option in ("student", "teacher") and "model" in known:

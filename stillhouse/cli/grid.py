@@ -22,7 +22,7 @@ from ..methods.parse import MethodSpec, parse, split
 from ..report.recipes import find
 from ..spelling import counted
 from ..training.progress import Display
-from .options.grid import VALIDATION, Grid
+from .options.grid import Grid
 from .runs.rooms import given_for_distill, given_values
 from .words.seeds import read_seeds
 
@@ -31,7 +31,7 @@ def grid(command: Grid, display: Display) -> None:
     asked, rooms, axes = command.grid, command.rooms, command.grid.axes
     command.run.tracking.check()
     _check(command)
-    base, validation = base_of(command), command.run.split.validation or VALIDATION
+    base, validation = base_of(command), command.run.split.validation
     varied = [name for axis in axes for name in axis.names]
     if METHODS in varied and METHODS in command.given:
         raise ValueError(f"{METHODS} are given by --{METHODS} and varied by --grid; leave one out")
@@ -80,7 +80,7 @@ def grid(command: Grid, display: Display) -> None:
 
 def _check(command: Grid) -> None:
     asked, given = command.grid, command.given
-    if "validation" in given and not command.run.split.validation:
+    if not command.run.split.validation:
         raise ValueError("--validation must be above 0, for a grid never chooses by the test images; 0.1 when left out")
     if asked.search is None and (without := sorted(given & {"trials", "together"})):
         raise ValueError(f"--{without[0]} is for a search; add --search tpe or halving, or leave it out")
@@ -108,7 +108,12 @@ def base_of(command: Grid) -> BaseStudent:
     asked = command.grid
     typed = given_for_distill(command)
     options = dict(find(asked.recipe).options) if asked.recipe else {}
-    options = {"teacher": asked.teacher, "student": asked.student, "validation": VALIDATION, **options}
+    options = {
+        "teacher": asked.teacher,
+        "student": asked.student,
+        "validation": command.run.split.validation,
+        **options,
+    }
     published = options.pop("methods", "CE(weight=0.1), KD(weight=0.9)")
     text = asked.methods if asked.methods is not None else str(published)
     items = [text] if isinstance(text, str) else text

@@ -32,7 +32,6 @@ from ..training.config import TrainConfig
 from ..training.progress import Display, duration
 from .arguments import named_values
 from .distill import opened
-from .options.grid import VALIDATION
 from .options.pick import Pick
 from .runs.rooms import given_for_distill
 from .summary.in_full import in_full
@@ -95,7 +94,7 @@ def pick(command: Pick, display: Display) -> None:
 
 
 def _check(command: Pick) -> None:
-    if "validation" in command.given and not command.run.split.validation:
+    if not command.run.split.validation:
         raise ValueError("--validation must be above 0, for the test images never choose; 0.1 when left out")
     whole = [milestone for milestone in command.run.config.milestones if milestone >= 1]
     if whole and command.pick.budget is not None:
@@ -113,7 +112,7 @@ def _base(command: Pick, typed: Mapping[str, object], **settled: object) -> Base
     """
     known = {name: value for name, value in settled.items() if value is not None}
     epochs = {} if command.run.length.epochs is None else {"epochs": command.run.length.epochs}
-    options = {"teacher": command.pick.teacher, "validation": VALIDATION, **epochs, **known}
+    options = {"teacher": command.pick.teacher, "validation": command.run.split.validation, **epochs, **known}
     return BaseStudent(options, (), typed)
 
 

@@ -139,6 +139,14 @@ def test_a_single_one_that_is_left_is_not_trained(world: World, tmp_path: Path, 
     assert out.splitlines()[-1].startswith(f"  stillhouse distill --data {world.pictures} ")
 
 
+def test_its_printed_options_are_read_as_they_were_meant(world: World, tmp_path: Path, capsys: Capture) -> None:
+    command = words(world, tmp_path, "--max_latency", "3")
+    (tmp_path / "printed.yaml").write_text(done(capsys, [*command, "--print_config"]))
+    assert "\nvalidation: 0.1\n" in (tmp_path / "printed.yaml").read_text()
+    again = done(capsys, ["pick", str(world.pictures), "--config", str(tmp_path / "printed.yaml")])
+    assert again.splitlines()[-1].startswith(f"  stillhouse distill --data {world.pictures} ")
+
+
 def refused() -> Iterator[tuple[list[str], str]]:
     yield ["--max_latency", "1ms"], "no student is fast enough: 95 % of the calls of the fastest"
     yield ["--max_latency", "5m"], "--max_latency must be a time such as 5ms or 0.005s, not '5m'"

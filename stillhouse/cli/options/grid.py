@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -78,3 +79,8 @@ class Grid:
     cache: CacheOptions
     memory: MemoryOptions
     given: frozenset[str]
+
+    @staticmethod
+    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
+        """Return the part of the training images to hold out, which choose."""
+        return {"validation": VALIDATION}

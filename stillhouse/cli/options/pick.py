@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from ...ranges import TYPE_CHECKING, Range, check_options
 from ..groups.length import TeacherEpochOptions
@@ -11,6 +12,7 @@ from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.durations import read_milliseconds, read_seconds
 from ..words.seeds import read_seeds
+from .grid import VALIDATION
 
 if TYPE_CHECKING:
     import torch
@@ -126,3 +128,8 @@ class Pick:
     cache: CacheOptions
     memory: MemoryOptions
     given: frozenset[str]
+
+    @staticmethod
+    def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
+        """Return the part of the training images to hold out, which choose."""
+        return {"validation": VALIDATION}
