@@ -125,4 +125,5 @@ def seconds(epochs: int, pace: Pace, ends: Pace, ladder: Sequence[Rung], seeds: 
         end = rung.epochs(epochs)
         total += pace.seconds(dict.fromkeys(slowest[: rung.going], end - before))
         before = end
-    return seeds * (total + ends.seconds(dict.fromkeys(slowest[: ladder[-1].going], 1)))
+    finished = steps(ladder, epochs)[-1][0]  # all of them, if there is one epoch only
+    return seeds * (total + ends.seconds(dict.fromkeys(slowest[:finished], 1)))

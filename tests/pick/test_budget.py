@@ -36,6 +36,8 @@ def test_a_look_at_the_test_images_counts_for_the_finalists_and_one_of_the_teach
     ladder = [Rung(1 / 3, 8), Rung(1.0, 2)]
     more = seconds(9, PACE, ends, ladder, 1) - seconds(9, PACE, NOTHING, ladder, 1)
     assert more == pytest.approx(0.5 + ends.students["h"] + ends.students["g"])
+    of_one_epoch = seconds(1, PACE, ends, ladder, 1) - seconds(1, PACE, NOTHING, ladder, 1)
+    assert of_one_epoch == pytest.approx(0.5 + sum(ends.students.values()))  # all are trained to the end
 
 
 def test_the_epochs_are_the_most_that_fit() -> None:
