@@ -8,12 +8,12 @@ import pytest
 from stillhouse.bench.display import BenchDisplay
 from stillhouse.bench.entries import entries
 from stillhouse.bench.plan import Cell, cells
-from stillhouse.methods import CE
+from stillhouse.methods import CE, KD
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.progress import Display, _Console
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
-from tests.helpers.training import trainer
+from tests.helpers.training import teacher_net, trainer
 
 
 @pytest.fixture
@@ -60,3 +60,23 @@ def test_a_table_that_fills_up_on_a_terminal(plan: dict[StudentTrainer, Cell]) -
     shown = plain.console.file.getvalue()
     assert "(12.50 after 1)" in shown
     assert "step 3/5" in shown
+
+
+def test_a_warning_about_terms_is_given_once_for_all_seeds_and_nothing_where_all_is_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = cells([{"teacher": "resnet56", "student": "resnet20"}], entries("CE + KD, CE + KD(1)", None), [0, 1], {})
+    teacher = teacher_net()
+    plan = {trainer([CE(), KD()], teacher, tmp_path, f"{cell.label} {cell.seed}"): cell for cell in found}
+    display = BenchDisplay(Display())
+    display.begin(plan)
+    for one, cell in plan.items():
+        one.move_to(one.epochs)
+        norms = {"CE": 1e-6 if cell.label == "CE + KD" else 1.0, "KD": 1.0}
+        one.optimizer.doctor.norms = {1: norms, 3: norms}
+        display.gradients(one)
+        display.gradients(one)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(
+        "note: CE + KD 0: share of the gradient in its trunk, first 3 steps: CE below 0.1 %, KD 100 %"
+    )
