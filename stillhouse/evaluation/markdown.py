@@ -48,6 +48,7 @@ def page(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> str:
 def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iterator[str]:
     one = report.networks
     yield f"# {escaped(one[0].network.short)} on {escaped(report.data)}"
+    yield "\n".join(f"* {escaped(sentence)}" for sentence in report.verdict)
     yield "\n".join(f"* note: {escaped(note)}" for note in report.notes)
     yield "## Accuracy"
     yield shown(tables.accuracy(one))

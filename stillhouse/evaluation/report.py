@@ -13,6 +13,7 @@ from . import tables
 from .measured import Measured, changes
 from .mistakes import Mistake, worst
 from .robustness import Robustness
+from .verdict import verdict
 
 MARKDOWN, JSON = "evaluation.md", "evaluation.json"
 _TEXTS = ("class", "guess", "network", "name", "student minus", "parameter", "file")  # columns of names
@@ -30,6 +31,7 @@ class Report:
         notes: What is not in the report, or limits what it says, a sentence each.
         robustness: Right guesses on corrupted images; None if it was not measured.
         mistakes: The student's most confident wrong guesses.
+        verdict: What distillation gained and lost, a sentence each.
     """
 
     networks: Sequence[Measured]
@@ -39,6 +41,7 @@ class Report:
     notes: Sequence[str] = ()
     robustness: Robustness | None = None
     mistakes: Sequence[Mistake] = ()
+    verdict: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -50,7 +53,8 @@ class Report:
         robustness: Robustness | None = None,
     ) -> Report:
         """Return the report of networks that were measured on a data set."""
-        return cls(networks, data.name, data.fingerprint, names, notes, robustness, worst(networks, data))
+        said = verdict(networks, data.info.image_size)
+        return cls(networks, data.name, data.fingerprint, names, notes, robustness, worst(networks, data), said)
 
     @property
     def named(self) -> str:
@@ -87,6 +91,7 @@ class Report:
                 name: _columns(table) for name, table in self.tables() if name not in ("accuracy", "differences")
             },
             "robustness": None if self.robustness is None else asdict(self.robustness),
+            "verdict": list(self.verdict),
             "notes": list(self.notes),
         }
 

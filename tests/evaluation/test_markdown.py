@@ -46,3 +46,8 @@ def test_robustness_is_on_the_page_if_it_was_measured() -> None:
     assert "| teacher | 100.00 |" in text
     assert "![robustness](robustness.svg)" in text
     assert "## Robustness" not in page(Report(NETWORKS, "pets", "abc", NAMES), [], ["svg"])
+
+
+def test_the_verdict_stands_before_all_tables() -> None:
+    text = page(Report(NETWORKS, "pets", "abc", NAMES, ["a note"], verdict=["gain: +1.00 * 2"]), [], ["svg"])
+    assert text.startswith("# small on pets\n\n* gain: +1.00 \\* 2\n\n* note: a note\n\n## Accuracy")

@@ -145,3 +145,5 @@ def _write(command: Evaluate, report: Report, data: Data, folder: Path, display:
             f"and the number of the class, the tables have the names"
         )
     display.say(f"report: {folder / MARKDOWN}, with tables, and as {command.pictures.in_words()} {', '.join(drawn)}")
+    for sentence in report.verdict:
+        display.say(sentence)

@@ -42,6 +42,12 @@ def test_student_teacher_and_baseline_are_beside_each_other(run: Path, world: Wo
         assert guesses is not None
         assert found[role]["right"] == int(guesses.correct.sum())
     assert "note: no " not in out
+    *_, gain, gap, size = out.splitlines()
+    assert gain.startswith("gain over the baseline ")
+    assert gap.startswith("gap to the teacher ")
+    assert size.startswith("size: ")
+    page = (run / "evaluation" / "evaluation.md").read_text()
+    assert page.index("* gain over the baseline") < page.index("## Accuracy")
     assert str(run / "evaluation" / "evaluation.md").replace("\n", "") in out.replace("\n", "")
     assert {"flips_teacher.csv", "flips_baseline.csv", "classes.csv", "confusions.csv", "calibration.csv"} <= {
         path.name for path in (run / "evaluation").iterdir()
