@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rich import box
-from rich.table import Table
-
+from ..analysis.tables import Fitting
 from ..export.export import export
 from ..export.gate import BATCHES
 from ..export.outcome import Outcome
@@ -33,7 +31,10 @@ def exported(command: Export, display: Display) -> int:
     display.note(note_on_reading(student.short, student.found.about, command.data))
     display.note(note_on_share(student.short, student.found.about, data, command.data))
     outcome = export(student, data, order, display.say)
-    display.console.print(table(outcome, asked.to, student.short))
+    display.console.print(proof(outcome, asked.to, student.short))
+    display.say("difference: the largest of any output, and relative to the largest output")
+    if outcome.times:
+        display.console.print(latencies(outcome, asked.to))
     if outcome.left:
         display.note(
             f"left in float, because the accuracy suffers most from them: {', '.join(outcome.left)} "
@@ -50,16 +51,10 @@ def exported(command: Export, display: Display) -> int:
     return 0
 
 
-def table(outcome: Outcome, kind: str, title: str) -> Table:
-    """Return the student and the file beside each other."""
-    verdict = outcome.verdict
-    found = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    found.add_column("")
-    for name in ("MB", "top-1 %", "same guess %", "largest difference", "relative"):
-        found.add_column(name, justify="right")
-    for size in BATCHES if outcome.times else ():
-        found.add_column(f"ms for {size} (p50 / p95)", justify="right")
-    for name in dict.fromkeys(["PyTorch", *outcome.times, kind]):
+def proof(outcome: Outcome, kind: str, title: str) -> Fitting:
+    """Return a table of the student and the file beside each other: sizes, accuracy and differences."""
+    verdict, rows = outcome.verdict, []
+    for name in _rows(outcome, kind):
         megabytes = f"{outcome.sizes[name] / 1e6:.2f}" if name in outcome.sizes else ""
         cells = [megabytes, f"{verdict.student.top1:.2f}" if name == "PyTorch" else "", "", "", ""]
         if name == kind:
@@ -71,9 +66,23 @@ def table(outcome: Outcome, kind: str, title: str) -> Table:
                 f"{verdict.difference:.2g}",
                 f"{verdict.relative:.2g}",
             ]
-        times = outcome.times.get(name, {})
-        found.add_row(name, *cells, *(str(times.get(size, "")) for size in (BATCHES if outcome.times else ())))
-    return found
+        rows.append([name, *cells])
+    headings = ["", "MB", "top-1 %", "same guess %", "difference", "relative"]
+    return Fitting(headings, rows, ["same guess %", "difference", "relative"], title)
+
+
+def latencies(outcome: Outcome, kind: str) -> Fitting:
+    """Return a table of the times of the student and the file, in batches of each size."""
+    rows = [
+        [name, *(str(outcome.times.get(name, {}).get(size, "")) for size in BATCHES)] for name in _rows(outcome, kind)
+    ]
+    return Fitting(
+        ["", *(counted(size, "image") for size in BATCHES)], rows, title="ms, median / 95th percentile, on this machine"
+    )
+
+
+def _rows(outcome: Outcome, kind: str) -> list[str]:
+    return list(dict.fromkeys(["PyTorch", *outcome.times, kind]))
 
 
 def _slower(outcome: Outcome, kind: str, display: Display) -> None:

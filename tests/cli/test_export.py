@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from stillhouse.__main__ import main
-from stillhouse.cli.export import table
+from stillhouse.cli.export import latencies, proof
 from stillhouse.export.gate import Tally, Verdict
 from stillhouse.export.latency import Latency
 from stillhouse.export.outcome import Outcome
@@ -79,16 +79,34 @@ def test_data_that_moved_are_given(world: World, tmp_path: Path, capsys: Capture
     assert "give a folder for the export as --output" in refusal(capsys, words)
     out = done(capsys, [*words, "-o", str(tmp_path / "out"), "--data", str(moved), "--timing", "false"])
     assert "24 held-out images" in out
-    assert "ms for" not in out
+    assert "ms, median" not in out
 
 
 def test_the_table_shows_both_accuracies_where_batches_differ() -> None:
     verdict = Verdict(Tally(10, 9, 10), {1: Tally(10, 8, 9, 0.5), 32: Tally(10, 9, 10, 0.25)}, 5.0, 9)
     times = {name: {1: Latency(1.0, 2.0, 3), 32: Latency(10.0, 20.0, 3)} for name in ("PyTorch", "int8")}
     outcome = Outcome(verdict, [], Path("x"), {"PyTorch": 2_000_000, "int8": 500_000}, times)
-    rows = printed(table(outcome, "int8", "my student"))
-    assert rows[-2].split() == ["PyTorch", "2.00", "90.00", *["1", "/", "2", "10", "/", "20"]]
-    assert rows[-1].split() == [
-        *["int8", "0.50", "80.00", "/", "90.00", "90.00", "0.5", "0.1"],
-        *["1", "/", "2", "10", "/", "20"],
-    ]
+    rows = printed(proof(outcome, "int8", "my student"), 80)
+    assert rows[-2].split() == ["PyTorch", "2.00", "90.00"]
+    assert rows[-1].split() == ["int8", "0.50", "80.00", "/", "90.00", "90.00", "0.5", "0.1"]
+    rows = printed(latencies(outcome, "int8"), 80)
+    assert rows[-2].split() == ["PyTorch", *["1", "/", "2", "10", "/", "20"]]
+    assert rows[-1].split() == ["int8", *["1", "/", "2", "10", "/", "20"]]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_every_row_has_one_line_at_any_width_and_nothing_is_cut(width: int) -> None:
+    verdict = Verdict(Tally(10, 9, 10), {1: Tally(10, 8, 9, 1.2e-06), 32: Tally(10, 9, 10, 0.25)}, 5.0, 9)
+    times = {name: {1: Latency(1234.5, 2345.6, 3), 32: Latency(98765.0, 123456.0, 3)} for name in ("PyTorch", "x")}
+    times = {"PyTorch": times["PyTorch"], "compiled": times["x"], "torchscript": times["x"]}
+    outcome = Outcome(verdict, [], Path("x"), {"PyTorch": 512_345_678, "torchscript": 512_345_678}, times)
+    for table in (proof(outcome, "torchscript", "my student"), latencies(outcome, "torchscript")):
+        rows = printed(table, width)
+        assert max(map(len, rows)) <= width
+        assert "…" not in "".join(rows)
+        assert [row.split()[0] for row in rows if row.startswith(("  PyTorch", "  compiled", "  torchscript"))] == [
+            *("PyTorch", "compiled", "torchscript")
+        ]
+    assert ("left out at this width: difference" in "".join(printed(proof(outcome, "torchscript", "s"), width))) == (
+        width == 60
+    )
