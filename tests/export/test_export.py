@@ -21,7 +21,7 @@ from stillhouse.export.write import to_onnx
 from tests.helpers.commands import World
 from tests.helpers.exports import Shop, onnx_of
 from tests.helpers.kinds_of_images import write_kinds
-from tests.helpers.pictures import write_pictures
+from tests.helpers.pictures import picture, write_pictures
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -188,7 +188,7 @@ def test_the_script_says_what_the_student_says(
     made = order("onnx", out, with_preprocessing=with_preprocessing)
     assert export(student, shop.data, made, str).failures == []
     script = (out / "predict.py").read_text()
-    assert len(script.splitlines()) <= 37
+    assert len(script.splitlines()) == 40  # docs/shipping.md says so
     assert "import torch" not in script
     files = sorted(map(str, images.glob("*/*")))
     done = subprocess.run([sys.executable, out / "predict.py", *files], capture_output=True, text=True, check=True)
@@ -199,3 +199,20 @@ def test_the_script_says_what_the_student_says(
     is_exact = "AVX" in torch.backends.cpu.get_cpu_capability()  # elsewhere PyTorch resizes in float32
     expected = pytest.approx([float(one.max()) for one in found], abs=1e-4 if is_exact else 0.02)
     assert [float(row[2]) for row in rows] == expected
+
+
+def test_the_script_goes_on_after_a_file_that_is_no_image_and_ends_with_code_1(shop: Shop, tmp_path: Path) -> None:
+    out, good = tmp_path / "out", tmp_path / "good.jpg"
+    assert export(shop.student, shop.data, order("onnx", out), str).failures == []
+    picture(0).resize((64, 64)).save(good)
+    (tmp_path / "half.jpg").write_bytes(good.read_bytes()[:-200])
+    bad = [str(tmp_path / name) for name in ("missing.jpg", "half.jpg")]
+    words = [sys.executable, str(out / "predict.py")]
+    done = subprocess.run([*words, bad[0], str(good), bad[1], str(good)], capture_output=True, text=True, check=False)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [str(good), str(good)]
+    missing, half = done.stderr.splitlines()
+    assert missing.startswith(f"{bad[0]}: [Errno 2] No such file")
+    assert half.startswith(f"{bad[1]}: image file is truncated")
+    assert done.returncode == 1
+    alone = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (alone.stdout, alone.stderr, alone.returncode) == ("", "usage: python predict.py IMAGE ...\n", 1)
