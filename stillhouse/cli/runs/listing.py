@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,14 +87,42 @@ def listed_run(folder: Path) -> Listed | None:
 
 
 def table(found: Sequence[Listed], width: int) -> Table:
-    """Return a table that is as wide as the screen at most: long names lose their middle."""
+    """Return a table that is as wide as the screen at most: long names lose what others share."""
     shown = Table("run", box=box.SIMPLE_HEAD)
     for heading in ("epochs", "top-1 %", "size", "changed"):
         shown.add_column(heading, justify="right", no_wrap=True)
-    for run in found:
-        name = shortened(run.folder.name, max(width - _OTHER_COLUMNS, 20))
+    names = told_apart([run.folder.name for run in found], max(width - _OTHER_COLUMNS, 20))
+    for name, run in zip(names, found, strict=True):
         shown.add_row(name, run.state, percent(run.top1), megabytes(run.size), _ago(run.changed))
     return shown
+
+
+def told_apart(names: Sequence[str], most: int) -> list[str]:
+    """Return names of at most so many letters, where a long one keeps its end and the words that few others have.
+
+    Words are what stands between dashes. Those that most names share go first, of equally common ones the later.
+    """
+    rows = [name.split("-") for name in names]
+    count = Counter(word for row in rows for word in set(row))
+    return [_without_common(row, count, most) for row in rows]
+
+
+def _without_common(row: Sequence[str], count: Mapping[str, int], most: int) -> str:
+    kept = list(range(len(row)))
+    for place in sorted(kept[:-1], key=lambda place: (count[row[place]], place), reverse=True):
+        if len(_joined(row, kept)) <= most or count[row[place]] == 1:
+            break
+        kept.remove(place)
+    return shortened(_joined(row, kept), most)
+
+
+def _joined(row: Sequence[str], kept: Sequence[int]) -> str:
+    """Join the words at these places, with dots where some are missing."""
+    before, text = -1, ""
+    for place in kept:
+        text += (".." if place > before + 1 else "-" if text else "") + row[place]
+        before = place
+    return text
 
 
 def megabytes(size: float) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.cli.runs.listing import Listed, listed, listed_run, megabytes, table
+from stillhouse.cli.runs.listing import Listed, listed, listed_run, megabytes, table, told_apart
 from tests.helpers.commands import printed
 
 
@@ -30,6 +30,20 @@ def test_a_long_name_loses_its_middle_and_no_line_is_too_long(width: int) -> Non
     assert max(map(len, lines)) <= width
     assert "digits-" in lines[2]
     assert "-1a2b3c4d " in lines[2]
+
+
+def test_what_tells_runs_apart_stays_in_their_names() -> None:
+    alone = "photos-timm_test_resnet-seed0-epochs6-schedulecosine-cropshifted-05f6c6d2"
+    kd = "photos-timm_test_resnet-from-timm_resnet18-CE+KD-seed0-epochs6-schedulecosine-cropshifted-55b9adc2"
+    at = kd.replace("KD", "AT").replace("55b9adc2", "aaaaaaaa")
+    assert told_apart([kd, at, alone], 34) == [
+        "..from..CE+KD..55b9adc2",
+        "..from..CE+AT..aaaaaaaa",
+        "photos-timm_test_resnet..05f6c6d2",
+    ]
+    seeds = [name.replace("seed0", f"seed{seed}") for seed in range(2) for name in (kd, alone)]
+    assert told_apart(seeds, 40)[1::2] == [f"photos-timm_test_resnet-seed{seed}..05f6c6d2" for seed in range(2)]
+    assert told_apart([kd, at, alone], 200) == [kd, at, alone]
 
 
 def test_damaged_runs_are_listed_and_other_folders_are_not(tmp_path: Path) -> None:
