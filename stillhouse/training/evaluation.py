@@ -28,13 +28,13 @@ class Scores:
     @property
     def top1(self) -> float:
         """Percent of images whose class is the network's first guess."""
-        return 100 * self.correct.float().mean().item()
+        return _percent(self.correct)
 
     @property
     def top5(self) -> float:
         """Percent of images whose class is among the network's first five guesses."""
         guesses = self.logits.topk(min(5, self.logits.shape[1]), 1).indices
-        return 100 * (guesses == self.labels[:, None]).any(1).float().mean().item()
+        return _percent((guesses == self.labels[:, None]).any(1))
 
     @property
     def loss(self) -> float:
@@ -43,7 +43,12 @@ class Scores:
 
     def agreement(self, other: "Scores") -> float:
         """Percent of images on which two networks make the same first guess."""
-        return 100 * (self.logits.argmax(1) == other.logits.argmax(1)).float().mean().item()
+        return _percent(self.logits.argmax(1) == other.logits.argmax(1))
+
+
+def _percent(among: Tensor) -> float:
+    """Return the share that is true of (N,) bool, counted: in float32, 321 of 480 would fall below 66.875."""
+    return 100 * int(among.sum()) / len(among)
 
 
 def batch_size(in_training: int) -> int:

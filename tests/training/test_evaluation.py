@@ -25,6 +25,13 @@ def test_scores_are_percentages_counted_by_hand() -> None:
     assert scores.loss == pytest.approx(sum(by_hand).item() / 4)
 
 
+def test_percentages_are_exact_and_are_rounded_alike_everywhere() -> None:
+    labels = (torch.arange(480) >= 321).long()
+    zeros = Scores(torch.tensor([[1.0, 0.0]]).expand(480, 2), labels)
+    assert zeros.top1 == 66.875  # in float32 it would be 66.8749988, and printed as 66.87
+    assert zeros.agreement(Scores(1 - torch.eye(2)[1 - labels], labels)) == 66.875
+
+
 def test_top5_of_few_classes_is_everything() -> None:
     assert Scores(torch.randn(3, 2), torch.tensor([0, 1, 0])).top5 == 100.0
 
