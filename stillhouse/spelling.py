@@ -55,13 +55,17 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most - 2 - end]}..{text[len(text) - end :]}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a suggestion for a misspelt name: a sentence with a space in front, or an empty text."""
+def nearest(name: str, known: Iterable[str], before: str = "") -> str:
+    """Return a suggestion for a misspelt name: a sentence with a space in front, or an empty text.
+
+    Args:
+        before: What is typed before each name: "--".
+    """
     if len(name) > _LONGEST_NAME:
         return ""
     by_lower = {key.lower(): key for key in known}
     near = _near(name.lower(), by_lower)
-    return f" Did you mean {' or '.join(by_lower[key] for key in near)}?" if near else ""
+    return f" Did you mean {' or '.join(before + by_lower[key] for key in near)}?" if near else ""
 
 
 def nearest_path(path: str) -> str:

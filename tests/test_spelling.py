@@ -58,6 +58,7 @@ def test_other_complaints_are_left_alone() -> None:
 def test_near_names_are_offered_as_they_are_spelt() -> None:
     assert nearest("resent8", ["resnet8", "vgg8"]) == " Did you mean resnet8?"
     assert nearest("SHUFFLEV3", ["ShuffleV1", "ShuffleV2", "vgg8"]) == " Did you mean ShuffleV2 or ShuffleV1?"
+    assert nearest("modle", ["model", "data"], "--") == " Did you mean --model?"
     assert nearest("zebra", ["resnet8", "vgg8"]) == ""
 
 

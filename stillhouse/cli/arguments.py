@@ -246,5 +246,5 @@ def _unknown(command: str, word: str, known: Sequence[str], positional: Mapping[
     if option in ("student", "teacher") and "model" in known:
         return f"stillhouse {command} has no option --{option}; the network is --model."
     former = former_names.OPTIONS.get(option.lower().replace("-", "_"))
-    hint = f".{nearest(option, known)}" if former is None else f"; {former}."
+    hint = f".{nearest(option, known, '--')}" if former is None else f"; {former}."
     return f"stillhouse {command} has no option {word.partition('=')[0]}{hint}"

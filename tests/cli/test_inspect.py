@@ -89,7 +89,7 @@ def test_only_a_finished_distillation_is_inspected(
 
 def test_misspelt_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "runs/x", "--image", "7"]) == 2
-    assert "stillhouse inspect has no option --image. Did you mean images?" in capsys.readouterr().err
+    assert "stillhouse inspect has no option --image. Did you mean --images?" in capsys.readouterr().err
     assert main(["inspect", "--run", "runs/x"]) == 2
     assert "stillhouse inspect takes the run without --run: stillhouse inspect RUN." in capsys.readouterr().err
 

@@ -21,8 +21,8 @@ Capture = pytest.CaptureFixture[str]
 SENTENCES = {
     # commands and options
     "distil": "there is no command 'distil'. Did you mean distill",
-    "train --modle x": "stillhouse train has no option --modle. Did you mean model",
-    "train --epoch=3": "stillhouse train has no option --epoch. Did you mean epochs",
+    "train --modle x": "stillhouse train has no option --modle. Did you mean --model",
+    "train --epoch=3": "stillhouse train has no option --epoch. Did you mean --epochs",
     "train --methods CE": "stillhouse train has no option --methods.",
     "distill -x": "stillhouse distill has no option -x. See stillhouse distill --help",
     "distill --methods CE KD": "unexpected argument 'KD'; a value follows its option, --data digits, and is quoted if",

@@ -9,6 +9,7 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser
 
 from ...training.progress import Display
+from ..words.help import HelpFormatter
 from .listing import Listed, listed, listed_run, megabytes, table
 
 Start = Callable[[str, Sequence[str]], int]  # runs a command by name, with the words after it
@@ -44,8 +45,11 @@ def runs(arguments: Sequence[str], display: Display, start: Start) -> int:
 
 def _words(arguments: Sequence[str]) -> tuple[list[str], bool]:
     about = "List the runs in a folder (by default runs/), resume an unfinished one, or remove some."
-    parser = ArgumentParser(prog="stillhouse runs", description=about, exit_on_error=False)
-    parser.add_argument("words", nargs="*", help="a folder of runs; resume RUN; or rm RUN ...")
+    parser = ArgumentParser(
+        prog="stillhouse runs", description=about, exit_on_error=False, formatter_class=HelpFormatter
+    )
+    words = parser.add_argument("words", nargs="*", help="a folder of runs; resume RUN; or rm RUN ...")
+    words.required = False  # argparse asks for none either
     parser.add_argument("--yes", action="store_true", help="remove runs for good")
     try:
         read = parser.parse_args(list(arguments))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stillhouse.__main__ import main
 from stillhouse.training.progress import Display
 from tests.helpers.commands import World, contents, done, only, refusal
 
@@ -88,6 +89,14 @@ def test_words_that_make_no_sense_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert said in refusal(capsys, ["runs", *words])
+
+
+def test_help_says_that_no_word_is_needed(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["runs", "--help"])
+    out = capsys.readouterr().out
+    assert "rm RUN ..." in out
+    assert "required" not in out
 
 
 def test_a_run_that_is_being_trained_stays(world: World, capsys: Capture) -> None:
