@@ -8,6 +8,7 @@ from functools import partial
 from torch import nn
 
 from .deep_resnet import DeepResNet
+from .libraries import libraries_with
 from .mobilenetv1 import MobileNetV1
 from .mobilenetv2 import MobileNetV2
 from .mobilenetv2_tiny import TinyMobileNetV2
@@ -116,12 +117,14 @@ def zoo(name: str, num_classes: int) -> nn.Module:
     if name in MODELS:
         return MODELS[name](num_classes=num_classes)
 
+    elsewhere = [f"{library}:{name}" for library in libraries_with(name)]
+    meant = f"Did you mean {' or '.join(elsewhere)}? " if elsewhere else ""
     spelling = {known.lower(): known for known in MODELS}
     nearest = [spelling[match] for match in difflib.get_close_matches(name.lower(), spelling)]
     suggestion = f"Nearest: {', '.join(nearest)}. " if nearest else ""
     if name.endswith(".py"):
         suggestion = f"Of a file name what builds it, {name}:callable. "
     raise ValueError(
-        f"there is no network {name!r} in the zoo. {suggestion}wrn_D_W takes any depth D = 6n + 4 and any width W. "
-        f"All names: stillhouse list models"
+        f"there is no network {name!r} in the zoo. {meant}{suggestion}wrn_D_W takes any depth D = 6n + 4 and any "
+        f"width W. All names: stillhouse list models"
     )

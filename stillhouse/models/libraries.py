@@ -6,6 +6,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -94,6 +95,20 @@ def of_torchvision(name: str, num_classes: int, image_size: int, pretrained: boo
         return model
 
     return build
+
+
+def libraries_with(name: str) -> list[str]:
+    """Return those of torchvision and timm that are installed and have a network of exactly this name."""
+    found = []
+    with torch.device("cpu"), suppress(ImportError):  # networks may be looked up without memory for weights
+        from torchvision import models
+
+        found += ["torchvision"] if name in models.list_models(module=models) else []
+    with torch.device("cpu"), suppress(ImportError):
+        import timm
+
+        found += ["timm"] if timm.is_model(name) else []
+    return found
 
 
 def transform_input(name: str, model: nn.Module) -> None:

@@ -115,6 +115,8 @@ def test_weights_depend_on_seed_and_name_and_disturb_nobody() -> None:
     ("name", "sentence"),
     [
         ("resent8", r"there is no network 'resent8' in the zoo. Nearest: resnet8"),
+        ("resnet18", r"in the zoo. Did you mean torchvision:resnet18 or timm:resnet18\? Nearest: ResNet18"),
+        ("test_resnet", r"in the zoo. Did you mean timm:test_resnet\? Nearest: resnet8"),
         ("timm:resnet81", r"timm has no 'resnet81'. Did you mean resnet18"),
         ("torchvision:resnet81", r"torchvision has no 'resnet81'. Did you mean resnet18"),
         ("torchvision:fcn_resnet50", r"torchvision has no 'fcn_resnet50'"),

@@ -201,9 +201,9 @@ def test_every_parameter_learns(name: str) -> None:
 
 def test_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(
-        ValueError, match=r"no network 'resnet50' in the zoo\. Nearest: ResNet50.*stillhouse list models"
+        ValueError, match=r"no network 'Resnet50' in the zoo\. Nearest: ResNet50.*stillhouse list models"
     ):
-        zoo("resnet50", 10)
+        zoo("Resnet50", 10)
     with pytest.raises(ValueError, match=r"Nearest: .*wrn_16_2.*wrn_D_W takes any depth D = 6n \+ 4"):
         zoo("wrn-16-2", 10)
     with pytest.raises(ValueError, match=r"in the zoo\. wrn_D_W takes"):
