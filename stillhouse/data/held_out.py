@@ -30,7 +30,7 @@ def settle(files: Files, options: LoadOptions) -> Files:
     About 20 % of each class are held out as the test set by their names, see `held_out_by_name`. An image whose copy is
     a training image is one as well, so adding copies moves images from the test set to the training set at most. To
     measure a network all images are the test set, unless it was trained on images of this data set: then those held out
-    are.
+    are. If it was trained on them too, all are measured after all, and it is said that these are training images.
 
     Args:
         files: Those without splits are all training images.
@@ -40,7 +40,7 @@ def settle(files: Files, options: LoadOptions) -> Files:
     """
     if not files.is_split:
         files = _settled(files, options)
-    if not options.trained_on:
+    if not options.trained_on or _WHOLE in files.notes:
         return files
     first = len(files.train)
     here = {"validation": files.contents[first : first + len(files.validation)]}
@@ -57,6 +57,9 @@ def _settled(files: Files, options: LoadOptions) -> Files:
         source = f"{files.source}; all images are measured"
         return _parted(replace(files, source=source), everything[:0], everything, unknown)
     kept, held_out = held_out_by_name(files.train_keys, files.train_labels)
+    if options.test_only and _is_not_held_out(files, held_out, options):
+        source = f"{files.source}; all images are measured, those that the network was trained on among them"
+        return _parted(replace(files, source=source), everything[:0], everything, (_WHOLE,))
     if len(held_out) == 0:
         raise ValueError(
             f"{files.source} holds one image of each class: at least two are needed, one of them to test on"
@@ -75,6 +78,16 @@ def _settled(files: Files, options: LoadOptions) -> Files:
     return _parted(replace(files, source=source), kept, held_out, (*notes, *_not_measured(files, held_out)))
 
 
+def _is_not_held_out(files: Files, held_out: Tensor, options: LoadOptions) -> bool:
+    """Return True if a network was trained on what a folder without splits holds out, (M,), as on the rest.
+
+    So it was where the folder was the training part of another one.
+    """
+    contents = [files.contents[i] for i in held_out.tolist()]
+    expected = len({content.digest for content in contents}) / len({content.digest for content in files.contents})
+    return share(options.trained_on or (), contents) >= OWN * expected
+
+
 def _not_measured(files: Files, held_out: Tensor) -> list[str]:
     """Return a note about classes of which no image is held out, because they have one, or copies of one."""
     counts = files.train_labels[held_out].bincount(minlength=len(files.classes)).tolist()
@@ -86,6 +99,11 @@ def _not_measured(files: Files, held_out: Tensor) -> list[str]:
 _UNKNOWN = (
     "all images are measured, and it is not known which images the network was trained on: if some of these are among "
     "them, its accuracy says little"
+)
+
+_WHOLE = (
+    "the network was trained on images of this folder, also on those that would be held out: all images are measured, "
+    "and the accuracy is mostly that on training images, not on new ones; give --data images that it has not seen"
 )
 
 _SAVED_AGAIN = (

@@ -84,6 +84,17 @@ def test_a_network_is_measured_on_images_held_out_of_the_folder_that_it_was_trai
     assert again.source.endswith("about 20% of each class held out as the test set by their names")
 
 
+def test_images_that_were_all_trained_on_are_not_said_to_be_held_out(tmp_path: Path) -> None:
+    write_folders(tmp_path / "pets", "train/a", "train/b", count=40)
+    write_folders(tmp_path / "pets", "val/a", "val/b", count=12)
+    trained = load(tmp_path / "pets")
+    data = measured(tmp_path / "pets" / "train", trained.sample)
+    assert len(data.test) == 80
+    (note,) = data.notes
+    assert "the accuracy is mostly that on training images" in note
+    assert "held out as the test set" not in data.source
+
+
 def test_it_is_said_where_it_is_not_known_which_images_a_network_was_trained_on(root: Path) -> None:
     data = measured(root, None)
     assert len(data.test) == 80
