@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from ...spelling import counted
 from ...training.progress import Display
 from ..words.help import HelpFormatter
 from .listing import Listed, listed, listed_run, megabytes, table
@@ -66,13 +67,19 @@ def _list(folder: Path, display: Display) -> None:
         raise ValueError(f"there is no run in {folder}; stillhouse distill makes some")
     display.console.print(table(found, display.console.width))
     unfinished = [run for run in found if run.can_be_resumed]
-    total = f"{len(found):,} runs, {len(unfinished):,} unfinished, {megabytes(sum(run.size for run in found))}"
+    in_training = sum(run.is_in_use and not run.is_done for run in found)
+    now = f"{in_training:,} in training, " if in_training else ""
+    size = megabytes(sum(run.size for run in found))
+    total = f"{counted(len(found), 'run')}, {now}{len(unfinished):,} unfinished, {size}"
     cache = sum(path.stat().st_size for path in (folder / "teacher_cache").rglob("*") if path.is_file())
     display.say(
         total + (f", and {megabytes(cache)} of teachers' outputs in {folder / 'teacher_cache'}" if cache else "")
     )
     if unfinished:
-        display.paste(f"to go on: stillhouse runs resume {unfinished[0].folder}")
+        taught = [run for run in unfinished if "student" in run.config]
+        display.paste(f"to go on: stillhouse runs resume {[*taught, *unfinished][0].folder}")
+        if taught and len(taught) < len(unfinished):
+            display.say("a distillation also resumes the runs of its own teacher and of its student by itself")
 
 
 def _find(name: str) -> Listed:

@@ -1,5 +1,6 @@
 """`stillhouse runs`: what lies there is listed, an unfinished run goes on, and nothing is removed by mistake."""
 
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -13,8 +14,8 @@ from tests.helpers.commands import World, contents, done, only, refusal
 Capture = pytest.CaptureFixture[str]
 
 
-def stopped(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, *more: str) -> Path:
-    """Return the folder of a distillation that was interrupted in its second epoch."""
+def interrupted(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, *more: str) -> None:
+    """Begin a distillation, and interrupt it in its second epoch."""
     original = Display.epoch
 
     def interrupt(display: Display, room: object, epoch: int, steps: int, start: int = 0) -> None:
@@ -24,8 +25,32 @@ def stopped(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
     with monkeypatch.context() as patch:
         patch.setattr(Display, "epoch", interrupt)
-        refusal(capsys, world.distill(folder, "--methods", "CE,KD", "--baseline", "false", *more, epochs=3))
+        refusal(capsys, world.distill(folder, "--methods", "CE,KD", *more, epochs=3))
+
+
+def stopped(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, *more: str) -> Path:
+    """Return the folder of a distillation that was interrupted in its second epoch."""
+    interrupted(world, folder, monkeypatch, capsys, "--baseline", "false", *more)
     return only(folder, "pictures")
+
+
+def test_a_distillation_is_offered_that_resumes_its_baseline_as_well(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(world, tmp_path / "runs", monkeypatch, capsys)
+    monkeypatch.chdir(tmp_path)
+    (taught,) = (path for path in Path("runs").glob("pictures*") if "-from-" in path.name)
+    with (taught / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "2 runs, 1 in training, 1 unfinished, " in done(capsys, ["runs"])
+    out = done(capsys, ["runs"])
+    assert "2 runs, 2 unfinished, " in out
+    assert f"to go on: stillhouse runs resume {taught}" in out
+    assert "a distillation also resumes the runs of its own teacher and of its student by itself" in out
+    with monkeypatch.context() as patch:
+        patch.chdir(world.root)
+        done(capsys, ["runs", "resume", str(tmp_path / taught)])
+    assert "2 runs, 0 unfinished, " in done(capsys, ["runs"])
 
 
 def test_runs_are_listed_resumed_and_removed(
@@ -38,7 +63,7 @@ def test_runs_are_listed_resumed_and_removed(
     out = done(capsys, ["runs"])
     (line,) = (line for line in out.splitlines() if line.strip().startswith(run.name))
     assert "1/3" in line
-    assert "1 runs, 1 unfinished, 0." in out
+    assert "1 run, 1 unfinished, 0." in out
     assert f"to go on: stillhouse runs resume runs/{run.name}" in out
     assert "is finished" in refusal(capsys, ["runs", "resume", str(only(tmp_path / "whole", "pictures"))])
 
@@ -100,8 +125,6 @@ def test_help_says_that_no_word_is_needed(capsys: Capture) -> None:
 
 
 def test_a_run_that_is_being_trained_stays(world: World, capsys: Capture) -> None:
-    import fcntl
-
     with (world.teacher / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "is in use by another process" in refusal(capsys, ["runs", "rm", str(world.teacher), "--yes"])
