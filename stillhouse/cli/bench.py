@@ -8,7 +8,7 @@ from ..bench.plan import cells, check_networks, pairs_of
 from ..bench.run import Comparison
 from ..training.progress import Display
 from .options.bench import Bench
-from .runs.rooms import given_for_distill, given_values
+from .runs.rooms import elsewhere, given_for_distill, given_values
 from .words.seeds import read_seeds
 
 
@@ -31,4 +31,4 @@ def bench(command: Bench, display: Display) -> None:
         comparison.train_room(rooms.room)
         return
     device = command.run.device.torch_device()
-    comparison.go(rooms.elsewhere("bench", given_values(command), device, display.say))
+    comparison.go(elsewhere(rooms, "bench", given_values(command), device, display.say))

@@ -109,13 +109,13 @@ def distill(command: Distill, display: Display) -> None:
     results = measure(teacher, trainers, data, options)
     display.console.print(table(results, teacher, data, options))
     display.say(gain(results, options.output.seed))
-    display.note(warning(results))
+    display.note(warning(results, command))
     into_card(results, teacher, options.output.seed)
     if asked.recipe and find(asked.recipe).top1:
         here = {**dataclasses.asdict(options.config), "student": asked.student, "teacher": teacher.name}
         here |= {"methods": [str(method) for method in method_specs], "data": data.name}
         display.say(published(find(asked.recipe), here))
-    next_steps.show(display, taught.run, named_values(command))
+    next_steps.show(display, taught.run, command)
 
 
 def train_teacher(

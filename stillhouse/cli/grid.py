@@ -23,7 +23,7 @@ from ..report.recipes import find
 from ..spelling import counted
 from ..training.progress import Display
 from .options.grid import Grid
-from .runs.rooms import given_for_distill, given_values
+from .runs.rooms import elsewhere, given_for_distill, given_values
 from .words.seeds import read_seeds
 
 
@@ -96,7 +96,7 @@ def _elsewhere(command: Grid, display: Display, batch: Sequence[Settings], part:
         names, points = list(batch[0]), [[_plain(value) for value in one.values()] for one in batch]
         unique = [point for place, point in enumerate(points) if point not in points[:place]]
         values["grid"] = {"/".join(names): unique if len(names) > 1 else [value for (value,) in unique]}
-    return command.rooms.elsewhere("grid", values, command.run.device.torch_device(), display.say)
+    return elsewhere(command.rooms, "grid", values, command.run.device.torch_device(), display.say)
 
 
 def _plain(value: Value) -> Value:

@@ -81,9 +81,9 @@ def blur(pixels: Tensor, indices: Tensor, deviation: float) -> Tensor:
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / deviation).square())
     kernel /= kernel.sum()
     count, channels, height, width = pixels.shape
-    planes = F.pad(pixels.double().view(-1, 1, height, width) / 255, (reach, reach, reach, reach), mode="replicate")
+    planes = F.pad(pixels.double().reshape(-1, 1, height, width) / 255, (reach, reach, reach, reach), mode="replicate")
     planes = F.conv2d(F.conv2d(planes, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-    return _levels(planes.view(count, channels, height, width))
+    return _levels(planes.reshape(count, channels, height, width))
 
 
 def brightness(pixels: Tensor, indices: Tensor, added: float) -> Tensor:

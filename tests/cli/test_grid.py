@@ -216,7 +216,7 @@ def test_a_search_in_other_processes_stops_the_same_settings(
             asked.append(job.command[3:])
             assert main(list(job.command[3:])) == 0
 
-    monkeypatch.setattr("stillhouse.bench.jobs.run_here", here)
+    monkeypatch.setattr("stillhouse.cli.runs.rooms.run_here", here)
     done(capsys, words(world, tmp_path / "one", *HALVING, epochs=3))
     assert asked == []
     done(capsys, words(world, tmp_path / "two", *HALVING, "--processes", "2", epochs=3))

@@ -38,6 +38,14 @@ def test_blur_is_a_gaussian_with_the_border_continued(deviation: float) -> None:
     assert np.abs(found - expected).max() <= 0.5 + 1e-6
 
 
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_order_of_values_in_memory_does_not_matter(name: str) -> None:
+    corruption = BY_NAME[name]
+    apart = PIXELS.contiguous(memory_format=torch.channels_last)  # as images of a folder are
+    strength = corruption.parameters(16)[2]
+    assert torch.equal(corruption.apply(apart, PLACES, strength), corruption.apply(PIXELS, PLACES, strength))
+
+
 def test_noise_has_the_deviation_and_depends_on_the_image_only() -> None:
     grey = torch.full((40, 3, 32, 32), 128, dtype=torch.uint8)
     found = noise(grey, torch.arange(40), 0.1).double() / 255

@@ -8,8 +8,8 @@ from typing import Any
 from ...ranges import check_options
 from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
+from ..groups.rooms import RoomOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
-from ..runs.rooms import RoomOptions
 from ..words.seeds import read_seeds
 
 

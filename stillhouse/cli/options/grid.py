@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from ...ranges import TYPE_CHECKING, Range, check_options
 from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
+from ..groups.rooms import RoomOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
-from ..runs.rooms import RoomOptions
 from ..words.seeds import read_seeds
 
 if TYPE_CHECKING:

@@ -10,42 +10,53 @@ from ...methods import CE
 from ...methods.spec import MethodSpec
 from ...training.progress import Display
 from ...training.run_folder import Run
+from ..arguments import named_values
+from ..options.bench import Bench
+from ..options.distill import Distill
+from ..options.grid import Grid
+from .pasted import pasted
+
+_OF_ITS_OWN = ("seeds", "recipe", "validation")  # options of a bench and a grid with other meanings or defaults
 
 
-def show(display: Display, run: Run, asked: Mapping[str, object]) -> None:
+def show(display: Display, run: Run, command: Distill) -> None:
     """Print where the student is and the next three commands, each on a line that can be pasted.
 
     Args:
         run: The student's run.
-        asked: The options of the distillation.
+        command: The distillation.
     """
-    folder = shlex.quote(str(run.folder))
+    folder, asked = shlex.quote(str(run.folder)), named_values(command)
     commands = {
         "pictures and tables of what it learned:": f"stillhouse inspect {folder}",
-        "its accuracy once more; with --data FOLDER on other images:": f"stillhouse evaluate {folder}",
+        "its accuracy once more, in detail; with --data FOLDER on other images:": f"stillhouse evaluate {folder} "
+        "--report true",
     }
     if asked["data"] in DATASETS:
         purpose = "the same on your own images, in a folder with one folder for each class:"
-        commands[purpose] = f"stillhouse distill --data ~/images{_typed(asked, 'student')}"
+        commands[purpose] = f"stillhouse distill --data ~/images --student {shlex.quote(str(asked['student']))}"
     else:
-        options = ("teacher", "teacher_weights", "teacher_mean", "teacher_std", "student", "student_weights")
-        given = _typed(asked, "data", *options, "image_size", "epochs")
-        commands["other methods beside it, with three seeds:"] = (
-            f"stillhouse bench{given} --methods 'CE; CE + KD; CE + DKD'"
+        methods = {"methods": "CE; CE + KD; CE + DKD"}
+        commands["other methods beside it, with three seeds:"] = pasted(
+            "bench", Bench, {**_pair(asked), **methods}, asked, _OF_ITS_OWN
         )
     display.paste(f"student: {run.weights}")
-    for purpose, command in commands.items():
+    for purpose, words in commands.items():
         display.say(purpose)
-        display.paste(f"  {command}")
+        display.paste(f"  {words}")
 
 
-def _typed(asked: Mapping[str, object], *names: str) -> str:
-    """Return these options as words of a command line, except those without a value."""
-    return "".join(f" --{name} {shlex.quote(_word(asked[name]))}" for name in names if asked.get(name) is not None)
+def other_weights(command: Distill, method: str) -> str:
+    """Return the command that tries other weights of one of the methods that the student learned by."""
+    methods = command.distillation.methods
+    own = {"methods": methods if isinstance(methods, str) else ", ".join(methods)}
+    own |= {"grid": f"{method}.weight=0.1,0.3,1"}
+    asked = named_values(command)
+    return pasted("grid", Grid, {**_pair(asked), **own}, asked, _OF_ITS_OWN)
 
 
-def _word(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _pair(asked: Mapping[str, object]) -> dict[str, object]:
+    return {name: asked[name] for name in ("data", "teacher", "teacher_weights", "student")}
 
 
 def files(display: Display, runs: Sequence[Run]) -> None:

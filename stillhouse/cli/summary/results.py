@@ -17,7 +17,9 @@ from ...training.run_files import loss_terms
 from ...training.student import StudentTrainer
 from ...training.teachers.teacher import Teacher
 from ..groups.run import RunOptions
+from ..options.distill import Distill
 from ..train import outcome, title
+from .next_steps import other_weights
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def gain(results: Results, seed: int) -> str:
     )
 
 
-def warning(results: Results) -> str | None:
+def warning(results: Results, command: Distill) -> str | None:
     """Return a note if the distilled student is worse than its baseline, with what to try; None if it is not."""
     if results.alone is None or (found := _difference(results, results.alone)).points >= 0:
         return None
@@ -90,7 +92,7 @@ def warning(results: Results) -> str | None:
     terms = {name: abs(row[name]) for name in loss_terms(row) if name != "CE"}
     if terms:
         largest = max(terms, key=terms.__getitem__)
-        tries.append(f"another weight of {largest}, such as stillhouse grid --grid '{largest}.weight=0.1,0.3,1'")
+        tries.append(f"another weight of {largest} ({other_weights(command, largest)})")
     clear = "" if found.is_clear else ", though by less than the test images can tell"
     return f"distillation made the student worse{clear}; try {', '.join(tries)}, or other --methods"
 

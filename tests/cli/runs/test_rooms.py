@@ -10,16 +10,15 @@ import torch
 from stillhouse.anatomy import Anatomy
 from stillhouse.bench.jobs import Job
 from stillhouse.cli.arguments import parse
+from stillhouse.cli.groups.rooms import RoomOptions
 from stillhouse.cli.options.bench import Bench
-from stillhouse.cli.runs.rooms import RoomOptions, given_for_distill, given_values
+from stillhouse.cli.runs.rooms import elsewhere, given_for_distill, given_values
 
 CPU = torch.device("cpu")
 
 
 def test_one_process_on_a_cpu_trains_all_itself() -> None:
-    assert RoomOptions().elsewhere("bench", {}, CPU, print) is None
-    assert RoomOptions().processes_on(CPU) == 1
-    assert RoomOptions(processes=3).processes_on(CPU) == 3
+    assert elsewhere(RoomOptions(), "bench", {}, CPU, print) is None
 
 
 def test_other_processes_are_given_the_same_command_and_a_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,9 +28,9 @@ def test_other_processes_are_given_the_same_command_and_a_room(monkeypatch: pyte
         started.extend(jobs)
         assert (processes, gpus) == (2, 0)
 
-    monkeypatch.setattr("stillhouse.bench.jobs.run_here", run)
+    monkeypatch.setattr("stillhouse.cli.runs.rooms.run_here", run)
     values = {"lr": 0.2, "folder": Path("there"), "processes": 2, "student_anatomy": Anatomy(head="fc")}
-    train = RoomOptions(processes=2).elsewhere("grid", values, CPU, print)
+    train = elsewhere(RoomOptions(processes=2), "grid", values, CPU, print)
     assert train is not None
     train({2: "a pair, seed 0", 5: "a pair, seed 1"})
     assert [one.name for one in started] == ["a pair, seed 0", "a pair, seed 1"]

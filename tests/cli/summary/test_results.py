@@ -7,10 +7,14 @@ from typing import Any, cast
 import pytest
 import torch
 
+from stillhouse.cli.arguments import parse
+from stillhouse.cli.options.distill import Distill
 from stillhouse.cli.summary.results import Results, gain, warning
 from stillhouse.training.evaluation import Scores
 from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
+
+COMMAND = parse("distill", Distill, ["--methods", "CE + KD + AT"])
 
 
 @dataclass(eq=False)
@@ -54,25 +58,26 @@ def test_a_small_gain_is_not_called_certain() -> None:
 
 def test_without_a_baseline_there_is_no_gain() -> None:
     assert gain(results(None, 380), 0).startswith("gain: not known without a baseline")
-    assert warning(results(None, 3)) is None
+    assert warning(results(None, 3), COMMAND) is None
 
 
 @pytest.mark.parametrize("taught", [360, 361])
 def test_nobody_is_warned_of_a_student_that_is_as_good(taught: int) -> None:
-    assert warning(results(360, taught)) is None
+    assert warning(results(360, taught), COMMAND) is None
 
 
 def test_a_student_that_distillation_hurt_comes_with_what_to_try() -> None:
-    said = warning(results(360, 300, CE=9.0, KD=0.2, AT=3.0))
+    said = warning(results(360, 300, CE=9.0, KD=0.2, AT=3.0), COMMAND)
     assert said is not None
-    assert said.startswith("distillation made the student worse; try more --epochs, another weight of AT, such as ")
-    assert "--grid 'AT.weight=" in said
-    slightly = warning(results(360, 359, KD=0.2))
+    assert said.startswith("distillation made the student worse; try more --epochs, another weight of AT (")
+    assert "stillhouse grid --data digits " in said
+    assert "--grid AT.weight=0.1,0.3,1" in said
+    slightly = warning(results(360, 359, KD=0.2), COMMAND)
     assert slightly is not None
     assert "though by less than the test images can tell" in slightly
 
 
 def test_a_teacher_that_is_no_better_than_the_student_is_named_first() -> None:
-    said = warning(results(360, 300, teacher=350, KD=0.2))
+    said = warning(results(360, 300, teacher=350, KD=0.2), COMMAND)
     assert said is not None
     assert "try a better teacher (this one is no better than the student by itself), " in said
