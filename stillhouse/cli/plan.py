@@ -11,9 +11,9 @@ import torch
 
 from ..data import Data
 from ..plan.budget import Way, propose
+from ..plan.candidate import Candidate
 from ..plan.courses import Course, cache_of
 from ..plan.duplicates import duplicates
-from ..plan.figure import Candidate
 from ..plan.pace import Pace, measured
 from ..plan.speed import BATCHES, Speed, speeds_of
 from ..report.recipes import find

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ..data import Data, Folder, InMemory
 from .thumbnails import GRID, Thumbnails, digest_of_file, digests_of, digests_of_files, of_files, of_pixels
@@ -156,6 +155,8 @@ def _neighbours(thumbnails: Thumbnails) -> NDArray[np.int64]:
     count = len(thumbnails.places)
     if count < 2:
         return np.empty((0, 2), np.int64)
+    from scipy.spatial import cKDTree  # which takes a second
+
     step = GRID // _COARSE
     coarse = thumbnails.grey.reshape(count, _COARSE, step, _COARSE, step).mean((2, 4)).reshape(count, -1)
     many = min(_NEIGHBOURS + 1, count)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stillhouse.export.latency import Latency
-from stillhouse.plan.figure import Candidate, latencies, situations
+from stillhouse.plan.candidate import Candidate
+from stillhouse.plan.figure import latencies
 from stillhouse.plan.speed import Speed
 
 
@@ -17,7 +18,6 @@ def test_a_panel_for_each_number_of_images_and_a_point_for_each_network_and_numb
         candidate("small", 10**6, (1, 1, 1.0), (1, 2, 0.6), (32, 1, 20.0), (32, 2, 12.0)),
         candidate("large", 10**8, (1, 1, 9.0), (1, 2, 5.0)),
     ]
-    assert situations(both) == [(1, 1), (1, 2), (32, 1), (32, 2)]
     figure = latencies(both, ["small", "large"], "a machine")
     assert figure is not None
     one, many = figure.axes

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...analysis.findings_tables import Table
-from ...analysis.fonts import Lettering
 from ...cli.summary.filled import filled
 from ...data import Data
+from ...plan.candidate import Candidate, situations
 from ...plan.courses import Course
 from ...plan.duplicates import Duplicates
-from ...plan.figure import Candidate, figures, situations
 from ...report.latency import machine
 from ...spelling import printable
 from ...training.progress import Display
@@ -28,7 +27,9 @@ def write(
     display: Display,
 ) -> None:
     """Write the files of a plan into FOLDER/DATA-plan."""
-    from ...analysis.figures import save  # it imports matplotlib, which takes a second
+    from ...analysis.figures import save  # they import matplotlib, which takes a second
+    from ...analysis.fonts import Lettering
+    from ...plan.figure import figures
 
     tables = {
         "classes": by_classes(data, [printable(name) for name in data.classes]),

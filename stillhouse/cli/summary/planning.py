@@ -14,9 +14,9 @@ from ...anatomy import Anatomy
 from ...data import Data
 from ...distillation import Distillation
 from ...plan.budget import Proposal
+from ...plan.candidate import Candidate, situations
 from ...plan.courses import Course
 from ...plan.duplicates import KINDS, Duplicates, Pair
-from ...plan.figure import Candidate, situations
 from ...plan.stages import Place, as_option, pairs
 from ...report.latency import machine
 from ...spelling import counted, printable, shortened

@@ -15,8 +15,8 @@ from stillhouse.cli.options.plan import Plan
 from stillhouse.cli.summary.planning import in_words, of_budget, of_command, of_hours, of_networks
 from stillhouse.export.latency import Latency
 from stillhouse.plan.budget import Proposal
+from stillhouse.plan.candidate import Candidate
 from stillhouse.plan.courses import Cache, Course
-from stillhouse.plan.figure import Candidate
 from stillhouse.plan.pace import Pace
 from stillhouse.plan.speed import Speed
 from stillhouse.training.progress import Display
