@@ -13,7 +13,7 @@ from ..report.intervals import of_share
 from ..training.evaluation import Scores, evaluate, size_of
 from ..training.progress import Display
 from ..training.run_files import read_result
-from ..training.teachers.checks import check_classes, check_finite, order_problem
+from ..training.teachers.checks import check_classes, check_finite, missing, order_problem, other_classes
 from ..training.teachers.examine import better_normalisation
 from ..training.teachers.located import Located, locate
 from ..training.teachers.places import without_weights
@@ -38,6 +38,7 @@ def measure(command: Evaluate, display: Display) -> None:
     display.note(note_on_reading(found.source.short, found.about, command.data))
     display.note(note_on_share(found.source.short, found.about, data, command.data))
     found = replace(found, source=command.knowledge.for_data(found.source, data))
+    _refuse_part_of_classes(found, data)
     network = prepare(found, data, device, option="--weights", say=display.note)
     scores = evaluate(network.net.model.to(device), data.test, device)
     check_finite(f"the network {network.name}", scores)
@@ -53,6 +54,17 @@ def measure(command: Evaluate, display: Display) -> None:
         _compare(found, scores, data, display)
     if folder is not None:
         write_report(command, found, network, scores, data, folder, display)
+
+
+def _refuse_part_of_classes(found: Located, data: Data) -> None:
+    """Refuse data that lack classes of the network, unless the user has named its classes."""
+    theirs = found.classes
+    if found.source.classes is None and theirs is not None and missing(theirs, data.classes):
+        raise ValueError(
+            f"the network {found.source.short} {other_classes(len(theirs), data.classes, theirs)}; add images of every "
+            f"class, or let it choose among these {len(data.classes):,} only: --classes FILE, with all its "
+            f"{len(theirs):,} classes, one per line in the order of its outputs ({', '.join(theirs[:3])}, ...)"
+        )
 
 
 def digests(found: Located) -> tuple[str, ...] | None:

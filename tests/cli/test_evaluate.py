@@ -42,6 +42,12 @@ def test_evaluate_refuses_what_it_cannot_measure(world: World, tmp_path: Path, c
     outputs = refusal(capsys, ["evaluate", str(world.teacher), "--data", str(renamed)])
     assert "the network " in outputs
     assert "was not trained on these classes (it does not know dog)" in outputs
+    few = write_pictures(tmp_path / "few", ("ant", "cat"))
+    outputs = refusal(capsys, ["evaluate", str(world.teacher), "--data", str(few)])
+    assert "predicts 3 classes, but the data have 2, without bee; add images of every class, or " in outputs
+    (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
+    out = done(capsys, ["evaluate", str(world.teacher), "--data", str(few), "--classes", str(tmp_path / "names.txt")])
+    assert "; it chooses among these 2 of its 3 only" in out
     assert "is a network without weights; give its --weights" in refusal(capsys, ["evaluate", "resnet8", *data])
     outputs = refusal(capsys, ["evaluate", str(world.teacher), *data, "--weights", "x.pth"])
     assert "already has weights; leave out --weights" in outputs

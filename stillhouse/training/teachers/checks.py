@@ -75,12 +75,21 @@ def other_classes(count: int, ours: Sequence[str], theirs: object) -> str | None
         theirs: Names of its classes, in any order, if they are known.
     """
     if count != len(ours):
-        return f"predicts {count:,} classes, but the data have {len(ours):,}"
+        lacking = missing(list(map(str, theirs)), ours) if isinstance(theirs, list | tuple) else []
+        more = f" and {len(lacking) - _SHOWN:,} more" if len(lacking) > _SHOWN else ""
+        without = f", without {', '.join(lacking[:_SHOWN])}{more}" if lacking else ""
+        return f"predicts {count:,} classes, but the data have {len(ours):,}{without}"
     if not isinstance(theirs, list | tuple):
         return None
     known = {plain(str(name)) for name in theirs}
     unknown = [name for name in ours if plain(name) not in known]
     return f"was not trained on these classes (it does not know {', '.join(unknown[:_SHOWN])})" if unknown else None
+
+
+def missing(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return the classes of a network that the data lack, if the data have some of its classes and no others."""
+    here, known = {plain(name) for name in ours}, {plain(name) for name in theirs}
+    return [name for name in theirs if plain(name) not in here] if here <= known else []
 
 
 def chance(labels: Tensor) -> float:

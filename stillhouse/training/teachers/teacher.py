@@ -171,6 +171,6 @@ def _match_classes(found: Located, net: Tapped, data: Data, say: Say) -> str | N
     if order != list(range(count)):
         head = net.module("embedding") if net.anatomy.head else None
         reorder_classes(net.model, order, head)
-        left = f", {count - len(order):,} others left out" if count > len(order) else ""
+        left = f"; it chooses among these {len(order):,} of its {count:,} only" if count > len(order) else ""
         say(f"the classes of {found.source.short} were put into the order of the data's{left}")
     return None

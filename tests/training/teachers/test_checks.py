@@ -9,7 +9,7 @@ from torch import Tensor
 from stillhouse.checkpoints import fingerprint
 from stillhouse.data import Data
 from stillhouse.training.evaluation import Scores
-from stillhouse.training.teachers.checks import check_classes, check_teacher, order_problem
+from stillhouse.training.teachers.checks import check_classes, check_teacher, order_problem, other_classes
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
 
@@ -44,6 +44,19 @@ def test_few_images_ask_for_no_impossible_accuracy() -> None:
 def test_wrong_number_of_classes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"teacher t predicts 10 classes, but the data have 4; .* stillhouse train"):
         check_teacher("t", outputs(LABELS, 10), DATA, {})
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        (["a", "c", "d"], "predicts 4 classes, but the data have 3, without b"),
+        (["b"], "predicts 4 classes, but the data have 1, without a, c, d"),
+        (["a", "x"], "predicts 4 classes, but the data have 2"),
+    ],
+)
+def test_classes_that_the_data_lack_are_named(ours: list[str], said: str) -> None:
+    assert other_classes(4, ours, ["a", "b", "c", "d"]) == said
+    assert other_classes(4, ours, None) == said.partition(", without")[0]
 
 
 def test_other_classes_are_refused_by_name() -> None:
