@@ -1,5 +1,6 @@
 """Quantisation: what is quantised, with which images, and which layer bears it worst."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +37,16 @@ class Chain(nn.Module):
 @pytest.fixture(scope="module")
 def quantiser(tmp_path_factory: pytest.TempPathFactory) -> Quantiser:
     torch.manual_seed(0)
-    program = torch.onnx.export(
-        Chain().eval(),
-        (torch.zeros(2, 3, 12, 12),),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        input_names=["images"],
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PyTorch 2.11 gives one inside
+        program = torch.onnx.export(
+            Chain().eval(),
+            (torch.zeros(2, 3, 12, 12),),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=["images"],
+            verbose=False,
+        )
     assert program is not None
     images = np.random.default_rng(0).normal(size=(96, 3, 12, 12)).astype("f4")
     return Quantiser(program.model_proto, images, True, tmp_path_factory.mktemp("int8"))
