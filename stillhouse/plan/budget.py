@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _MOST = 366 * 86400.0
-_FEW = 10  # epochs, in which little is learned
+FEW = 10  # epochs, in which little is learned
 _GAIN = 0.9  # a change that gives up something is proposed if it takes at most so much of the time
 
 
@@ -61,7 +61,7 @@ class Proposal:
     @property
     def is_short(self) -> bool:
         """True if so few epochs are left that little is learned."""
-        return self.epochs < _FEW and any("epochs" in clause for clause in self.gives_up)
+        return self.epochs < FEW and any("epochs" in clause for clause in self.gives_up)
 
 
 def propose(ways: Sequence[Way], epochs: int, budget: float) -> Proposal:

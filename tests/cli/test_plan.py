@@ -39,6 +39,8 @@ def test_the_plan_names_what_is_there_and_its_command_trains_it(
     assert "3 classes" in out
     assert "duplicates: none among" in out
     assert "CE reads logits; KD reads logits" in out
+    assert "_anatomy" not in out
+    assert "stages matter to no method here" in out
     assert "resnet8: about " in out
     assert "steps are measured, epochs and totals computed" in out
     assert contents(world.runs) == before
@@ -97,6 +99,15 @@ def test_broken_images_and_duplicates_are_said_and_the_command_leaves_the_broken
     assert "held-out images are training images as well" in out
     (command,) = pasted(out)
     assert command[command.index("--skip_broken") + 1] == "true"
+
+
+def test_landmarks_are_printed_as_options_where_a_method_reads_features(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = done(capsys, words(world, tmp_path, "--format", "svg", "--methods", "CE + FitNet"))
+    options = [line for line in out.splitlines() if line.startswith("--")]
+    assert [line.partition(" ")[0] for line in options] == ["--student_anatomy", "--teacher_anatomy"]
+    assert "stages matter to no method here" not in out
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ...analysis.tables import Fitting, magnitude
 from ...anatomy import Anatomy
 from ...data import Data
 from ...distillation import Distillation
-from ...plan.budget import Proposal
+from ...plan.budget import FEW, Proposal
 from ...plan.candidate import Candidate, situations
 from ...plan.courses import Course
 from ...plan.duplicates import KINDS, Duplicates, Pair
@@ -75,7 +75,8 @@ def _pair(pair: Pair, data: Data) -> str:
 
 
 def of_stages(display: Display, teacher: Teacher, taught: Sequence[tuple[str, Distillation]], image_size: int) -> None:
-    """Print the stages that were found in the networks and how they are paired, and options that name them."""
+    """Print the stages that were found in the networks, how they are paired, and, if that matters, as options."""
+    shown = False
     for name, distillation in taught:
         found = pairs(distillation.student, teacher.net, image_size)
         if found:
@@ -83,8 +84,21 @@ def of_stages(display: Display, teacher: Teacher, taught: Sequence[tuple[str, Di
             rows = [(*_cells(theirs), *_cells(own)) for own, theirs in found]
             display.console.print(Fitting(headings, rows, names=len(headings)))
         display.say("; ".join(distillation.describe_spots()))
-        display.paste(as_option("student_anatomy", distillation.student.anatomy))
-    display.paste(as_option("teacher_anatomy", teacher.net.anatomy))
+        is_paired = any(own and theirs and own.role.startswith("stage") for own, theirs in found)
+        if _reads_features(distillation) or not is_paired:
+            shown = True
+            display.paste(as_option("student_anatomy", distillation.student.anatomy))
+    if shown:
+        display.paste(as_option("teacher_anatomy", teacher.net.anatomy))
+    else:
+        display.say(
+            "stages matter to no method here; for those that read them, such as FitNet, this prints them to edit"
+        )
+
+
+def _reads_features(distillation: Distillation) -> bool:
+    spots = [spot for _, method in distillation.named_methods() for pair in method.spots for spot in pair]
+    return any(spot != "logits" for spot in spots)
 
 
 def _headings(role: str, name: str) -> tuple[str, str, str]:
@@ -137,7 +151,7 @@ def of_hours(
     title = f"{counted(epochs, 'epoch')} of {counted(steps, 'step')}; steps are measured, epochs and totals computed"
     total = f"{counted(epochs, 'epoch')}" + (f" x {courses[0].seeds} seeds" if courses[0].seeds > 1 else "")
     display.console.print(Fitting(["training", "step", "epoch", total, "memory"], rows, title=title))
-    _explain(display, courses[0], compiled is not None, size)
+    _explain(display, courses, compiled is not None, size)
     for course in courses:
         first = course.teacher_seconds(epochs)
         display.say(
@@ -156,16 +170,17 @@ def _variants(course: Course, compiled: Course | None) -> list[tuple[str, Course
     return found
 
 
-def _explain(display: Display, course: Course, is_compiled: bool, size: int) -> None:
+def _explain(display: Display, courses: Sequence[Course], is_compiled: bool, size: int) -> None:
     """Say who is trained, what was timed, and what the cache and compiling do."""
-    pace = course.pace
-    beside = " beside ".join(course.labels)
-    part = f"{pace.images} of {size} images, multiplied, of " if 0 < pace.images < size else ""
-    display.say(
-        f"each student: {beside}; a step is {_seconds(pace.reading)} of reading and augmenting, "
-        f"{_seconds(pace.teacher)} of the teacher, {_seconds(sum(pace.students.values()))} of students "
-        f"(the middle of {counted(pace.timed, 'step')} of each on {part}real batches)"
-    )
+    course = courses[0]
+    display.say(f"each student: {' beside '.join(course.labels)}")
+    for pace, name in ((one.pace, f" of {one.name}" if len(courses) > 1 else "") for one in courses):
+        part = f"{pace.images} of {size} images, multiplied, of " if 0 < pace.images < size else ""
+        display.say(
+            f"a step{name} is {_seconds(pace.reading)} of reading and augmenting, {_seconds(pace.teacher)} of the "
+            f"teacher, {_seconds(sum(pace.students.values()))} of students (the middle of "
+            f"{counted(pace.timed, 'step')} of each on {part}real batches)"
+        )
     if course.cache.obstacle is not None:
         display.say(f"no teacher cache: {course.cache.obstacle}")
     else:
@@ -211,7 +226,7 @@ def of_budget(display: Display, name: str, proposal: Proposal, course: Course, b
     parts = [*proposal.gives_up, "the teacher's outputs are cached" if cache else "no teacher cache"]
     display.say(f"{within}: takes {in_words(proposal.seconds)}; {'; '.join(parts)}")
     if proposal.is_short:
-        display.note(f"{name}: in {counted(proposal.epochs, 'epoch')} a student learns little")
+        display.note(f"in fewer than {FEW} epochs a student learns little")
 
 
 def of_command(display: Display, command: Plan, name: str, changes: Mapping[str, object], data: Data) -> None:

@@ -47,6 +47,13 @@ def test_hours_with_and_without_cache_and_compiled(capsys: pytest.CaptureFixture
     of_hours(Display(), [replace(COURSE, cache=Cache(0, "why not"))], None, 10, 100, 256)
     out = capsys.readouterr().out
     assert "no teacher cache: why not" in out
+    slow = replace(COURSE, name="slow", pace=replace(PACE, teacher=0.4))
+    of_hours(Display(), [COURSE, slow], None, 10, 100, 64)
+    out = capsys.readouterr().out
+    assert "a step of net is 100 ms of reading and augmenting, 200 ms of the teacher" in out
+    assert "a step of slow is 100 ms of reading and augmenting, 400 ms of the teacher" in out
+    of_hours(Display(), [replace(COURSE, cache=Cache(0, "why not"))], None, 10, 100, 256)
+    out = capsys.readouterr().out
     assert "compiled: not measured" in out
     assert "on 64 of 256 images, multiplied, of real batches" in out
 
@@ -69,9 +76,11 @@ def test_what_is_given_up_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     of_budget(display, "net", Proposal(0, 9000, {}, []), COURSE, 7200)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "net in 2.0 h: takes 2.0 h; epochs 240 -> 96; the teacher's outputs are cached"
-    assert lines[2] == "note: net: in 3 epochs a student learns little"
+    assert lines[2] == "note: in fewer than 10 epochs a student learns little"
     assert lines[3] == "net in 2.0 h: fits as asked, 2.0 h; nothing is given up"
     assert "not even one epoch fits, which takes 2.5 h in all" in lines[4]
+    of_budget(display, "other", Proposal(4, 7100, {"epochs": 4}, ["epochs 240 -> 4"]), COURSE, 7200)
+    assert "learns little" not in capsys.readouterr().out  # it was said once
 
 
 def test_the_command_has_what_was_typed_and_what_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
