@@ -38,7 +38,7 @@ def teacher_of(distilled: Distill, data: Data, device: torch.device, display: Di
     Raises:
         ValueError: If it is not there any more.
     """
-    found, options = locate(distilled.teacher_source()), distilled.run
+    found, options = locate(distilled.teacher_source()), distilled.teacher_run()
     if found.source.weights:
         return distilled.read_teacher(found, data, display)
     run = trainer_alone(found.source, data, options).run
