@@ -92,7 +92,7 @@ def of_stages(display: Display, teacher: Teacher, taught: Sequence[tuple[str, Di
         display.paste(as_option("teacher_anatomy", teacher.net.anatomy))
     else:
         display.say(
-            "no method here reads stages; with one that does, such as --methods CE,FitNet, they are printed to be edited"
+            "no method here reads stages; with one that does, such as --methods CE,FitNet, they are printed to edit"
         )
 
 
