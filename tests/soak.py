@@ -82,9 +82,11 @@ def happening(fault: Fault) -> Iterator[None]:
     @contextmanager
     def measuring() -> Iterator[None]:
         undone[0] = True
-        with preserved():
-            yield
-        undone[0] = False
+        try:
+            with preserved():
+                yield
+        finally:
+            undone[0] = False
 
     def is_up() -> bool:
         left[0] -= 1

@@ -108,11 +108,11 @@ def header(source: Source | bytes, name: str) -> Header:
     with opened(source, name) as image:
         width, height = image.size
         exif = partial(Image.Image.getexif, image)  # that of PNG decodes the image
-        if _orientation(exif) >= 5 and image.format != "TIFF":  # whose size Pillow turns itself
+        if orientation_of(exif) >= 5 and image.format != "TIFF":  # whose size Pillow turns itself
             width, height = height, width
         try:
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # phones keep previews beside it
-        except Exception:  # of a damaged file; decoding will say so
+        except Exception:  # Pillow raises anything for a damaged file; decoding will say so
             frames = 1
         return Header(width, height, frames)
 
@@ -186,17 +186,17 @@ def _load(image: Image.Image) -> Image.Image:
     if factor > 1:
         image.draft(image.mode, (image.width // factor, image.height // factor))  # of JPEGs only
     image.load()
-    orientation = _orientation(image.getexif)
+    orientation = orientation_of(image.getexif)
     if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"):  # others when they are one of these
         image = _reduced(image)
     return ImageOps.exif_transpose(image) if orientation > 1 else image
 
 
-def _orientation(exif: Callable[[], Image.Exif]) -> int:
+def orientation_of(exif: Callable[[], Image.Exif]) -> int:
     """Return how the camera was held, 1 to 8; 1 where nothing readable says so."""
     try:
         return int(exif().get(0x0112, 1))
-    except Exception:  # damaged EXIF is common, and no reason to refuse the pixels
+    except Exception:  # Pillow raises anything for damaged EXIF, which is common and no reason to refuse the pixels
         return 1
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..data.decode import Decoding, Source, content_of, opened, quiet, rgb
+from ..data.decode import Decoding, Source, content_of, opened, orientation_of, quiet, rgb
 
 GRID = 16  # places on a side
 _DRAFT = 64  # px; JPEGs are decoded at an eighth of their size or so, which is three times as fast
@@ -128,15 +128,9 @@ def _thumbnail(source: Source, decoding: Decoding) -> Grey:
                 image.load()
             except Exception as error:  # Pillow's plugins raise anything for a damaged file
                 raise ValueError(f"{name} cannot be read as an image ({error})") from error
-            small = ImageOps.exif_transpose(image.convert("L")) if _is_turned(image) else image.convert("L")
+            grey = image.convert("L")
+            small = ImageOps.exif_transpose(grey) if orientation_of(image.getexif) > 1 else grey
     if not is_plain:
         small = rgb(source, name, decoding).convert("L")
-    grey = small.resize((GRID, GRID), Image.Resampling.BOX)
-    return np.asarray(grey, np.float32).reshape(-1)
-
-
-def _is_turned(image: Image.Image) -> bool:
-    try:
-        return int(image.getexif().get(0x0112, 1)) > 1
-    except Exception:  # damaged EXIF is no reason to refuse the pixels
-        return False
+    reduced = small.resize((GRID, GRID), Image.Resampling.BOX)
+    return np.asarray(reduced, np.float32).reshape(-1)

@@ -130,7 +130,7 @@ def test_pixels_of_test_images_that_are_wrong_are_noticed(tmp_path: Path, monkey
 
 
 def test_images_that_are_not_turned_upright_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stillhouse.data.decode._orientation", lambda exif: 1)
+    monkeypatch.setattr("stillhouse.data.decode.orientation_of", lambda exif: 1)
     assert any("the pixels of" in outcome for outcome in outcomes(tmp_path, 2002))
 
 
