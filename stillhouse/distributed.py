@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .training.ranks import Lost as Lost, is_first as is_first, local_rank as local_rank, number as number
+from .training.ranks import Lost as Lost, is_first as is_first, local_rank as local_rank, number as number, several
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ def joined(device: torch.device) -> Iterator[None]:
     Raises:
         Lost: If they cannot be reached, or one of them stops.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+    if not several() or dist.is_initialized():
         yield
         return
     if device.type == "cuda":

@@ -39,7 +39,7 @@ from stillhouse.training.teachers.weights_file import weights_in
 from tests.helpers.networks import quick_net_file
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets", "stillhouse.data.on_disk"])
+FORKS.set_forkserver_preload(["stillhouse.cli.distill", "sklearn.datasets", "stillhouse.data.on_disk"])
 
 Kind = Literal["killed", "killed writing", "terminated", "disk full", "read-only", "out of memory", "worker dead"]
 BY_STEP: tuple[Kind, ...] = ("killed", "terminated", "out of memory", "worker dead")

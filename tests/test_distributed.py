@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -20,6 +22,7 @@ from stillhouse.distillation import Distillation
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, CRD, FT, KD, RKD, SP, FitNet
 from stillhouse.methods.wrappers import SpotAdaptive
+from stillhouse.plan.pace import measured
 from stillhouse.taps import Tapped
 from stillhouse.training import loop
 from stillhouse.training.classroom import Classroom
@@ -34,7 +37,7 @@ from tests.helpers.networks import QuickNet, quick_net_file
 from tests.helpers.pictures import picture, write_classes
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["stillhouse.cli.parser", "sklearn.datasets"])
+FORKS.set_forkserver_preload(["stillhouse.cli.distill", "sklearn.datasets"])
 
 
 def _rank(rank: int, count: int, port: int, task: Callable[..., int | None], arguments: tuple[object, ...]) -> None:
@@ -79,12 +82,19 @@ def routed() -> list[Method]:
 Methods = Callable[[], list[Method]]
 
 
-def trained(folder: Path, methods: Methods, data: Data, bare: bool = True) -> StudentTrainer:
+def built(folder: Path, methods: Methods, data: Data, bare: bool = True) -> tuple[Tapped, StudentTrainer]:
+    torch.manual_seed(1)  # else each rank would draw its own
     teacher = Tapped(plain_net(1, 8) if bare else QuickNet(width=8))
     torch.manual_seed(2)
     student = plain_net(2) if bare else QuickNet()
     run = Run(folder, "student", {}, {})
-    one = StudentTrainer(Distillation(student, teacher, methods(), data.info), TrainConfig(epochs=2, lr=0.02), run)
+    return teacher, StudentTrainer(
+        Distillation(student, teacher, methods(), data.info), TrainConfig(epochs=2, lr=0.02), run
+    )
+
+
+def trained(folder: Path, methods: Methods, data: Data, bare: bool = True) -> StudentTrainer:
+    teacher, one = built(folder, methods, data, bare)
     loop.fit(Classroom(teacher, [one]), data, "cpu")
     return one
 
@@ -147,6 +157,24 @@ def test_batch_norms_hold_the_same_statistics_on_all_ranks(tmp_path: Path) -> No
     assert first.keys() == second.keys()
     for name in first:
         assert torch.equal(first[name], second[name]), name
+
+
+def _pace(folder: Path) -> None:
+    clock, slowness = time.perf_counter, 1 + 999 * distributed.rank()
+    with distributed.joined(torch.device("cpu")):
+        data = quick_data(16)
+        teacher, one = built(folder, relational, data)
+        with patch("stillhouse.plan.pace.time", SimpleNamespace(perf_counter=lambda: slowness * clock())):
+            pace = measured(teacher, {one: "student"}, data, torch.device("cpu"), 0.5)
+        torch.save(pace, folder / f"rank{distributed.rank()}.pt")
+
+
+def test_ranks_of_unequal_speed_take_the_same_timed_steps(tmp_path: Path) -> None:
+    assert together(2, _pace, tmp_path) == [0, 0]
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=False) for rank in range(2))
+    assert first.timed > 1
+    for part in ("timed", "images", "teacher", "students"):
+        assert getattr(first, part) == getattr(second, part), part
 
 
 def _measure(folder: Path) -> None:
@@ -218,7 +246,11 @@ def test_the_command_line_joins_the_ranks(tmp_path: Path) -> None:
     assert "not compiled: several processes train together" in first
     assert "no teacher cache: several processes train together" in first
     assert second == ""
-    for more, complaint in (("--batch_size 3", "shared by 2 processes"), ("--sync_batchnorm true", "with a GPU each")):
+    for more, complaint in (
+        ("--batch_size 3", "shared by 2 processes"),
+        ("--sync_batchnorm true", "with a GPU each"),
+        ("--seeds 2", "one student together, not 2"),
+    ):
         codes, first, second = run(more)
         assert codes == [2, 2]
         assert complaint in first

@@ -8,6 +8,7 @@ from ..cli.distill import distill as distill_one
 from ..cli.options.distill import Distill
 from ..cli.summary import next_steps
 from ..methods.parse import parse
+from ..training import ranks
 from ..training.progress import Display
 from .display import BenchDisplay
 from .entries import Entry, learns_alone, students
@@ -19,13 +20,18 @@ def distill(command: Distill, display: Display) -> None:
     """Train the students of a distillation: one, or several side by side with each seed.
 
     Raises:
-        ValueError: If an option is for one student only, and there are several.
+        ValueError: If an option, or torchrun, is for one student only, and there are several.
     """
     asked = command.distillation
     found, seeds = students(asked.methods), asked.numbers_of_seeds(command.run.output.seed)
     if len(found) == 1 and len(seeds) == 1:
         distill_one(command.with_seed(seeds[0]), display)
         return
+    if ranks.several():
+        raise ValueError(
+            f"processes of torchrun train one student together, not {len(found) * len(seeds)}; `stillhouse bench "
+            f"--processes` trains several at the same time, without torchrun"
+        )
     if command.shown.terms == "all":
         raise ValueError(f"--terms all is for one student, not {len(found) * len(seeds)}: see each run's metrics.jsonl")
     command.run.tracking.check()

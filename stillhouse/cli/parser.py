@@ -43,11 +43,19 @@ _Act = Callable[..., int | None]  # does what a command is for; returns the exit
 
 @dataclass(frozen=True)
 class _Command:
-    """A command that works on data: its function, its options, and those that are typed without their names."""
+    """A command that works on data.
 
-    act: Callable[[], _Act]  # imports the function, and with it PyTorch
+    Args:
+        act: Imports its function, and with it PyTorch.
+        options: Its options.
+        positional: Those that are typed without their names, explained.
+        ranks: Several processes that torchrun started can share its work.
+    """
+
+    act: Callable[[], _Act]
     options: type[Any]
     positional: Mapping[str, str] = field(default_factory=dict)
+    ranks: bool = False
 
 
 def _later(module: str, name: str) -> Callable[[], _Act]:
@@ -62,8 +70,8 @@ def _later(module: str, name: str) -> Callable[[], _Act]:
 
 _COMMANDS = {
     "plan": _Command(_later("cli.plan", "planned"), Plan, {"data": "a data set's name or folder, or file.py:function"}),
-    "train": _Command(_later("cli.train", "train"), Train),
-    "distill": _Command(_later("bench.several", "distill"), Distill),
+    "train": _Command(_later("cli.train", "train"), Train, ranks=True),
+    "distill": _Command(_later("bench.several", "distill"), Distill, ranks=True),
     "bench": _Command(_later("cli.bench", "bench"), Bench),
     "grid": _Command(_later("cli.grid", "grid"), Grid),
     "pick": _Command(_later("cli.pick", "pick"), Pick, {"data": "a data set's name or folder, or file.py:function"}),
@@ -76,6 +84,7 @@ _COMMANDS = {
         _later("cli.probe", "probed"),
         Probe,
         {"model": "the folder of a finished run, a safetensors file of one, or a network's name"},
+        ranks=True,
     ),
     "predict": _Command(
         _later("cli.predict", "predicted"),
@@ -223,6 +232,8 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> int:
             return 0
         act = command.act()
         begun()
+        if ranks.several() and not command.ranks:
+            raise ValueError(f"`stillhouse {name}` is the work of one process; start it without torchrun")
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything
             return act(options, display) or 0
         from .. import distributed

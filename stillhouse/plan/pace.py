@@ -199,22 +199,21 @@ def _timed(
     Args:
         prepared: Is called once for each size of batch, before its first use.
     """
-    whole, few = len(batches[0].labels), prepared(_some(batches[0], _FEW))
+    least = max(_FEW, 2 * distributed.world_size())  # BatchNorms need two images on each rank
+    whole, few = len(batches[0].labels), prepared(_some(batches[0], least))
     _once(act, few, device)
     each = _once(act, few, device) / len(few.labels)
     images = whole
-    while images > _FEW and images * each > seconds and distributed.world_size() == 1:
-        images = max(_FEW, images // 2)
+    while images > least and images * each > seconds:
+        images = max(least, images // 2)
     parts = [_some(batch, images) for batch in batches] if images < whole else batches
     prepared(parts[0])
     for batch in _around(parts, 1 if images * each > 0.2 * seconds else 3):
         _once(act, batch, device)
     times: list[float] = []
-    until = time.perf_counter() + seconds
     for batch in _around(parts, _MOST):
         times.append(_once(act, batch, device))
-        # Processes that train together take the same number of steps.
-        if len(times) >= _LEAST and (time.perf_counter() > until or distributed.world_size() > 1):
+        if len(times) >= _LEAST and sum(times) > seconds:
             break
     return _Time(quantile(sorted(times), 0.5) * whole / images, len(times), images)
 
@@ -224,11 +223,16 @@ def _around(batches: Sequence[Batch], many: int) -> Iterator[Batch]:
 
 
 def _once(act: Callable[[Batch], object], batch: Batch, device: torch.device) -> float:
+    """Return the seconds that an action takes on a batch.
+
+    It is the same number on all ranks, those of the slowest, because the steps that follow depend on it, and each rank
+    must take as many.
+    """
     began = time.perf_counter()
     act(batch)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - began
+    return max(distributed.collect(time.perf_counter() - began))
 
 
 def _some(batch: Batch, images: int) -> Batch:

@@ -9,6 +9,11 @@ class Lost(Exception):  # noqa: N818 (the others are lost)
     """Another rank is gone."""
 
 
+def several() -> bool:
+    """Tell whether torchrun started more than one process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def number() -> int:
     """Return the rank that torchrun gave this process; it is known before the ranks have met."""
     return int(os.environ.get("RANK", "0"))

@@ -238,3 +238,15 @@ def test_a_developer_may_ask_for_the_traceback(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(os.environ, "STILLHOUSE_TRACEBACK", "1")
     with pytest.raises(ValueError, match="--epochs must be from 1 to 1,000,000"):
         main(["train", "--epochs", "0"])
+
+
+@pytest.mark.parametrize(
+    "words", ["plan digits", "pick digits", "predict resnet8 a.png", "export resnet8", "cache --teacher resnet8"]
+)
+def test_what_one_process_does_is_refused_to_several(
+    words: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    command, *arguments = words.split()
+    assert run(command, arguments) == 2
+    assert f"`stillhouse {command}` is the work of one process; start it without torchrun" in capsys.readouterr().err
