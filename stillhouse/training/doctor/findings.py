@@ -135,9 +135,14 @@ def report(name: str, norms: Norms, distillation: Distillation) -> tuple[str, bo
 
 
 def told_of(trainer: StudentTrainer) -> tuple[str, bool] | None:
-    """Return what `report` does after the last look or the last step, the first time that it is asked."""
+    """Return what `report` does after the last look or the last step, the first time that it is asked.
+
+    Where looking failed, say why.
+    """
     doctor = trainer.optimizer.doctor
-    if doctor.is_told or not (doctor.is_complete or trainer.is_done):
+    if doctor.is_told or not (doctor.obstacle or doctor.is_complete or trainer.is_done):
         return None
     doctor.is_told = True
+    if doctor.obstacle and not doctor.norms:
+        return f"{trainer.name}: the share of each term in the gradient is not measured: {doctor.obstacle}", False
     return report(trainer.name, doctor.norms, trainer.distillation)

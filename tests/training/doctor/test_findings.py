@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,7 @@ from stillhouse.methods import AT, CE, FT, KD
 from stillhouse.methods.wrappers import Ramped
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.doctor.findings import Finding, findings, in_words, percent, report, rows, shares, warnings
-from stillhouse.training.doctor.gradients import Norms
+from stillhouse.training.doctor.gradients import LossDoctor, Norms
 from stillhouse.training.loop import fit
 from stillhouse.training.progress import Display
 from tests.helpers.data import quick_data
@@ -106,7 +107,7 @@ def said(folder: Path, capsys: pytest.CaptureFixture[str], methods: list[Method]
     one = trainer(methods, teacher, folder, name)
     fit(Classroom(teacher, [one]), quick_data(), "cpu", Display())
     out = capsys.readouterr().out
-    return [line for line in out.splitlines() if "share of the gradient" in line]
+    return [line for line in out.splitlines() if "the gradient " in line]
 
 
 def test_each_student_is_told_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,3 +120,9 @@ def test_each_student_is_told_of_once(tmp_path: Path, capsys: pytest.CaptureFixt
         (line,) = said(tmp_path, capsys, [CE(), KD()], "short")
     assert line.startswith("short: share of the gradient in its trunk, first 3 steps: CE ")
     assert said(tmp_path, capsys, [CE()], "alone") == []
+
+
+def test_a_network_that_cannot_be_measured_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with patch.object(LossDoctor, "_norm", side_effect=RuntimeError("only once")):
+        (line,) = said(tmp_path, capsys, [CE(), KD()])
+    assert line == "student: the share of each term in the gradient is not measured: only once"
