@@ -127,7 +127,7 @@ class Ground:
         typed = [value] if option in parser._COMMANDS[command].positional else [f"--{option}", value]
         words = self.words[command]
         words = [*typed, *words[1:]] if len(typed) == 1 else [*words, *typed]
-        before, began = contents(self.root), time.perf_counter()
+        before, began = contents(self.root), time.process_time()
         out, err = io.StringIO(), io.StringIO()
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.chdir(self.root):
@@ -143,7 +143,7 @@ class Ground:
             return "wrote control characters"
         if contents(self.root) != before:
             return "changed files"
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         return f"took {seconds:.0f} s" if seconds > 30 else None
 
 

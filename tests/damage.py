@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from stillhouse.__main__ import main
 from stillhouse.analysis import plots
 from stillhouse.checkpoints import load_state, save_state
 from tests.helpers.networks import quick_net_file
-from tests.soak import FORKS, Fault, in_a_process
+from tests.helpers.processes import exit_code
+from tests.soak import Fault, in_a_process
 
 SECONDS = 10.0  # of computing, for a command that refuses
 PATIENCE = 180.0  # seconds, until a command counts as hanging
@@ -258,25 +258,19 @@ class Damage:
 
     def run(self, command: Command, copy: Path) -> tuple[int | None, str, float]:
         """Return the exit code, what was printed without times and places, and the seconds of computing."""
-        process = FORKS.Process(target=_run, args=(command(copy, self.nets).split(), self.root))
-        process.start()
-        process.join(PATIENCE)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        code = exit_code(_run, command(copy, self.nets).split(), self.root, patience=PATIENCE)
+        if code is None:
             return None, "it hangs", PATIENCE
         written = self.root / "report.json"
         outcome = (self.root / "out").read_text() + (written.read_text() if written.exists() else "")
         written.unlink(missing_ok=True)
         outcome = outcome.replace(str(self.root), "")
         outcome = re.sub(r"\d+(\.\d+)? s\b|\d+:\d\d(:\d\d)? left|teacher cache: .* were read", "", outcome)
-        return process.exitcode, outcome, float((self.root / "seconds").read_text())
+        return code, outcome, float((self.root / "seconds").read_text())
 
 
 def _run(words: list[str], root: Path) -> None:
-    os.environ["PYTHONWARNINGS"] = "ignore"
     os.chdir(root)  # the user's own, with the networks
-    torch.set_num_threads(1)
     with (
         (root / "out").open("w") as out,
         (root / "err").open("w") as err,

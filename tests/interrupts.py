@@ -3,7 +3,8 @@
     python -m tests.interrupts [--times 40]
 
 Each time it must end with exit code 2 and one sentence, and leave nothing that keeps the same command from resuming.
-Moments are counted in calls of Python functions, so that they are the same on every machine; they end with the first
+Moments are counted in calls of Python functions, so that they are the same on every machine: steps that are timed
+before the training are as few as can be, instead of as many as fit into half a second. The moments end with the first
 step of the student, after the teacher was examined and memory was measured. The tests do the same a few times.
 """
 
@@ -14,6 +15,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from unittest.mock import patch
@@ -21,9 +23,11 @@ from unittest.mock import patch
 import torch
 
 from stillhouse.__main__ import main
+from stillhouse.cli.summary import ahead
+from stillhouse.plan.pace import measured
 from stillhouse.training.optimizer import Optimizer
 from tests.helpers.networks import quick_net_file
-from tests.soak import FORKS
+from tests.helpers.processes import exit_code
 
 FIRST = 20  # calls; before that the command has not begun to read its words
 SENTENCE = re.compile(
@@ -47,8 +51,6 @@ class _Counter:
 
 
 def _run(words: Sequence[str], at: int | None, folder: Path) -> None:
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    torch.set_num_threads(1)
     counter, step = _Counter(at), Optimizer.step
     os.chdir(folder)  # the user's own, with the networks
 
@@ -60,7 +62,7 @@ def _run(words: Sequence[str], at: int | None, folder: Path) -> None:
 
     for name, number in (("out", 1), ("err", 2)):  # also what is written past sys.stdout and sys.stderr
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
-    with patch.object(Optimizer, "step", first_step):
+    with patch.object(Optimizer, "step", first_step), patch.object(ahead, "measured", partial(measured, seconds=0.0)):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.setprofile(counter)
         code = main(words)
@@ -78,13 +80,6 @@ def _callers() -> set[str]:
     return names
 
 
-def _in_a_process(words: Sequence[str], at: int | None, folder: Path) -> int | None:
-    process = FORKS.Process(target=_run, args=(list(words), at, folder))
-    process.start()
-    process.join()
-    return process.exitcode
-
-
 def interrupt(root: Path, times: int) -> list[str]:
     """Interrupt a distillation at so many moments; return what went wrong, a line each."""
     nets, problems = quick_net_file(root), list[str]()
@@ -92,11 +87,11 @@ def interrupt(root: Path, times: int) -> list[str]:
     assert main(f"train --model {nets}:wide {small} --folder {root / 'teacher'}".split()) == 0
     (teacher,) = (root / "teacher").iterdir()
     words = f"distill --teacher {teacher} --student {nets}:small --methods CE,KD {small} --folder {root / 'runs'}"
-    assert _in_a_process(words.split(), None, root) == 0
+    assert exit_code(_run, words.split(), None, root) == 0
     calls = int((root / "calls").read_text())
     for moment in range(times):
         at = FIRST + moment * (calls - 1 - FIRST) // max(times - 1, 1)
-        code = _in_a_process(words.split(), at, root)
+        code = exit_code(_run, words.split(), at, root)
         errors = (root / "err").read_text()
         if code != 2 or not SENTENCE.fullmatch(errors):
             problems.append(f"at call {at:,} of {calls:,} it ended with {code} and said {errors[-1500:]}")

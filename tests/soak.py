@@ -37,9 +37,7 @@ from stillhouse.plan import pace
 from stillhouse.training.optimizer import Optimizer
 from stillhouse.training.teachers.weights_file import weights_in
 from tests.helpers.networks import quick_net_file
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["stillhouse.cli.distill", "sklearn.datasets", "stillhouse.data.on_disk"])
+from tests.helpers.processes import exit_code
 
 Kind = Literal["killed", "killed writing", "terminated", "disk full", "read-only", "out of memory", "worker dead"]
 BY_STEP: tuple[Kind, ...] = ("killed", "terminated", "out of memory", "worker dead")
@@ -123,10 +121,7 @@ def happening(fault: Fault) -> Iterator[None]:
 
 
 def _run(words: Sequence[str], fault: Fault | None, outputs: Path) -> None:
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    torch.set_num_threads(1)
     os.chdir(outputs.parent)  # the user's own, with the networks
-    multiprocessing.set_start_method("fork", force=True)  # for the workers, as it is where nobody forked before
     with ExitStack() as stack:
         file = stack.enter_context(outputs.open("w"))
         stack.enter_context(redirect_stdout(file))
@@ -139,11 +134,9 @@ def _run(words: Sequence[str], fault: Fault | None, outputs: Path) -> None:
 
 def in_a_process(words: Sequence[str], outputs: Path, fault: Fault | None = None) -> int:
     """The exit code of a command in a process of its own, to which a fault happens; negative if a signal ended it."""
-    process = FORKS.Process(target=_run, args=(list(words), fault, outputs))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
+    code = exit_code(_run, list(words), fault, outputs)
+    assert code is not None
+    return code
 
 
 def outcome(folder: Path) -> dict[str, object]:

@@ -1,9 +1,7 @@
 """Two processes that train together do what one does with the same batches."""
 
-import multiprocessing
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -35,30 +33,7 @@ from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet, quick_net_file
 from tests.helpers.pictures import picture, write_classes
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["stillhouse.cli.distill", "sklearn.datasets"])
-
-
-def _rank(rank: int, count: int, port: int, task: Callable[..., int | None], arguments: tuple[object, ...]) -> None:
-    here = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in here.items()})
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    torch.set_num_threads(1)
-    os._exit(task(*arguments) or 0)
-
-
-def together(count: int, task: Callable[..., int | None], *arguments: object) -> list[int]:
-    """The exit codes of so many processes that do the same; negative if a signal ended one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = [FORKS.Process(target=_rank, args=(rank, count, port, task, arguments)) for rank in range(count)]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join()
-    return [process.exitcode or 0 for process in running]
+from tests.helpers.processes import together
 
 
 def plain_net(seed: int, width: int = 4) -> QuickNet:
@@ -233,7 +208,7 @@ def _command(words: Sequence[str], folder: Path) -> int:
 
 
 def test_the_command_line_joins_the_ranks(tmp_path: Path) -> None:
-    def run(more: str) -> tuple[list[int], str, str]:
+    def run(more: str) -> tuple[list[int | None], str, str]:
         codes = together(2, _command, [*words.split(), *more.split()], tmp_path)
         return codes, (tmp_path / "said by 0").read_text(), (tmp_path / "said by 1").read_text()
 

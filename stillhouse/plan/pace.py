@@ -17,7 +17,7 @@ from ..export.latency import quantile
 from ..modes import in_eval_mode
 from ..rng import preserved
 from ..taps import Outputs, Tapped
-from ..training.classroom import Classroom
+from ..training.classroom import Classroom, teacher_modes
 from ..training.compile import keep_large_blocks
 from ..training.memory import meter
 from ..training.student import StudentTrainer
@@ -124,8 +124,8 @@ def measured(
         batches, reading, begin = _read(data.train, device)
         before = memory.used() if is_metered else 0
         batches = [classroom.laid_out(one) for one in batches if len(one.labels) == len(batches[0].labels)]
-        modes = {trainer.distillation.teacher_mode for trainer in trainers} - {"none"}
-        looks = [partial(classroom.teacher_outputs, mode=mode) for mode in modes]
+        modes = teacher_modes(trainers)
+        looks = [partial(classroom.teacher_outputs, mode=mode) for mode in modes if mode != "none"]
         look = sum(_timed(act, batches, device, seconds).seconds for act in looks)
         per_image = reading / max(len(batches[0].labels), 1)
 

@@ -138,7 +138,7 @@ class Classroom:
             batch = replace(batch, strong=None)
         if self.replays:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call] # in PyTorch
-        batch, modes = self.laid_out(batch), {trainer.distillation.teacher_mode for trainer in trainers}
+        batch, modes = self.laid_out(batch), teacher_modes(trainers)
         return batch, {mode: self.teacher_outputs(batch, mode) for mode in modes}
 
     def laid_out(self, batch: Batch) -> Batch:
@@ -155,6 +155,11 @@ class Classroom:
         if mode == "batch_stats" and self._batch_statistics:
             return self._batch_statistics.forward_batch(batch)
         return (self.cache or self.teacher).forward_batch(batch)
+
+
+def teacher_modes(trainers: Iterable[StudentTrainer]) -> list[TeacherMode]:
+    """Return the modes in which students need the teacher, in the same order on all ranks, which gather its outputs."""
+    return sorted({trainer.distillation.teacher_mode for trainer in trainers})
 
 
 def _rests(trainer: StudentTrainer) -> bool:

@@ -76,7 +76,7 @@ def _plan(
     """Measure the students one after another, and return all classrooms."""
     parts, waiting, batch = [], classroom.trainers, made_up_batch(data, memory.device)
     while waiting:
-        if len(classroom.trainers) == 1 or not memory.begin():  # nothing to decide, or no way to measure
+        if len(classroom.trainers) == 1 or not all(distributed.collect(memory.begin())):  # one, or no way to measure
             return [classroom]
         limit = memory.used() + SHARE * share * memory.free() if budget is None else budget * share * _GB
         fitting = max(1, _count_fitting(classroom, waiting, batch, memory, limit, graphs))

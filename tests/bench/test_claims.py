@@ -55,7 +55,7 @@ def test_a_claim_of_this_machine_ends_with_its_process(tmp_path: Path) -> None:
 
 
 def test_a_claim_of_another_machine_ends_when_its_heart_stops(tmp_path: Path) -> None:
-    write(tmp_path / "fresh", "elsewhere", 1, age=claims.STALE - 60)
+    write(tmp_path / "fresh", "elsewhere", 1, age=claims.STALE / 2)
     write(tmp_path / "stale", "elsewhere", 1, age=claims.STALE + 1)
     assert is_claimed(tmp_path / "fresh")
     assert not is_claimed(tmp_path / "stale")
@@ -70,10 +70,8 @@ def test_a_claim_is_kept_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with Claims([tmp_path / "run"]):
         claim = tmp_path / "run" / claims.NAME
         os.utime(claim, (0, 0))
-        deadline = time.monotonic() + 5
-        while claim.stat().st_mtime == 0 and time.monotonic() < deadline:
+        while claim.stat().st_mtime == 0:  # until the test's time is up
             time.sleep(0.01)
-        assert claim.stat().st_mtime > 0
 
 
 def test_of_many_processes_one_has_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import shlex
 import shutil
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.helpers.commands import World, contents, done, refusal
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "_STEPS", 0.05)
     monkeypatch.setattr(plan, "_LATENCY", 0.01)
+    monkeypatch.setattr(plan, "_WHOLE", math.inf)  # so that nothing is left out on a slow machine
+    monkeypatch.setattr(plan, "_COMPARING", math.inf)
 
 
 def words(world: World, folder: Path, *more: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -98,13 +97,11 @@ def test_damaged_images_are_named() -> None:
 
 
 def test_what_is_no_file_is_said_at_once(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    began = time.perf_counter()
+    os.mkfifo(tmp_path / "pipe.png")  # nobody writes into it: reading would never end
     with pytest.raises(ValueError, match=r"pipe.png is a folder, pipe, socket or device: remove it"):
         rgb(tmp_path / "pipe.png", "pipe.png")
     with pytest.raises(ValueError, match=r"^none.png is missing: restore it$"):
         rgb(tmp_path / "none.png", "none.png")
-    assert time.perf_counter() - began < 1
 
 
 started: list[str] = []

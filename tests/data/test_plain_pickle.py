@@ -68,10 +68,10 @@ def test_arrays_of_objects_are_refused(tmp_path: Path) -> None:
     ids=["key", "doubled", "tuples", "lists", "marks", "numbers"],
 )
 def test_deep_and_endless_files_are_refused_in_time(tmp_path: Path, body: bytes) -> None:
-    path, began = write(tmp_path, b"\x80\x02" + body + b"."), time.perf_counter()
+    path, began = write(tmp_path, b"\x80\x02" + body + b"."), time.process_time()
     with pytest.raises(ValueError, match=r"train cannot be read \(it (has|nests) .* than real data ever .*: the file"):
         read_plain(path)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_copies_of_one_text_or_array_do_not_fill_the_memory(tmp_path: Path) -> None:

@@ -17,17 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from stillhouse.__main__ import main
 from tests.helpers.networks import quick_net_file
 from tests.helpers.pictures import write_pictures
+from tests.helpers.processes import exit_code
 from tests.hostile.watch import MARK, audit, snapshot
-from tests.soak import FORKS, in_a_process
+from tests.soak import in_a_process
 
 SECONDS = 10.0  # of computing, after which a refusal counts as late
 TOO_LATE = 15  # seconds of computing, after which a command is ended
-PATIENCE = 45.0  # seconds, after which one that waits is
+PATIENCE = 180.0  # seconds, after which one that waits is
 MEMORY = 3 << 30  # bytes, the most that a command may take
 
 Ends = Literal["refused", "read", "either"]
@@ -173,25 +172,19 @@ class Trial:
     def _run(self, case: Case) -> int | None:
         for what in ("out", "err", "events", "used"):
             (self.ground.root.parent / f"{self.ground.root.name}.{what}").write_text("")
-        process = FORKS.Process(target=_run, args=(case, self.ground.root, self.command))
         began = time.monotonic()
-        process.start()
-        process.join(PATIENCE)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        code = exit_code(_run, case, self.ground.root, self.command, patience=PATIENCE)
         used = self._said("used").split() or [str(time.monotonic() - began), "0"]
         self.seconds, self.memory = float(used[0]), int(used[1])
-        return process.exitcode
+        return code
 
 
 def _run(case: Case, root: Path, command: Callable[[Sequence[str]], int]) -> None:
-    os.environ |= {"PYTHONWARNINGS": "ignore", "HOME": str(root / "home"), "TMPDIR": str(root / "tmp")}
+    os.environ |= {"HOME": str(root / "home"), "TMPDIR": str(root / "tmp")}
     os.environ.pop("XDG_CACHE_HOME", None)
     tempfile.tempdir = str(root / "tmp")
     os.chdir(root / case.here)
     resource.setrlimit(resource.RLIMIT_CPU, (TOO_LATE, TOO_LATE))
-    torch.set_num_threads(1)
     events: list[str] = []
     sys.addaudithook(lambda event, args: audit(event, args, events, str(root / "case")))
     beside = root.parent / root.name

@@ -1,7 +1,6 @@
 """Networks of timm and torchvision by name, and downloads that fail in seconds with a way out."""
 
 import threading
-import time
 import urllib.error
 import urllib.request
 from email.message import Message
@@ -63,10 +62,9 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(urllib.request, "urlopen", silent)
     monkeypatch.setattr(libraries, "PATIENCE", -0.9)
-    began = time.perf_counter()
     with pytest.raises(ValueError, match="it does not answer"):
         libraries._reach("https://localhost/x", "x", "wait")
-    assert time.perf_counter() - began < 2
+    assert not done.is_set()
     done.set()
 
 

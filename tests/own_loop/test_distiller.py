@@ -19,8 +19,9 @@ from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
+from tests.helpers.processes import together
 from tests.helpers.training import BatchStatistics, assert_same, teacher_net, trainer, weights
-from tests.test_distributed import plain_net, together
+from tests.test_distributed import plain_net
 
 CONFIG = TrainConfig(epochs=2, batch_size=8, lr=0.05, clip_norm=1.0)
 DATA = DataInfo(4, 16, torch.arange(40) % 4, batch_size=8)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from stillhouse.checkpoints import fingerprint
+from stillhouse.method import Method
 from stillhouse.methods import AT, CE, KD, SP, FitNet
 from stillhouse.training.capture.classroom import Use
-from stillhouse.training.classroom import Classroom
+from stillhouse.training.classroom import Classroom, teacher_modes
 from stillhouse.training.loop import fit
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
@@ -148,3 +149,13 @@ def test_a_full_disk_is_no_student_s_own_failure(tmp_path: Path) -> None:
     room.on_failure = lambda one, error: pytest.fail("it is everybody's")
     with pytest.raises(OSError, match="No space"):
         room.for_each(full)
+
+
+def test_all_ranks_run_the_teacher_in_the_same_order_of_its_modes(tmp_path: Path) -> None:
+    """Each rank hashes words in a way of its own, and what they gather must be of the same mode."""
+    teacher = teacher_net()
+    methods: list[list[Method]] = [[CE(), KD()], [CE(), BatchStatistics()]]
+    room = [trainer(some, teacher, tmp_path, str(number)) for number, some in enumerate(methods)]
+    room.insert(1, trainer([CE()], None, tmp_path, "alone"))
+    for trainers in (room, room[::-1], [*room, *room]):
+        assert teacher_modes(trainers) == ["batch_stats", "eval", "none"]

@@ -69,6 +69,12 @@ def room(tmp_path: Path) -> Classroom:
     return Classroom(teacher, [trainer([CE(), KD()], teacher, tmp_path, name) for name in "abcd"])
 
 
+def test_where_one_rank_cannot_measure_none_does(room: Classroom) -> None:
+    """Else it would train all students at once, and the others wait for it with some of them."""
+    with patch.object(distributed, "collect", lambda value: [value, False]):
+        assert seated(room, budget=3) == [["a", "b", "c", "d"]]
+
+
 def test_as_many_students_train_together_as_fit_into_memory(room: Classroom) -> None:
     assert seated(room, 1, 2, 3, 4) == [["a", "b", "c", "d"]]
     assert seated(room, 1, 2, 3, 4, budget=4) == [["a", "b", "c", "d"]]

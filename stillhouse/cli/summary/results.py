@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ... import distributed
 from ...analysis.tables import Fitting, Line, comparison
 from ...checkpoints import load_weights
 from ...data import DATASETS, Data
@@ -101,7 +102,7 @@ def into_card(results: Results, teacher: Teacher, seed: int) -> None:
     """Put the comparison with the teacher and the baseline into the student's model card."""
     rows = [] if results.teacher is None else [(f"{teacher.short} (teacher)", f"{results.teacher.top1:.2f}")]
     rows += [(trainer.name, f"{scores.top1:.2f}") for trainer, scores in results.students.items()]
-    if len(rows) > 1:
+    if len(rows) > 1 and distributed.is_first():
         comparison = markdown.table(("network", "top-1 %"), rows)
         compare(results.taught.run.folder, f"{comparison}\n\n{markdown.escaped(gain(results, seed))}")
 

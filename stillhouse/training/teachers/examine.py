@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from ... import distributed
 from ...analysis.metrics import divergence
 from ...data import Data, Folder, Split
 from ...models.adapt import renormalise
@@ -86,16 +87,16 @@ def better_normalisation(teacher: Teacher, data: Data, split: Split, device: tor
         return None
     given = (data.mean, data.std)
     present = (spec.mean or data.mean, spec.std or data.std)
-    images, labels = _some(split, device)
+    share, labels = _some(split, device)
     model = teacher.net.model.to(device)
     reached: dict[str, float] = {}
     for name, wanted in {"the data's": given, **USUAL}.items():
         if wanted != present:
             with _renormalised(model, given, wanted, present):
-                reached[name] = _accuracy(model, images, labels, split)
-    now = _accuracy(model, images, labels, split)
+                reached[name] = _accuracy(model, share, len(labels))
+    now = _accuracy(model, share, len(labels))
     best = max(reached, key=reached.__getitem__)
-    least = max(now, 100 * chance(labels.cpu()))  # a constant answer is no sign of the right normalisation
+    least = max(now, 100 * chance(labels))  # a constant answer is no sign of the right normalisation
     if reached[best] <= least + least_gain(least, len(labels)):
         return None
     mean, std = given if best == "the data's" else USUAL[best]
@@ -120,19 +121,23 @@ def _renormalised(
         renormalise(model, given, present)
 
 
-def _some(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return images evenly spread over a split, and their labels."""
-    step = max(1, len(split) // _TRIED)
-    batches = [batch.rows(batch.indices % step == 0) for batch in split.batches(device)]
-    images, labels = torch.cat([one.images for one in batches]), torch.cat([one.labels for one in batches])
-    return images, labels
+def _some(split: Split, device: torch.device) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """Return batches of images evenly spread over a split with their labels, this rank's share; and all labels."""
+    step, many = max(1, len(split) // _TRIED), batch_size(split.batch_size)
+    found = [batch.rows(batch.indices % step == 0) for batch in split.batches(device)]
+    if not found:  # there are fewer batches than ranks
+        return [], torch.cat(distributed.collect(split.labels[:0].cpu()))
+    images, labels = torch.cat([one.images for one in found]), torch.cat([one.labels for one in found])
+    share = list(zip(torch.split(images, many), torch.split(labels, many), strict=True))
+    return share, torch.cat(distributed.collect(labels.cpu()))
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, split: Split) -> float:
+def _accuracy(model: nn.Module, share: Sequence[tuple[Tensor, Tensor]], count: int) -> float:
+    """Return the percent of the images of all ranks, so many, that a network is right on."""
     with in_eval_mode(model):
-        guesses = [model(part).argmax(1) for part in torch.split(images, batch_size(split.batch_size))]
-    return 100 * int((torch.cat(guesses) == labels).sum()) / len(labels)
+        right = sum(int((model(images).argmax(1) == labels).sum()) for images, labels in share)
+    return 100 * sum(distributed.collect(right)) / count
 
 
 def _typed(values: Channels) -> str:

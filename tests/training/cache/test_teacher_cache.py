@@ -2,7 +2,6 @@
 
 import errno
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -32,10 +31,9 @@ from stillhouse.training.run_folder import Run
 from stillhouse.training.student import StudentTrainer
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
+from tests.helpers.processes import exit_code, exit_codes, started
 from tests.helpers.training import teacher_net, trainer
 
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.helpers.training", "stillhouse.training.cache.store"])
 BATCH = 12  # 40 images: three batches, and four images more
 CONFIG = TrainConfig(epochs=3, batch_size=BATCH, lr=0.05)
 READERS = {"logits": "KD", "embedding": "CRD"}
@@ -216,8 +214,6 @@ def rows_of(cache: TeacherCache, *taps: str) -> Numbers:
 
 def fill_in_a_process(folder: Path, writes: int | None = None) -> None:
     """Fills a cache; dies by SIGKILL in the midst of a write."""
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    torch.set_num_threads(1)
     cache, write = opened(folder), os.pwrite
 
     def deadly(file: int, content: bytes, offset: int) -> int:
@@ -237,10 +233,7 @@ def fill_in_a_process(folder: Path, writes: int | None = None) -> None:
 def test_killed_while_it_writes_it_holds_nothing_wrong_and_goes_on(tmp_path: Path) -> None:
     there = 0
     for writes in (1, 40, 101):
-        process = FORKS.Process(target=fill_in_a_process, args=(tmp_path, writes))
-        process.start()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        assert exit_code(fill_in_a_process, tmp_path, writes) == -signal.SIGKILL
         now = len(rows_of(opened(tmp_path)))
         assert there + BATCH * (writes // 2) <= now <= there + BATCH * (writes // 2 + 1)
         there = now
@@ -249,12 +242,7 @@ def test_killed_while_it_writes_it_holds_nothing_wrong_and_goes_on(tmp_path: Pat
 
 
 def test_two_processes_may_write_the_same_rows_at_once(tmp_path: Path) -> None:
-    processes = [FORKS.Process(target=fill_in_a_process, args=(tmp_path,)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+    assert exit_codes([started(fill_in_a_process, tmp_path) for _ in range(2)]) == [0, 0]
     cache = opened(tmp_path)
     assert len(rows_of(cache)) == cache.count
     assert len(list(tmp_path.iterdir())) == 1

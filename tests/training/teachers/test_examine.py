@@ -1,11 +1,13 @@
 """A teacher is measured before it teaches, and a network of unknown normalisation with the usual ones."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from stillhouse import distributed
 from stillhouse.data import Data
 from stillhouse.models.adapt import adapted, renormalise
 from stillhouse.models.input_spec import InputSpec
@@ -16,6 +18,7 @@ from stillhouse.training.teachers.examine import better_normalisation, examine
 from stillhouse.training.teachers.teacher import Teacher
 from tests.helpers.data import quick_data
 from tests.helpers.networks import QuickNet
+from tests.helpers.processes import together
 
 CPU = torch.device("cpu")
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -34,8 +37,8 @@ class Bright(nn.Module):
         return is_scaled * quarters + (1 - is_scaled) * torch.eye(4)[0]
 
 
-def data() -> Data:
-    return quick_data(images=200)
+def data(batch_size: int = 8) -> Data:
+    return quick_data(batch_size, images=200)
 
 
 def teacher(net: nn.Module, spec: InputSpec | None = None) -> Teacher:
@@ -49,6 +52,20 @@ def test_a_usual_normalisation_that_does_better_is_named_with_its_options() -> N
         "on images with mean 0.5 and std 0.5 it would be right on 100.00 % instead of 25.00 %: give "
     )
     assert "--teacher_mean 0.5 --teacher_std 0.5, or keep the present ones with --teacher_mean 0.346,0.3462," in found
+
+
+def _look(folder: Path, batch_size: int) -> None:
+    with distributed.joined(CPU):
+        found = better_normalisation(teacher(Bright()), data(), data(batch_size).train, CPU, "teacher_")
+        (folder / f"rank{distributed.rank()}").write_text(str(found))
+
+
+@pytest.mark.parametrize("batch_size", [16, 256])  # of 200 images: the second rank has none of the larger ones
+def test_ranks_that_share_the_images_come_to_the_same_advice(tmp_path: Path, batch_size: int) -> None:
+    assert together(2, _look, tmp_path, batch_size) == [0, 0]
+    alone = better_normalisation(teacher(Bright()), data(), data(batch_size).train, CPU, "teacher_")
+    assert alone is not None
+    assert [(tmp_path / f"rank{rank}").read_text() for rank in range(2)] == [alone, alone]
 
 
 def test_a_normalisation_with_which_all_images_are_one_class_is_not_named() -> None:
