@@ -173,6 +173,13 @@ class Data:
         words += [self.train.describe()] if views and len(self.train) else []
         return f"{self.name}: {', '.join(filter(None, words))}, from {self.source}"
 
+    def facts(self) -> dict[str, object]:
+        """Return what a run's outcome says of its images: how many of each class, and how training shows them."""
+        labels = self.info.labels
+        counts = None if labels is None else labels.bincount(minlength=len(self.classes)).tolist()
+        known = {"views": self.train.describe(), "train_counts": counts}
+        return known | ({} if self.validation is None else {"validation_images": len(self.validation)})
+
 
 def data_info(num_classes: int, image_size: int, labels: Tensor, options: LoadOptions) -> DataInfo:
     """Return what methods may know of a training set with these labels, (N,)."""

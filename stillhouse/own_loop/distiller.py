@@ -124,6 +124,7 @@ class Distiller(nn.Module):
             self.distillation.after_step(self._batch)
         self._batch = None
 
+    @torch.compiler.disable(recursive=False)  # torch.compile compiles the networks alone, and they are called below
     def forward(
         self, images: Tensor, labels: Tensor, indices: Tensor | None = None, strong: Tensor | None = None
     ) -> Step:
@@ -144,12 +145,7 @@ class Distiller(nn.Module):
             names = " and ".join(dict.fromkeys(name for name, _ in self.distillation.warmups))
             raise ValueError(f"{names} must train before distillation begins; call warm_up(loader)")
         batch = self._batch_of(images, labels, indices, strong, self._epoch)
-        student, teacher = self._outputs(batch)
-        read = self._losses_read(student, teacher, batch)
-        terms = self.distillation.losses(*read)
-        if self.training:
-            self._steps, self._batch = self._steps + 1, read[2]
-        return Step(torch.stack(list(terms.values())).sum(), terms, student.logits)
+        return self._step(*self._outputs(batch), batch)
 
     def warm_up(self, batches: Iterable[Images], config: TrainConfig | None = None) -> None:
         """Train what some methods need before distillation, such as FT's paraphrasers; others need nothing.
@@ -207,6 +203,15 @@ class Distiller(nn.Module):
             if id(parameter) not in trained:
                 parameter.requires_grad_(False)
 
+    @torch.compiler.disable  # losses depend on the step and draw random numbers: each step would be compiled anew
+    def _step(self, student: Outputs, teacher: Outputs, batch: Batch) -> Step:
+        read = self._losses_read(student, teacher, batch)
+        terms = self.distillation.losses(*read)
+        if self.training:
+            self._steps, self._batch = self._steps + 1, read[2]
+        return Step(torch.stack(list(terms.values())).sum(), terms, student.logits)
+
+    @torch.compiler.disable
     def _batch_of(
         self, images: Tensor, labels: Tensor, indices: Tensor | None, strong: Tensor | None, epoch: int
     ) -> Batch:

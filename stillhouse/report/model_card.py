@@ -8,16 +8,18 @@ from typing import Any
 
 import yaml
 
-from ..analysis.metrics import error_of_confidence, mean_by_class
+from ..analysis.metrics import error_of_confidence
 from ..analysis.tables import magnitude
 from ..checkpoints import write_atomically
+from ..data.hub import PREFIX, parse
+from ..data.pixels.square import in_words
 from ..training.predictions import Predictions
 from .intervals import of_share
 from .markdown import escaped, table
 
 FILE = "README.md"
 _NOT_YET = "Not compared with another network yet."  # until `compare` puts a table in its place
-_WORST = 5  # classes
+_MOST, _WORST = 20, 5  # classes that are all shown, and those that are shown of more
 _SETTINGS = (  # of config.yaml; no names of files, which are nobody else's business
     *("methods", "epochs", "batch_size", "optimizer", "lr", "momentum", "nesterov", "weight_decay", "schedule"),
     *("milestones", "lr_decay", "lr_warmup", "clip_norm", "precision", "teacher_precision", "seed", "train_fraction"),
@@ -48,7 +50,7 @@ def model_card(
     name, teacher = _network(result), result.get("teacher")
     source = f"distilled from {_last(teacher['network'])}" if isinstance(teacher, dict) else "trained from labels"
     parts = [
-        _metadata(name, result, isinstance(teacher, dict)),
+        _metadata(name, result, config, isinstance(teacher, dict)),
         f"# {escaped(name)}, {escaped(source)}",
         f"A classifier of images{_for_classes(result)}, trained by stillhouse {result.get('stillhouse', '')}.",
         _use(result, weights),
@@ -81,13 +83,14 @@ def compare(folder: Path, comparison: str) -> None:
         write_atomically(path, before + comparison.encode() + after)
 
 
-def _metadata(name: str, result: Mapping[str, Any], is_taught: bool) -> str:
+def _metadata(name: str, result: Mapping[str, Any], config: Mapping[str, Any], is_taught: bool) -> str:
     """Return what the Hub reads: https://huggingface.co/docs/hub/model-cards."""
     data = str(result.get("data", "unknown"))
     metrics = [{"type": "accuracy", "name": "top-1", "value": round(float(result["top1"]) / 100, 4)}]
+    hub = parse(str(config["data"])).repository if str(config.get("data")).startswith(PREFIX) else None
     measured = {
         "task": {"type": "image-classification"},
-        "dataset": {"name": data, "type": data, "split": "test"},
+        "dataset": {"name": data, "type": hub or data, "split": "test"},
         "metrics": metrics,
     }
     about = {
@@ -95,6 +98,7 @@ def _metadata(name: str, result: Mapping[str, Any], is_taught: bool) -> str:
         "library_name": "stillhouse",
         "tags": ["image-classification", *(["knowledge-distillation"] if is_taught else [])],
         "metrics": ["accuracy"],
+        **({"datasets": [hub]} if hub else {}),
         "model-index": [{"name": name, "results": [measured]}],
     }
     return f"---\n{yaml.safe_dump(about, sort_keys=False, allow_unicode=True)}---"
@@ -103,7 +107,8 @@ def _metadata(name: str, result: Mapping[str, Any], is_taught: bool) -> str:
 def _use(result: Mapping[str, Any], weights: str) -> str:
     lines = [
         "## How to use it",
-        f"    stillhouse predict {weights} photos/\n    stillhouse export {weights} --to onnx",
+        f"    hf download OWNER/NAME --local-dir network\n    stillhouse predict network/{weights} photos/\n"
+        f"    stillhouse export network/{weights} --to onnx -o shipped --data PHOTOS_BY_CLASS",
         f"The header of `{weights}` names the network, its classes, and how images are made for it{_images(result)}. "
         f"To share it: `hf upload OWNER/NAME . . --include {FILE} {weights}`.",
     ]
@@ -111,11 +116,13 @@ def _use(result: Mapping[str, Any], weights: str) -> str:
 
 
 def _images(result: Mapping[str, Any]) -> str:
-    size, mean, std = (result.get(key) for key in ("image_size", "mean", "std"))
+    size, mean, std, share = (result.get(key) for key in ("image_size", "mean", "std", "share"))
     if not (size and mean and std):
         return ""
+    read = {"resize": "crop", **(result.get("images") or {})}
+    square = f" {in_words(read['resize'], share)}," if share else ""
     shown = [", ".join(f"{value:.4g}" for value in values) for values in (mean, std)]
-    return f": {size}x{size} pixels in RGB, from 0 to 1, minus the mean ({shown[0]}), divided by ({shown[1]})"
+    return f":{square} {size}x{size} pixels in RGB, from 0 to 1, minus the mean ({shown[0]}), divided by ({shown[1]})"
 
 
 def _figures(result: Mapping[str, Any], predictions: Predictions | None) -> list[tuple[str, str]]:
@@ -148,22 +155,47 @@ def _top1(result: Mapping[str, Any], predictions: Predictions | None) -> str:
 
 
 def _by_class(result: Mapping[str, Any], predictions: Predictions | None) -> list[str]:
-    """Return a table of the classes that it knows worst; nothing if the classes have no names."""
-    classes = result.get("classes") or ()
+    """Return a table of the classes, the worst first, or of the worst of many; nothing if they have no names."""
+    classes, trained = result.get("classes") or (), result.get("train_counts")
     if predictions is None or not len(predictions.labels) or predictions.labels.max() >= len(classes):
         return []
-    labels = predictions.labels.long()
-    counts = labels.bincount(minlength=len(classes)).tolist()
-    means = (100 * mean_by_class(predictions.correct, labels, len(classes))).tolist()
-    known = sorted((mean, at) for at, mean in enumerate(means) if counts[at])[:_WORST]
-    rows = [(str(classes[at]), f"{mean:.1f} %", f"{counts[at]:,}") for mean, at in known]
-    return [table(("worst classes", "top-1", "test images"), rows)] if len(classes) > _WORST else []
+    labels, many = predictions.labels.long(), len(classes)
+    counts = labels.bincount(minlength=many).tolist()
+    right = labels[predictions.correct].bincount(minlength=many).tolist()
+    tested = sorted((at for at in range(many) if counts[at]), key=lambda at: (right[at] / counts[at], at))
+    shown = [*tested, *(at for at in range(many) if not counts[at])] if many <= _MOST else tested[:_WORST]
+    headings = ["class", "top-1", "95 % interval", "test images", *(["training images"] if trained else [])]
+    rows = []
+    for at in shown:
+        cells = [str(classes[at]), "", "", f"{counts[at]:,}", *([f"{trained[at]:,}"] if trained else [])]
+        if counts[at]:
+            low, high = of_share(right[at], counts[at])
+            cells[1:3] = f"{100 * right[at] / counts[at]:.1f} %", f"{low:.1f} to {high:.1f}"
+        rows.append(cells)
+    which = "The classes, the worst first" if many <= _MOST else f"The {_WORST} worst of {many:,} classes"
+    return [f"{which}:", table(headings, rows)]
+
+
+def _images_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return rows about the images of training and validation; runs of earlier versions lack them."""
+    counts, rows = result.get("train_counts"), []
+    if counts:
+        least, most = min(counts), max(counts)
+        each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        rows.append(("training images", f"{sum(counts):,}, {each} of each class"))
+    if "validation_images" in result:
+        rows.append(("validation images", f"{result['validation_images']:,}"))
+    if result.get("skipped_images"):
+        rows.append(("images left out, because they cannot be read", f"{result['skipped_images']:,}"))
+    if "views" in result:
+        rows.append(("views in training", str(result["views"])))
+    return rows
 
 
 def _protocol(result: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, str]]:
     teacher = result.get("teacher")
     fingerprint = f", fingerprint {result['data_hash']}" if "data_hash" in result else ""
-    rows = [("data", f"{result.get('data', 'not recorded')}{fingerprint}")]
+    rows = [("data", f"{result.get('data', 'not recorded')}{fingerprint}"), *_images_of(result)]
     rows += [(name, _shown(config[name])) for name in _SETTINGS if _matters(name, config)]
     if isinstance(teacher, dict):
         rows.append(("teacher", f"{_last(teacher['network'])}, weights {teacher['weights_hash']}"))

@@ -218,6 +218,7 @@ def _finish(
         **versions(),
         **_size(trainer, data.info.image_size),
         "data_hash": data.fingerprint,
+        **data.facts(),
         "weights_hash": fingerprint(trainer.model),
     }
     if teacher is not None and trainer.distillation.has_teacher:

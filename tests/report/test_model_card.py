@@ -75,8 +75,33 @@ def test_names_of_classes_are_shown_not_run() -> None:
     text = card()
     assert "&lt;b&gt;" in text
     assert "<b>" not in text
-    assert text.index("| bee | 0.0 % | 1 |") < text.index("| dog | 50.0 % | 2 |")  # the worst first
-    assert "| cow" not in text  # without a test image it has no accuracy
+
+
+def test_classes_stand_with_their_intervals_and_images_the_worst_first() -> None:
+    text = model_card({**RESULT, "train_counts": [7, 6, 5, 4, 3, 1200]}, CONFIG, predictions())
+    # By hand: 1 of 2 is 50 %, (0.5 + z^2 / 4 +- z sqrt(0.25 / 2 + z^2 / 16)) / (1 + z^2 / 2)
+    assert text.index("| bee | 0.0 % | 0.0 to 79.3 | 1 | 3 |") < text.index("| dog | 50.0 % | 9.5 to 90.5 | 2 | 6 |")
+    assert text.index("| cat | 100.0 % | 34.2 to 100.0 | 2 | 7 |") < text.index("| cow |  |  | 0 | 1,200 |")
+    assert "| training images | 1,225, 3 to 1,200 of each class |" in text
+    many = {**RESULT, "classes": [f"c{i}" for i in range(30)]}
+    assert "The 5 worst of 30 classes:" in model_card(many, CONFIG, predictions())
+    assert "| c5 |" not in model_card(many, CONFIG, predictions())  # without a test image
+
+
+def test_it_says_how_images_are_made_and_were_shown() -> None:
+    result = {**RESULT, "share": 0.875, "views": "new views in each epoch, never mirrored", "validation_images": 1500}
+    text = model_card(result, CONFIG, None)
+    assert "cropped to the middle square of 87.5 % of the shorter side, 32x32 pixels in RGB" in text
+    assert "| views in training | new views in each epoch, never mirrored |" in text
+    assert "| validation images | 1,500 |" in text
+    padded = model_card({**result, "images": {"resize": "pad"}}, CONFIG, None)
+    assert "padded to a square, 32x32 pixels" in padded
+
+
+def test_data_of_the_hub_are_named_as_the_hub_names_them() -> None:
+    read = ModelCard(model_card(RESULT, {**CONFIG, "data": "hf:uoft-cs/cifar100/fine@abc"}, None)).data
+    assert read.get("datasets") == ["uoft-cs/cifar100"]
+    assert read.get("eval_results")[0].dataset_type == "uoft-cs/cifar100"
 
 
 def test_a_run_of_a_user_program_has_a_card_with_what_is_known() -> None:
