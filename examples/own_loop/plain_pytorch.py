@@ -29,7 +29,7 @@ for epoch in range(EPOCHS):
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):  # losses stay in float32
             step = distiller(pixels.to(device), labels.to(device), indices.to(device))
         (step.loss / PARTS).backward()
-        if number % PARTS == 0:
+        if number % PARTS == 0 or number == len(loader):  # no gradient is left over for the next epoch
             torch.nn.utils.clip_grad_norm_(distiller.parameters(), 5.0)
             optimizer.step()
             optimizer.zero_grad()

@@ -17,6 +17,7 @@ from ..taps import Outputs, Tapped
 from ..training.config import TrainConfig
 from ..training.optimizer import Optimizer
 from .outputs import gathered_batch, gathered_outputs, outputs_of, with_batch_statistics
+from .uncompiled import calls_compiled, uncompiled
 from .unknown import UnknownIndices, UnknownLabels, unknown
 
 _IDLE = (Method.after_step, Delegating.after_step)
@@ -54,6 +55,8 @@ class Distiller(nn.Module):
     of one size, outputs are gathered: losses that compare images and memories of methods are those of one process with
     the whole batch. The student's BatchNorms are the host's business.
 
+    `torch.compile(distiller)`, or `distiller.compile()`, compiles both networks and leaves the losses alone.
+
     Args:
         student: The network to train.
         teacher: The trained network. None if no method needs one.
@@ -77,6 +80,7 @@ class Distiller(nn.Module):
         self._steps = 0  # forward passes in train mode so far
         self._epoch, self._steps_of_epoch, self._begun_at = -1, 0, 0
         self._batch: Batch | None = None  # of the latest step, until `after_step`
+        self._was_followed = False  # `after_step` was called in this epoch
         methods_inside = [part for part in self.modules() if isinstance(part, Method)]
         self._follows = any(type(one).after_step not in _IDLE for one in methods_inside)
         self._is_warm = not self.distillation.warmups
@@ -113,18 +117,19 @@ class Distiller(nn.Module):
         Raises:
             ValueError: If a method follows the student, and `after_step` was not called.
         """
-        if self._follows and self._batch is not None and self._steps > self._begun_at:
+        if self._follows and not self._was_followed and self._steps > self._begun_at:
             raise ValueError("a method follows the student after each step; call after_step() after optimizer.step()")
         self._epoch, self._steps_of_epoch, self._begun_at = epoch, steps, self._steps
+        self._was_followed = False
         self.distillation.begin_epoch(epoch)
 
     def after_step(self) -> None:
         """Tell the methods that the optimiser has stepped."""
         if self._batch is not None:
             self.distillation.after_step(self._batch)
-        self._batch = None
+        self._batch, self._was_followed = None, True
 
-    @torch.compiler.disable(recursive=False)  # torch.compile compiles the networks alone, and they are called below
+    @calls_compiled
     def forward(
         self, images: Tensor, labels: Tensor, indices: Tensor | None = None, strong: Tensor | None = None
     ) -> Step:
@@ -203,7 +208,7 @@ class Distiller(nn.Module):
             if id(parameter) not in trained:
                 parameter.requires_grad_(False)
 
-    @torch.compiler.disable  # losses depend on the step and draw random numbers: each step would be compiled anew
+    @uncompiled
     def _step(self, student: Outputs, teacher: Outputs, batch: Batch) -> Step:
         read = self._losses_read(student, teacher, batch)
         terms = self.distillation.losses(*read)
@@ -211,7 +216,7 @@ class Distiller(nn.Module):
             self._steps, self._batch = self._steps + 1, read[2]
         return Step(torch.stack(list(terms.values())).sum(), terms, student.logits)
 
-    @torch.compiler.disable
+    @uncompiled
     def _batch_of(
         self, images: Tensor, labels: Tensor, indices: Tensor | None, strong: Tensor | None, epoch: int
     ) -> Batch:

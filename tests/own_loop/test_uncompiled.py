@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stillhouse import DataInfo, Distiller
 from stillhouse.methods import AT, CE, CRD, KD, FitNet
+from stillhouse.own_loop.distiller import Step
 from tests.helpers.networks import QuickNet
 from tests.helpers.training import assert_same
 
@@ -20,7 +21,7 @@ def distiller() -> Distiller:
     return Distiller(QuickNet(), QuickNet(width=8), methods, DataInfo(4, 16, torch.arange(40) % 4, batch_size=BATCH))
 
 
-def trained(one: Distiller, host: nn.Module) -> Distiller:
+def trained(one: Distiller, host: Callable[..., Step]) -> Distiller:
     """Train with a loop whose batches are the same each time."""
     optimizer, images = torch.optim.SGD(one.groups(0.05, 0.0), momentum=0.9), torch.Generator().manual_seed(1)
     for epoch in range(EPOCHS):
@@ -29,7 +30,7 @@ def trained(one: Distiller, host: nn.Module) -> Distiller:
             indices = torch.randperm(40, generator=images)[:BATCH]
             step = host(torch.randn(BATCH, 3, 16, 16, generator=images), indices % 4, indices)
             optimizer.zero_grad()
-            step.loss.backward()
+            step.loss.backward()  # type: ignore[no-untyped-call] # in PyTorch
             optimizer.step()
             one.after_step()
     return one
@@ -45,7 +46,7 @@ def test_steps_of_a_compiled_distiller_are_compiled_once_and_learn_the_same(way:
 
     torch.compiler.reset()
     one = distiller()
-    host: nn.Module = one
+    host: Callable[..., Step] = one
     if way == "distiller.compile()":
         one.compile(backend=backend)
     else:
