@@ -1,7 +1,7 @@
 """Contents of image files: a digest of each, and whether it is whole, found out once and remembered.
 
-Every file is read once from beginning to end. Its header is parsed, and its end looked at: that shows nearly all files
-that were cut off, without decoding them. What looks odd there is decoded to make sure.
+Every file is read once from beginning to end. The segments of JPEGs and the checksums of PNGs show whether a decoder
+will read them to their end, without decoding them. Other formats, and what looks odd, are decoded to make sure.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,18 +19,22 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoints import write_atomically
-from .decode import PLAIN, Decoding, FilePart, Source, content_of, header, rgb
+from .decode import PLAIN, Decoding, FilePart, Source, content_of, header, quiet, rgb
+from .pixels.jpeg_scan import scanned
 from .pixels.plain_jpeg import plain_size
 
 FEW, LITTLE = 2_000, 10**8  # files and bytes; less is read again in a second, and not remembered
 MUCH = 3 * 10**9  # bytes; reading more takes so long that it is said
+SOME, MANY = 200, 10_000  # images that are decoded to see whether they are whole: remembered, said
 KEPT = 50  # folders that are remembered
 _LARGE = 1 << 26  # bytes; larger files are not held in memory, but decoded to see whether they are whole
 _MOST = 1 << 32  # bytes; 256 megapixels, the most that is read, take less in any format
+_RULES = 2  # by which files are whole; what was remembered of others is not used
 _AT_ONCE = 64  # files that a thread is given
-_TAIL = 1 << 12  # bytes at the end of a file that are looked at
+_TAIL = 1 << 12  # bytes at the end of a file
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+_TIFF = (b"II", b"MM")
 _ROW = np.dtype([("key", "V16"), ("digest", "V16"), ("width", "<u4"), ("height", "<u4"), ("frames", "<u4")])
 
 
@@ -65,11 +69,15 @@ def examine(
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing and reading leave Python's lock
         read = dict(zip(new, chain.from_iterable(pool.map(_read_all, _batched(new))), strict=True))
     total = sum(one.size for one in read.values())
+    unsure = [path for path, one in read.items() if not one.problem and not one.is_whole]
+    if say is not None and len(unsure) > MANY:
+        say(f"decoding {len(unsure):,} images once, because their formats do not tell otherwise whether they are whole")
+    broken = _decoded(unsure, read, decoding)
     contents = [
-        known[key] if key in known else _content(path, read[path], decoding)
+        known[key] if key in known else _content(path, read[path], broken.get(path, ""))
         for path, key in zip(paths, keys, strict=True)
     ]
-    if cache is not None and (len(new) >= FEW or total >= LITTLE):
+    if cache is not None and (len(new) >= FEW or total >= LITTLE or len(unsure) >= SOME):
         with suppress(OSError):  # no room, no permission
             _remember(cache, keys, contents)
     return contents
@@ -87,8 +95,10 @@ def _size(path: Source) -> int:
 class _Read:
     digest: bytes
     size: int
-    is_whole: bool  # as far as its end says
+    is_whole: bool  # as far as its bytes say
     problem: str = ""
+    alone: bool = False  # nothing else may run while it is decoded
+    damage: str = ""  # that a decoder passes over
     pixels: tuple[int, int] | None = None  # width and height, where the beginning of a plain JPEG tells them
 
 
@@ -107,33 +117,25 @@ def _read(path: Source) -> _Read:
             if size > _MOST:
                 return _Read(b"", size, False, f"{path} has {size:,} bytes, more than any image: replace or delete it")
             with path.open("rb") as file:
-                return _Read(hashlib.file_digest(file, _digest).digest(), size, is_whole=False)
+                return _Read(hashlib.file_digest(file, _digest).digest(), size, is_whole=False, alone=True)
         content = content_of(path)
     except OSError as error:
         return _Read(b"", 0, False, f"{path} cannot be read ({error.strerror}): replace or delete it")
     if content.startswith(_JPEG) and len(content) > _TAIL and not content[-_TAIL:].strip(b"\0"):
         problem = f"{path} ends in zeros, like an unfinished download: get it again"  # grey for libjpeg
         return _Read(b"", len(content), False, problem)
-    return _Read(_digest(content).digest(), len(content), _looks_whole(content), pixels=plain_size(content))
+    digest, size = _digest(content).digest(), len(content)
+    if content.startswith(_JPEG):
+        seen = scanned(content)
+        return _Read(digest, size, seen.is_whole, pixels=plain_size(content), damage=seen.damage)
+    if content.startswith(_PNG):
+        return _Read(digest, size, _png_is_whole(content))
+    is_whole = content.startswith(b"BM") and 0 < int.from_bytes(content[2:6], "little") <= size
+    return _Read(digest, size, is_whole, alone=content.startswith(_TIFF))  # for what libtiff writes is caught
 
 
 def _digest(content: bytes = b"") -> hashlib.blake2b:
     return hashlib.blake2b(content, digest_size=16)
-
-
-def _looks_whole(content: bytes) -> bool:
-    """Return True where the end of a file is in order; False where it is not, or the format does not tell."""
-    if content.startswith(_JPEG):
-        return content[-_TAIL:].rstrip(b"\0\n\r ").endswith(b"\xff\xd9")
-    if content.startswith(_PNG):
-        return _png_is_whole(content)
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return content.endswith(b"\x3b")
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return int.from_bytes(content[4:8], "little") + 8 <= len(content)
-    if content.startswith(b"BM"):
-        return 0 < int.from_bytes(content[2:6], "little") <= len(content)
-    return False
 
 
 def _png_is_whole(content: bytes) -> bool:
@@ -150,15 +152,33 @@ def _png_is_whole(content: bytes) -> bool:
     return False
 
 
-def _content(path: Source, read: _Read, decoding: Decoding) -> Content:
-    if read.problem:
-        return Content(read.digest, problem=read.problem)
-    if read.is_whole and read.pixels is not None:
+def _decoded(paths: Sequence[Source], read: Mapping[Source, _Read], decoding: Decoding) -> dict[Source, str]:
+    """Decode images, and return a sentence about each that cannot be, or only to garbage."""
+
+    def attempt(path: Source) -> str:
+        try:
+            rgb(path, str(path), decoding)
+        except ValueError as error:
+            return str(error)
+        damage = read[path].damage
+        return f"{path} {damage}: get it again" if damage else ""
+
+    together = [path for path in paths if not read[path].alone]
+    found = {path: attempt(path) for path in paths if read[path].alone}
+    if not together:
+        return {path: problem for path, problem in found.items() if problem}
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, quiet():
+        found |= zip(together, pool.map(attempt, together), strict=True)
+    return {path: problem for path, problem in found.items() if problem}
+
+
+def _content(path: Source, read: _Read, problem: str) -> Content:
+    if read.problem or problem:
+        return Content(read.digest, problem=read.problem or problem)
+    if read.pixels is not None:
         return Content(read.digest, *read.pixels)
     try:
         seen = header(path, str(path))
-        if not read.is_whole:
-            rgb(path, str(path), decoding)
         return Content(read.digest, seen.width, seen.height, seen.frames)
     except ValueError as error:
         return Content(read.digest, problem=str(error))
@@ -174,7 +194,7 @@ def _key(path: Source) -> bytes:
         about = path.stat()
     except OSError:
         return b""
-    when = f"{about.st_dev} {about.st_ino} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}{part}"
+    when = f"{_RULES} {about.st_dev} {about.st_ino} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}{part}"
     return hashlib.blake2b(os.fsencode(path) + f"\0{when}".encode(), digest_size=16).digest()
 
 

@@ -163,7 +163,7 @@ class Folder(Split):
         try:
             for loaded in loader:
                 if isinstance(loaded, str):
-                    raise ValueError(loaded)
+                    raise ValueError(_changed(loaded))
                 yield loaded
         except (RuntimeError, ConnectionError, EOFError) as error:
             if isinstance(error, RuntimeError) and not is_worker_death(error):
@@ -183,6 +183,17 @@ def _apart(worker: int) -> None:
     then ends its workers. A worker whose command is gone ends by itself.
     """
     os.setpgid(0, 0)
+
+
+def _changed(problem: str) -> str:
+    """Return a sentence about an image that the look before training read, and that cannot be read any more."""
+    reason = problem.removesuffix(": replace or delete it")
+    if reason == problem:
+        return problem
+    return (
+        f"{reason}, although it was whole when this command began: restore it and run the same command again, which "
+        "resumes a training, or delete it, which begins anew because the data are others"
+    )
 
 
 def _as_read(batch: Any) -> Any:

@@ -5,6 +5,7 @@ import os
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_whole_files_pass_and_cut_ones_are_found(tmp_path: Path, suffix: str) ->
 
 
 def test_whole_jpegs_are_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for suffix in (".jpg", ".png", ".gif", ".webp", ".bmp"):
+    for suffix in (".jpg", ".png", ".bmp"):
         picture(1, 60, 40).save(tmp_path / f"image{suffix}")
     monkeypatch.setattr(contents, "rgb", lambda *_: pytest.fail("decoded"))
     assert not any(one.problem for one in examine(sorted(tmp_path.iterdir())))
@@ -46,6 +47,51 @@ def test_bytes_behind_the_end_do_not_matter(tmp_path: Path) -> None:
         for more in (b"\n", b"\0" * 100, b"a trailer of some program" * 1000):
             path.write_bytes(path.read_bytes() + more)
             assert not broken(path), suffix
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"), [(".jpg", {}), (".jpg", {"progressive": True}), (".png", {}), (".gif", {})], ids=str
+)
+def test_what_would_end_a_training_in_its_middle_is_found(tmp_path: Path, suffix: str, options: dict[str, Any]) -> None:
+    picture(1, 300, 200).save(path := tmp_path / f"a{suffix}", **options)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + (b"\xff\xc8" + picture(2, 40).tobytes())[:4800] + content[middle + 4800 :])
+    assert examine([path])[0].problem.startswith(f"{path} cannot be read as an image")
+
+
+def test_a_damaged_webp_is_found_where_a_decoder_notices(tmp_path: Path) -> None:
+    picture(1, 300, 200).save(path := tmp_path / "a.webp")
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + b"\xff" * 4096 + content[middle + 4096 :])
+    assert broken(path)
+
+
+def test_zeros_in_the_middle_of_a_jpeg_are_found(tmp_path: Path) -> None:
+    """No decoder complains, and shows garbage from there on."""
+    picture(1, 300).save(path := tmp_path / "a.jpg")
+    content = path.read_bytes()
+    path.write_bytes(content[:20_000] + bytes(4096) + content[24_096:])
+    assert examine([path])[0].problem == f"{path} has 4,096 bytes in its middle that were never written: get it again"
+
+
+def test_images_that_were_decoded_to_be_sure_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "SOME", 1)
+    picture(1).save(path := tmp_path / "a.gif")
+    first = examine([path], tmp_path / "cache" / "known")
+    monkeypatch.setattr(contents, "rgb", lambda *_: pytest.fail("decoded again"))
+    assert examine([path], tmp_path / "cache" / "known") == first
+
+
+def test_it_is_said_if_many_images_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "MANY", 1)
+    paths = [tmp_path / name for name in ("a.gif", "b.gif", "c.png")]
+    for path in paths:
+        picture(1).save(path)
+    said: list[str] = []
+    examine(paths, say=said.append)
+    assert said == ["decoding 2 images once, because their formats do not tell otherwise whether they are whole"]
 
 
 def test_one_wrong_bit_in_a_png_is_found(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def test_global_random_state_is_left_alone(paths: list[Path]) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_damaged_image_is_named(paths: list[Path], workers: int) -> None:
     paths[4].write_bytes(png(picture(0, 32))[:200])
-    with pytest.raises(ValueError, match=r"^\S*/4.png cannot be read as an image .* replace or delete it$"):
+    with pytest.raises(
+        ValueError, match=r"^\S*/4.png cannot be read as an image .* was whole when this command began: restore it"
+    ):
         list(split(paths, workers=workers).epoch(0, "cpu"))
     with pytest.raises(ValueError, match=r"^\S*/4.png cannot be read"):
         list(split(paths, workers=workers).batches("cpu"))
