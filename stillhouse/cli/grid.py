@@ -11,7 +11,7 @@ from pathlib import Path
 from ..bench.plan import check_networks, pairs_in_words
 from ..bench.run import Elsewhere
 from ..checkpoints import write_atomically
-from ..grid.axes import METHODS, Axis, Settings, Value, combinations, words
+from ..grid.axes import METHODS, Axis, Settings, Span, Value, combinations, words
 from ..grid.display import GridDisplay
 from ..grid.halving import Halving
 from ..grid.scores import Scored, chosen, csv_of, table
@@ -40,8 +40,7 @@ def grid(command: Grid, display: Display) -> None:
     trials = asked.trials if proposals else len(combinations(axes))
     together = min(asked.together, trials)
     batch = [proposals.ask() for _ in range(together)] if proposals else combinations(axes)
-    if not asked.search:
-        check_networks([cell for settings in batch for cell in base.cells(settings, [0])])
+    check_networks([cell for settings in _with_every_value(axes, batch) for cell in base.cells(settings, [0])])
     shape = " x ".join(str(len(axis.points)) for axis in axes if isinstance(axis.points, tuple))
     title = f"search: {counted(trials, 'trial')}" if proposals else f"grid: {shape} {'cells' if trials > 1 else 'cell'}"
     display.say(f"chosen by validation images: {validation:g} of the training images are held out")
@@ -86,6 +85,12 @@ def _check(command: Grid) -> None:
         raise ValueError(f"--{without[0]} is for a search; add --search tpe or halving, or leave it out")
     if asked.search is not None and command.rooms.room is not None:
         raise ValueError("--room is for a grid without --search, whose rooms depend on earlier outcomes; leave one out")
+
+
+def _with_every_value(axes: Sequence[Axis], batch: Sequence[Settings]) -> list[Settings]:
+    """Return settings among which is every value of each axis, as a search may try any of them."""
+    listed = [(axis, axis.points) for axis in axes if not isinstance(axis.points, Span)]
+    return [*batch, *({**batch[0], **axis.settings(point)} for axis, points in listed for point in points)]
 
 
 def _elsewhere(command: Grid, display: Display, batch: Sequence[Settings], part: float) -> Elsewhere | None:

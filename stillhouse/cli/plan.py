@@ -21,6 +21,7 @@ from ..training.classroom import Classroom
 from ..training.compile import compile_classroom
 from ..training.evaluation import size_of
 from ..training.progress import Display
+from ..training.teachers.sampled import look_at
 from ..training.teachers.teacher import Teacher
 from .distill import Opened, opened
 from .groups.run import PrecisionOptions
@@ -32,6 +33,7 @@ from .summary.planned_files import write
 
 _WHOLE = 50.0  # seconds for everything, about
 _COMPARING, _LATENCY = 12.0, 0.3  # seconds: for all images at most; for a network in each situation
+_LOOKING = 3.0  # seconds for a first measurement of a teacher
 _STEPS = 1.0  # seconds of timed steps for each network at most
 _LEAST, _SLOW = 3, 1000.0  # calls that are timed of a network; ms of a call, from which on it is a single one
 
@@ -47,6 +49,7 @@ def planned(command: Plan, display: Display) -> None:
     planning.of_data(display, data, found, command.run.data.skip_broken)
 
     teacher = shared.teacher or untrained_teacher(command.distill(names[0]), shared)
+    _look(shared, device, display)
     plans = [built(command.distill(name), name, shared, teacher, entries, display) for name in names]
     planning.of_stages(display, teacher, [(one.name, one.taught.distillation) for one in plans], data.info.image_size)
 
@@ -82,6 +85,18 @@ def planned(command: Plan, display: Display) -> None:
     _propose(command, plans, compiled or courses, shared, teacher, device, until, display)
     if command.distillation.recipe is not None and (recipe := find(command.distillation.recipe)).top1:
         display.say(f"published for {recipe.name}: {recipe.report()}")
+
+
+def _look(shared: Opened, device: torch.device, display: Display) -> None:
+    """Say how accurate a teacher with weights is on some held-out images, and what is wrong with it, if anything is."""
+    if (teacher := shared.teacher) is None:
+        return
+    if teacher.net.foreign_logits:
+        display.note(f"the teacher {teacher.name} {teacher.net.foreign_logits}; no method may read its logits")
+        return
+    found = look_at(teacher, shared.data, device, _LOOKING)
+    display.say(f"teacher {teacher.short}: {found}")
+    display.note(found.problem or None)
 
 
 def _size(network: torch.nn.Module, image_size: int) -> tuple[int, int]:

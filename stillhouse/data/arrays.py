@@ -119,6 +119,7 @@ def _resized(arrays: Arrays, size: int | None) -> Arrays:
     own = arrays.validation_images
     return replace(
         arrays,
+        source=f"{arrays.source}; resized from {have}x{have} to {size}x{size}",
         train_images=_resize(arrays.train_images, size),
         test_images=_resize(arrays.test_images, size),
         validation_images=None if own is None else _resize(own, size),

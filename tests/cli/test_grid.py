@@ -247,6 +247,13 @@ def test_the_grid_of_a_recipe_is_one_command() -> None:
         (["--grid", "lr=0.1", "--lr", "0.1"], "lr is given by --lr and varied by --grid"),
         (["--grid", "KD.temperature=0"], "--grid KD.temperature=0: KD: temperature must be at least 0.001"),
         (["--grid", "lr=0.1", "--recipe", "cifar100/none"], "there is no recipe"),
+        *(
+            (
+                ["--grid", "student=resnet8,resnet14,rasnet8; lr=0.1,0.2", "--search", how, "--data", "/nowhere"],
+                "'rasnet8'",
+            )
+            for how in ("tpe", "halving")
+        ),
     ],
 )
 def test_what_is_no_grid_is_refused(capsys: Capture, more: list[str], says: str) -> None:

@@ -29,7 +29,7 @@ def digits(folder: Path) -> Arrays:
     train, test = stratified(labels, TEST_FRACTION, seed=0)
     return Arrays(
         name="digits",
-        source=f"scikit-learn; 8x8 enlarged to {SIZE}x{SIZE}, {TEST_FRACTION:.0%} of each class are the test set",
+        source=f"scikit-learn (8x8, enlarged to {SIZE}x{SIZE}); {TEST_FRACTION:.0%} of each class are the test set",
         train_images=images[train].contiguous(),
         train_labels=labels[train],
         test_images=images[test].contiguous(),

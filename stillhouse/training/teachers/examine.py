@@ -70,12 +70,21 @@ def examine(
     return rough
 
 
-def better_normalisation(teacher: Teacher, data: Data, split: Split, device: torch.device, prefix: str) -> str | None:
+def better_normalisation(
+    teacher: Teacher,
+    data: Data,
+    split: Split,
+    device: torch.device,
+    prefix: str,
+    some: tuple[Sequence[tuple[Tensor, Tensor]], Tensor] | None = None,
+) -> str | None:
     """Try common normalisations on a network whose own is not known; name one with which it does better.
 
     Args:
         split: Held-out images.
         prefix: Prefix of the options that set it: "teacher_", or nothing.
+        some: Batches of the split to try them on, as they are evaluated, with their labels, and all labels; by default
+            some are read.
 
     Returns:
         A clause with the remedy; None if none is better.
@@ -83,11 +92,11 @@ def better_normalisation(teacher: Teacher, data: Data, split: Split, device: tor
     spec = teacher.input
     if spec.is_certain and spec.mean:
         return None
-    if isinstance(split, Folder) and len(split) > _MOST_ON_DISK:
+    if some is None and isinstance(split, Folder) and len(split) > _MOST_ON_DISK:
         return None
     given = (data.mean, data.std)
     present = (spec.mean or data.mean, spec.std or data.std)
-    share, labels = _some(split, device)
+    share, labels = some or _some(split, device)
     model = teacher.net.model.to(device)
     reached: dict[str, float] = {}
     for name, wanted in {"the data's": given, **USUAL}.items():
