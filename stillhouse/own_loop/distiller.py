@@ -80,6 +80,7 @@ class Distiller(nn.Module):
         self._steps = 0  # forward passes in train mode so far
         self._epoch, self._steps_of_epoch, self._begun_at = -1, 0, 0
         self._batch: Batch | None = None  # of the latest step, until `after_step`
+        self._is_resumed = False  # a checkpoint was loaded, and no epoch has begun since
         self._was_followed = False  # `after_step` was called in this epoch
         methods_inside = [part for part in self.modules() if isinstance(part, Method)]
         self._follows = any(type(one).after_step not in _IDLE for one in methods_inside)
@@ -110,6 +111,8 @@ class Distiller(nn.Module):
     def begin_epoch(self, epoch: int, steps: int = 0) -> None:
         """Tell the methods that an epoch begins; call this before its first step.
 
+        After a checkpoint from the middle of this epoch was loaded, the epoch goes on.
+
         Args:
             epoch: Counted from 0.
             steps: Steps of the epoch, for methods whose schedules move in every step; 0: once an epoch.
@@ -119,6 +122,9 @@ class Distiller(nn.Module):
         """
         if self._follows and not self._was_followed and self._steps > self._begun_at:
             raise ValueError("a method follows the student after each step; call after_step() after optimizer.step()")
+        goes_on, self._is_resumed = self._is_resumed and epoch == self._epoch, False
+        if goes_on:
+            return
         self._epoch, self._steps_of_epoch, self._begun_at = epoch, steps, self._steps
         self._was_followed = False
         self.distillation.begin_epoch(epoch)
@@ -183,12 +189,14 @@ class Distiller(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """Return what a checkpoint keeps beside parameters and buffers."""
-        return torch.tensor([self._steps, int(self._is_warm)])
+        return torch.tensor([self._steps, int(self._is_warm), self._epoch, self._steps_of_epoch, self._begun_at])
 
     def set_extra_state(self, state: Tensor) -> None:
         """Continue from a checkpoint: methods draw the random numbers of the steps to come."""
-        steps, is_warm = state.tolist()
-        self._steps, self._is_warm = int(steps), bool(is_warm)
+        self._steps, is_warm, *position = map(int, state.tolist())
+        if position:  # checkpoints of version 0.1.0 have none
+            self._epoch, self._steps_of_epoch, self._begun_at = position
+        self._is_warm, self._is_resumed, self._was_followed = bool(is_warm), bool(position), True
         if self._is_warm:
             self._freeze()
 

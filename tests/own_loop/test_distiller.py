@@ -15,6 +15,7 @@ from stillhouse.data import Data
 from stillhouse.methods import AT, CE, CRD, FT, KD, SP, FitNet, SemCKD
 from stillhouse.methods.wrappers import Ramped, SpotAdaptive
 from stillhouse.rng import seeded
+from stillhouse.taps import Outputs
 from stillhouse.training.classroom import Classroom
 from stillhouse.training.loop import fit
 from tests.helpers.data import quick_data
@@ -126,23 +127,33 @@ def test_what_is_saved_has_no_connectors_and_no_teacher() -> None:
     assert one.deploy() is one.student
 
 
-def test_a_checkpoint_goes_on_with_the_same_random_numbers(tmp_path: Path) -> None:
-    data, whole = quick_data(), distiller(with_memory)
+class Moving(CE):
+    """Weighted by the position in the run."""
+
+    def forward(self, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        return batch.epoch * super().forward(student, teacher, batch)
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_checkpoint_goes_on_where_it_was(after: int) -> None:
+    """Resume in the second epoch, after so many of its steps; the weight of Moving grows in each step."""
+    data, methods = quick_data(), lambda: [*with_memory(), Moving()]
+    whole, resumed = distiller(methods), distiller(methods)
+    steps = data.train.steps
     optimizer = torch.optim.SGD(whole.groups(0.05, 0.0), momentum=0.9)
     for epoch in range(3):
-        if epoch == 1:
-            state = copy.deepcopy((whole.state_dict(), optimizer.state_dict()))
-        whole.train().begin_epoch(epoch)
-        for batch in data.train.epoch(epoch, "cpu"):
+        whole.train().begin_epoch(epoch, steps)
+        for number, batch in enumerate(data.train.epoch(epoch, "cpu"), 1):
             step(whole, optimizer, batch)
+            if (epoch, number) == ((1, after) if after else (0, steps)):
+                state = copy.deepcopy((whole.state_dict(), optimizer.state_dict()))
     assert all(isinstance(value, Tensor) for value in whole.state_dict().values())  # safetensors can hold it
-    resumed = distiller(with_memory)
     optimizer = torch.optim.SGD(resumed.groups(0.05, 0.0), momentum=0.9)
     resumed.load_state_dict(state[0])
     optimizer.load_state_dict(state[1])
     for epoch in (1, 2):
-        resumed.train().begin_epoch(epoch)
-        for batch in data.train.epoch(epoch, "cpu"):
+        resumed.train().begin_epoch(epoch, steps)
+        for batch in [*data.train.epoch(epoch, "cpu")][after if epoch == 1 else 0 :]:
             step(resumed, optimizer, batch)
     assert_same(whole.state_dict(), resumed.state_dict())
 
