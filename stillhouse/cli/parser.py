@@ -134,6 +134,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
         elif command == "runs":
             return runs(arguments, display, run)
         elif command == "check":
+            ranks.refuse_several(command)
             words = _method_word(arguments)
             from ..contract.check import check  # only this command needs its small networks and laws
 
@@ -232,8 +233,8 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> int:
             return 0
         act = command.act()
         begun()
-        if ranks.several() and not command.ranks:
-            raise ValueError(f"`stillhouse {name}` is the work of one process; start it without torchrun")
+        if not command.ranks:
+            ranks.refuse_several(name)
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything
             return act(options, display) or 0
         from .. import distributed

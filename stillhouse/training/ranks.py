@@ -14,6 +14,12 @@ def several() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def refuse_several(command: str) -> None:
+    """Raise ValueError if torchrun started more than one process for a command that is the work of one."""
+    if several():
+        raise ValueError(f"`stillhouse {command}` is the work of one process; start it without torchrun")
+
+
 def number() -> int:
     """Return the rank that torchrun gave this process; it is known before the ranks have met."""
     return int(os.environ.get("RANK", "0"))

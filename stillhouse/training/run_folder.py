@@ -154,8 +154,8 @@ class Run:
         wanted, is_new = _expected.get(), not (self.folder / "config.yaml").exists()
         if wanted is not None and is_new:
             raise ValueError(
-                f"{wanted} cannot be resumed, because its data, code or weights have changed since: the same options "
-                f"now make another run, {self.folder.name}; to train that, type its command"
+                f"{wanted} cannot be resumed, because its data, code, weights or number of processes have changed "
+                f"since: the same options now make another run, {self.folder.name}; to train that, type its command"
             )
         if self.weights.exists() and not (self.folder / "state.pt").exists():
             why = f"is there, but result.json is missing; restore it, or move {self.folder} away to train again"

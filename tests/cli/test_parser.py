@@ -241,7 +241,8 @@ def test_a_developer_may_ask_for_the_traceback(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "words", ["plan digits", "pick digits", "predict resnet8 a.png", "export resnet8", "cache --teacher resnet8"]
+    "words",
+    ["plan digits", "pick digits", "predict resnet8 a.png", "export resnet8", "cache --teacher resnet8", "check KD"],
 )
 def test_what_one_process_does_is_refused_to_several(
     words: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser
 
 from ...spelling import counted
+from ...training import ranks
 from ...training.progress import Display
 from ..words.help import HelpFormatter
 from .listing import Listed, listed, listed_run, megabytes, table
@@ -39,6 +40,7 @@ def runs(arguments: Sequence[str], display: Display, start: Start) -> int:
         raise ValueError(f"stillhouse runs {action} needs the folder of a run; usage: {_USAGE}")
     found = [_find(name) for name in named]
     if action == "rm":
+        ranks.refuse_several("runs rm")
         _remove(found, is_sure, display)
         return 0
     return _resume(found[0], display, start)

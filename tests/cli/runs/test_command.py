@@ -80,6 +80,9 @@ def test_runs_are_listed_resumed_and_removed(
     assert f"would remove runs/{run.name} (3 done, 0." in said
     assert "add --yes" in said
     assert contents(tmp_path) == before
+    with monkeypatch.context() as several:
+        several.setenv("WORLD_SIZE", "2")
+        assert "`stillhouse runs rm` is the work of one process" in refusal(capsys, ["runs", "rm", run.name, "--yes"])
     assert f"removed runs/{run.name}" in done(capsys, ["runs", "rm", run.name[-8:], "--yes"])
     assert not run.exists()
     assert "there is no run in runs" in refusal(capsys, ["runs"])
@@ -93,7 +96,7 @@ def test_a_run_that_would_be_another_one_is_not_begun(
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("lr: 0.05", "lr: 0.06"))
     said = refusal(capsys, ["runs", "resume", str(run)])
-    assert f"{run} cannot be resumed, because its data, code or weights have changed since" in said
+    assert f"{run} cannot be resumed, because its data, code, weights or number of processes have changed since" in said
     assert [path.name for path in (tmp_path / "runs").glob("pictures*")] == [run.name]
 
 
