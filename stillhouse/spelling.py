@@ -20,7 +20,9 @@ KINDS = {
 
 EXAMPLE = "for example:\n\n"  # what stands behind it in a message is code, which keeps its lines
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # not \t, not \n
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # not \t, not \n
 _MOST_LETTERS = 1000  # of one word in a sentence; paths stay whole
 _SHORTEST_BEGINNING = 3  # letters that stand for a longer name
 _MOST_NAMES = 2000  # of a folder to compare with
@@ -28,9 +30,10 @@ _LONGEST_NAME = 100  # letters of a name to look up: comparing more takes minute
 
 
 def printable(text: str) -> str:
-    """Escape control characters and changes of writing direction, which names of files and classes may hold.
+    """Escape control characters, changes of writing direction, and bytes of file names that are not UTF-8.
 
-    Otherwise they could move a terminal's cursor, colour its text, or overwrite earlier lines.
+    Otherwise they could move a terminal's cursor, colour its text, overwrite earlier lines, or end the writing of a
+    file in UTF-8.
     """
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

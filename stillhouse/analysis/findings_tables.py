@@ -33,9 +33,10 @@ class Table:
     rows: Sequence[Sequence[str | float]]
 
     def csv(self) -> str:
+        """Return it in full; bytes of file names that are not UTF-8 are escaped, so that it can be written."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([self.headings, *self.rows])
-        return text.getvalue()
+        return text.getvalue().encode("utf-8", "backslashreplace").decode()
 
     def printed(self, columns: int) -> Printed:
         """Return the first columns, as far as they fit on a terminal."""

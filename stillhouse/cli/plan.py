@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 
 import torch
 
+from ..bench.entries import Entry
 from ..data import Data
-from ..plan.budget import Way, propose
+from ..plan.budget import Proposal, Way, propose, rescaled
 from ..plan.candidate import Candidate
 from ..plan.courses import Course, cache_of
 from ..plan.duplicates import duplicates
@@ -19,6 +21,7 @@ from ..plan.speed import BATCHES, Speed, speeds_of
 from ..report.recipes import find
 from ..training.classroom import Classroom
 from ..training.compile import compile_classroom
+from ..training.config import TrainConfig
 from ..training.evaluation import size_of
 from ..training.progress import Display
 from ..training.teachers.sampled import look_at
@@ -50,7 +53,7 @@ def planned(command: Plan, display: Display) -> None:
 
     teacher = shared.teacher or untrained_teacher(command.distill(names[0]), shared)
     _look(shared, device, display)
-    plans = [built(command.distill(name), name, shared, teacher, entries, display) for name in names]
+    plans = [_built(command, name, shared, teacher, entries, display) for name in names]
     planning.of_stages(display, teacher, [(one.name, one.taught.distillation) for one in plans], data.info.image_size)
 
     networks = [teacher.net.model, *(one.taught.model for one in plans)]
@@ -97,6 +100,20 @@ def _look(shared: Opened, device: torch.device, display: Display) -> None:
     found = look_at(teacher, shared.data, device, _LOOKING)
     display.say(f"teacher {teacher.short}: {found}")
     display.note(found.problem or None)
+
+
+def _built(
+    command: Plan, name: str, shared: Opened, teacher: Teacher, entries: Sequence[Entry], display: Display
+) -> Planned:
+    """Build the students of a network; an error says which one it is of.
+
+    Raises:
+        ValueError: If one cannot be built.
+    """
+    try:
+        return built(command.distill(name), name, shared, teacher, entries, display)
+    except ValueError as error:
+        raise ValueError(f"--student {name}: {error}") from None
 
 
 def _size(network: torch.nn.Module, image_size: int) -> tuple[int, int]:
@@ -178,11 +195,24 @@ def _propose(
                     continue
                 other = _changed(changed, one, shared, teacher, course, device)
                 ways.append(Way(other.seconds, changes, gives_up))
-        proposal = propose(ways, epochs, budget)
-        planning.of_budget(display, one.name, proposal, course, budget)
-        planning.of_command(display, command, one.name, proposal.changes, shared.data)
+        least = max(1, math.ceil(one.command.run.config.lr_warmup))
+        proposal = _rescaled(propose(ways, epochs, budget, least), one.command.run.config)
+        planning.of_budget(display, one.name, proposal, course, budget, least)
+        if proposal.epochs:
+            planning.of_command(display, command, one.name, proposal.changes, shared.data)
     if late:
         display.note("other batch sizes and bfloat16 were not tried with every student, because the time was up")
+
+
+def _rescaled(proposal: Proposal, config: TrainConfig) -> Proposal:
+    """Return a proposal of fewer epochs in which the learning rate drops after the same parts of them."""
+    whole = [milestone for milestone in config.milestones if milestone >= 1]
+    if config.schedule != "steps" or not whole or proposal.epochs in (0, config.epochs):
+        return proposal
+    fractions = rescaled(config.milestones, config.epochs)
+    clause = f"milestones {', '.join(f'{one:g}' for one in whole)} are fractions of the epochs now"
+    changes = {**proposal.changes, "milestones": fractions}
+    return dataclasses.replace(proposal, changes=changes, gives_up=[*proposal.gives_up, clause])
 
 
 def ways_around(command: Distill) -> list[tuple[Distill, dict[str, object], list[str]]]:

@@ -48,8 +48,8 @@ class Proposal:
     """A training within a budget.
 
     Args:
-        epochs: Number of epochs; 0 if not even one fits.
-        seconds: How long it takes.
+        epochs: Number of epochs; 0 if too few fit.
+        seconds: Time that it takes; if too few epochs fit, time of as few as can be trained.
         gives_up: Clauses; empty if all fits as asked.
     """
 
@@ -64,13 +64,14 @@ class Proposal:
         return self.epochs < FEW and any("epochs" in clause for clause in self.gives_up)
 
 
-def propose(ways: Sequence[Way], epochs: int, budget: float) -> Proposal:
+def propose(ways: Sequence[Way], epochs: int, budget: float, least: int = 1) -> Proposal:
     """Return the way that gives up least: all epochs if a way has time for them, else as many as fit.
 
     Args:
         ways: The first as asked, the others in the order of how much they give up.
         epochs: As asked.
         budget: Seconds.
+        least: The smallest number of epochs that can be trained: a learning rate may need some to rise.
     """
     for way in ways:
         if way.seconds(epochs) <= budget:
@@ -80,8 +81,16 @@ def propose(ways: Sequence[Way], epochs: int, budget: float) -> Proposal:
         if way.seconds(epochs) <= _GAIN * best.seconds(epochs):
             best = way
     fitting = _fitting(best, epochs, budget)
-    given_up = [f"epochs {epochs} -> {fitting}", *best.gives_up] if fitting else []
-    return Proposal(fitting, best.seconds(max(fitting, 1)), {**best.changes, "epochs": fitting}, given_up)
+    if fitting < least:
+        return Proposal(0, best.seconds(least), {}, [])
+    given_up = [f"epochs {epochs} -> {fitting}", *best.gives_up]
+    return Proposal(fitting, best.seconds(fitting), {**best.changes, "epochs": fitting}, given_up)
+
+
+def rescaled(milestones: Sequence[float], epochs: int) -> tuple[float, ...]:
+    """Return milestones of a training of so many epochs as fractions, for one that has fewer."""
+    parts = [milestone if milestone < 1 else round(milestone / epochs, 4) for milestone in milestones]
+    return tuple(part for part in parts if part < 1)
 
 
 def _fitting(way: Way, epochs: int, budget: float) -> int:

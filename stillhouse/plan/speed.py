@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..export.latency import Latency, latency
+from ..forward import dry_run
 from ..models.spec import NetworkSource
 from ..modes import in_eval_mode
 from ..rng import stream
@@ -55,10 +56,17 @@ def speeds(
         least: Number of calls that are timed even if they take longer.
 
     Raises:
-        ValueError: If there is no such network, or it cannot be built.
+        ValueError: If there is no such network, or it cannot be built, take such images or tell so many classes apart.
     """
     fresh = replace(source, weights=None, key=None, skip_head=False)
     model = fresh.build_for(classes, image_size)
+    logits = dry_run(model, image_size).logits
+    if logits.ndim != 2 or logits.shape[1] != classes:
+        found = f"{logits.shape[1]}" if logits.ndim == 2 else f"an output of shape {tuple(logits.shape[1:])}"
+        raise ValueError(
+            f"it must return one logit for each of the {classes} classes, not {found}; build it with "
+            f"num_classes={classes}"
+        )
     return speeds_of(model, image_size, images, threads, device, seconds, least)
 
 

@@ -31,6 +31,10 @@ def test_tables_are_exact_in_files_and_short_on_terminals() -> None:
     assert printed(table.printed(columns=2))[2].split() == ["class", "0", "3"]
 
 
+def test_bytes_of_a_name_that_are_not_utf_8_are_escaped_in_files() -> None:
+    assert Table(("class",), [("lat\udcefn",)]).csv().encode() == b"class\nlat\\udcefn\n"
+
+
 def test_the_baseline_has_a_column_where_its_guesses_are_known() -> None:
     plain, beside = summarised(FINDINGS), summarised(FINDINGS, ALONE)
     assert plain.headings == ("measured on test images", "teacher", "student")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stillhouse.plan.budget import Way, propose, seconds_of
+from stillhouse.plan.budget import Proposal, Way, propose, rescaled, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,12 @@ def test_the_fastest_way_gets_the_most_epochs_if_it_pays() -> None:
 def test_a_budget_below_one_epoch_is_said() -> None:
     found = propose([AS_ASKED], 240, 60)
     assert (found.epochs, found.seconds) == (0, 110)
+
+
+def test_fewer_epochs_than_the_learning_rate_needs_to_rise_are_not_proposed() -> None:
+    assert propose([AS_ASKED], 240, 509, least=5) == Proposal(0, 510, {}, [])
+    assert propose([AS_ASKED], 240, 510, least=5).changes == {"epochs": 5}
+
+
+def test_milestones_become_fractions_of_the_epochs() -> None:
+    assert rescaled((150, 180, 0.875, 240, 300), 240) == (0.625, 0.75, 0.875)

@@ -58,3 +58,18 @@ def test_one_thread_alone_is_measured_once() -> None:
 def test_a_network_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="resnet21"):
         speeds(NetworkSource("resnet21"), 10, 32)
+
+
+def test_networks_that_cannot_take_the_images_or_know_other_classes_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(
+        "from torch.nn import *\n"
+        "def fixed(num_classes): return Sequential(Flatten(), Linear(3 * 32 * 32, num_classes))\n"
+        "def seven(num_classes): return Sequential(AdaptiveAvgPool2d(1), Flatten(), Linear(3, 7))\n"
+    )
+    with pytest.raises(ValueError, match=r"Sequential cannot take images of 16 px .* choose another network"):
+        speeds(NetworkSource("nets.py:fixed"), 10, 16)
+    with pytest.raises(ValueError, match="one logit for each of the 10 classes, not 7; build it with num_classes=10"):
+        speeds(NetworkSource("nets.py:seven"), 10, 16)

@@ -56,8 +56,9 @@ def of_data(display: Display, data: Data, found: Duplicates, skips: bool) -> Non
     if not found.pairs:
         display.say(f"duplicates: none among {found.compared:,} images")
         return
-    rows = [(where, *(f"{kinds[kind]:,}" for kind in KINDS)) for where, kinds in sorted(found.counts().items())]
-    display.console.print(Fitting(["duplicates", *KINDS], rows))
+    shown = KINDS if found.pairs[0].image.name else KINDS[1:]  # images in memory are no files any more
+    rows = [(where, *(f"{kinds[kind]:,}" for kind in shown)) for where, kinds in sorted(found.counts().items())]
+    display.console.print(Fitting(["duplicates", *shown], rows))
     if found.leaked:
         held_out = len(data.test) + (0 if data.validation is None else len(data.validation))
         display.note(
@@ -184,9 +185,9 @@ def _explain(display: Display, courses: Sequence[Course], is_compiled: bool, siz
     if course.cache.obstacle is not None:
         display.say(f"no teacher cache: {course.cache.obstacle}")
     else:
+        views = counted(course.cache.views, "view")
         display.say(
-            f"teacher cache: computed from {course.cache.views} views of each image, if it is empty before; a second "
-            f"run reads it all"
+            f"teacher cache: computed from {views} of each image, if it is empty before; a second run reads it all"
         )
     if not is_compiled:
         display.say("compiled: not measured, since compiling takes a minute; --compile true measures it")
@@ -210,12 +211,13 @@ def _gb(count: int) -> str:
     return f"{count / _GB:.2g} GB" if count else ""
 
 
-def of_budget(display: Display, name: str, proposal: Proposal, course: Course, budget: float) -> None:
-    """Print what fits into a budget, and what it gives up."""
+def of_budget(display: Display, name: str, proposal: Proposal, course: Course, budget: float, least: int = 1) -> None:
+    """Print what fits into a budget, and what it gives up; `least` is the smallest number of epochs."""
     within = f"{name} in {in_words(budget)}"
     if not proposal.epochs:
+        few = "one epoch fits, which takes" if least == 1 else f"the {least} epochs of --lr_warmup fit, which take"
         display.note(
-            f"{within}: not even one epoch fits, which takes {in_words(proposal.seconds)} in all; give more time, a "
+            f"{within}: not even {few} {in_words(proposal.seconds)} in all; give more time, a "
             f"part of the images with --train_fraction, or a smaller --image_size"
         )
         return
@@ -232,8 +234,7 @@ def of_budget(display: Display, name: str, proposal: Proposal, course: Course, b
 def of_command(display: Display, command: Plan, name: str, changes: Mapping[str, object], data: Data) -> None:
     """Print the command that trains a student, on a line that can be pasted."""
     values = {**named_values(command.distill(name)), **changes}
-    typed = ["data", "teacher", "student", *sorted(command.given - {*_NOT_TYPED, "teacher"})]
-    typed += [option for option in changes if option not in typed]
+    typed = list(dict.fromkeys(["data", "teacher", "student", *sorted(command.given.difference(_NOT_TYPED)), *changes]))
     if data.skipped and "skip_broken" not in typed:
         typed.append("skip_broken")
     words = "".join(f" --{option} {_word(values[option])}" for option in typed if values.get(option) is not None)
