@@ -52,8 +52,11 @@ def settle(files: Files, options: LoadOptions) -> Files:
 
 def _settled(files: Files, options: LoadOptions) -> Files:
     everything = torch.arange(len(files.train))
-    if options.test_only and (not options.trained_on or share(options.trained_on, files.contents) < OWN):
-        unknown = (_UNKNOWN,) if options.trained_on is None else (_SAVED_AGAIN,) if options.trained_on else ()
+    seen = share(options.trained_on or (), files.contents)
+    if options.test_only and seen < OWN:
+        unknown = (
+            (_UNKNOWN,) if options.trained_on is None else (_SAVED_AGAIN,) if options.trained_on and not seen else ()
+        )
         source = f"{files.source}; all images are measured"
         return _parted(replace(files, source=source), everything[:0], everything, unknown)
     kept, held_out = held_out_by_name(files.train_keys, files.train_labels)

@@ -109,6 +109,18 @@ def test_training_images_in_a_test_set_are_said(root: Path, tmp_path: Path) -> N
     assert any("of the images that the network was trained on are among the test images" in note for note in data.notes)
 
 
+def test_a_part_of_the_training_images_in_a_folder_without_splits_is_said_and_not_denied(
+    root: Path, tmp_path: Path
+) -> None:
+    known = load(root)
+    other = write_folders(tmp_path / "other", "a", "b", count=30)
+    for path in settled(root).train[:10]:
+        assert isinstance(path, Path)
+        shutil.copy(path, other / "a" / f"copy{path.name}")
+    (note,) = measured(other, known.sample).notes
+    assert "of the images that the network was trained on are among the test images" in note
+
+
 def test_one_image_a_class_can_be_measured_but_not_split(tmp_path: Path) -> None:
     write_folders(tmp_path, "a", "b", count=1)
     assert len(measured(tmp_path, ()).test) == 2
