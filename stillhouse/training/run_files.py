@@ -120,7 +120,7 @@ def read_result(folder: Path) -> dict[str, object]:
     """
     path = folder / "result.json"
     if not path.is_file():
-        kept = (folder / "state.pt").is_file()
+        kept = (folder / "state.pt").is_file() or (folder / "metrics.jsonl").is_file()
         why = (
             "is not finished; the command that began it continues it"
             if kept

@@ -82,9 +82,11 @@ def test_metrics_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_folders_without_a_result_say_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no run \(it has no result.json\)"):
         read_result(tmp_path)
-    (tmp_path / "state.pt").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"is not finished; the command that began it continues it"):
-        read_result(tmp_path)
+    for name in ("state.pt", "metrics.jsonl"):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ValueError, match=r"is not finished; the command that began it continues it"):
+            read_result(tmp_path)
+        (tmp_path / name).unlink()
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,12 @@ def test_a_run_that_would_be_another_one_is_not_begun(
         (["resume"], "stillhouse runs resume needs the folder of a run"),
         (["resume", "nothing"], "nothing is not the folder of a run; stillhouse runs lists them"),
         (["rm", ".", "--yes"], ". is not the folder of a run"),
+        (["rm", "", "--yes"], "stillhouse runs rm needs the folder of a run"),
+        (
+            ["lst"],
+            "there is no folder lst; runs are kept in --folder, which is runs if it is not given. Did you mean list",
+        ),
+        (["list", "a", "--folder", "b"], "lists one folder, not 2"),
         (["--no"], "stillhouse runs does not take --no"),
     ],
 )
@@ -117,6 +123,45 @@ def test_words_that_make_no_sense_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert said in refusal(capsys, ["runs", *words])
+
+
+def runs_in(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "config.yaml").write_text("model: resnet8\n")
+        (folder / name / "lock").touch()
+    return folder
+
+
+def test_runs_are_listed_found_and_removed_in_another_folder(tmp_path: Path, capsys: Capture) -> None:
+    kept = str(runs_in(tmp_path / "kept", "digits-resnet8-lr0.1", "digits-resnet14"))
+    for words in ([kept], ["list", kept], ["ls", "--folder", kept]):
+        assert "2 runs, 2 unfinished" in done(capsys, ["runs", *words])
+    said = refusal(capsys, ["runs", "rm", "--folder", kept, "resnet8", "resnet14", "lr0.1"])
+    assert said.count("digits-resnet8-lr0.1") == 1
+    assert done(capsys, ["runs", "rm", "--folder", kept, "resnet8", "lr0.1", "--yes"]).count("removed") == 1
+    assert [path.name for path in Path(kept).iterdir()] == ["digits-resnet14"]
+
+
+def test_it_is_said_why_a_run_is_damaged(tmp_path: Path, capsys: Capture) -> None:
+    runs_in(tmp_path, "one")
+    (tmp_path / "one" / "metrics.jsonl").write_text("no\n")
+    out = done(capsys, ["runs", str(tmp_path)])
+    assert "note: " in out
+    assert "metrics.jsonl is damaged (" in out
+
+
+def test_what_was_not_meant_is_not_removed(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs_in(tmp_path / "runs", "digits-resnet8-lr0.1")
+    (tmp_path / "link").symlink_to(tmp_path / "runs" / "digits-resnet8-lr0.1")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "config.yaml").write_text("mine: 1\n")
+    before = contents(tmp_path)
+    assert ". is not the folder of a run" in refusal(capsys, ["runs", "rm", ".", "--yes"])
+    assert "link is a link to " in refusal(capsys, ["runs", "rm", "link", "--yes"])
+    assert "nothing else of a run, so it stays" in refusal(capsys, ["runs", "rm", "project", "--yes"])
+    assert contents(tmp_path) == before
 
 
 def test_help_says_that_no_word_is_needed(capsys: Capture) -> None:
