@@ -18,7 +18,7 @@ from ..training.evaluation import Scores
 from ..training.run_files import Row
 from ..training.run_folder import Run
 from ..training.student import StudentTrainer
-from ..training.teachers.examine import examine
+from ..training.teachers.examine import examine, in_words
 from ..training.teachers.located import locate
 from .claims import Claims, is_claimed
 from .display import BenchDisplay
@@ -190,7 +190,7 @@ class Comparison:
             trusted = command.knowledge.trust_teacher
             scores = examine(teacher, precision, device, shared.data, self.display, trusted)
             self._scores[room.teacher] = scores
-            measured = "top-1 not measured" if scores is None else f"{scores.top1:.2f} % top-1"
+            measured = in_words(scores, shared.data)
             self.display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
         return self._scores[room.teacher]
 

@@ -14,7 +14,7 @@ from ..report.recipes import find
 from ..training.classroom import Classroom
 from ..training.progress import Display
 from ..training.student import StudentTrainer
-from ..training.teachers.examine import examine
+from ..training.teachers.examine import examine, in_words
 from ..training.teachers.located import locate
 from ..training.teachers.teacher import Teacher, trained
 from .arguments import named_values
@@ -86,8 +86,7 @@ def distill(command: Distill, display: Display) -> None:
 
     trainers = students_of(teacher, command, method_specs, data, display.note)
     taught = trainers[-1]
-    measured = "top-1 not measured" if scores is None else f"{scores.top1:.2f} % top-1"
-    display.say(f"teacher {teacher.short}: {measured}; {teacher.net.anatomy.describe()}")
+    display.say(f"teacher {teacher.short}: {in_words(scores, data)}; {teacher.net.anatomy.describe()}")
     display.say(f"student {asked.student_source().short}: {taught.distillation.student.anatomy.describe()}")
     display.note(ahead.larger(taught, teacher.net))
     if len(method_specs) > 1:

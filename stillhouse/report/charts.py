@@ -63,8 +63,7 @@ class Charts:
             if high - low < _SPAN:  # small differences look small
                 axes.set_xlim((low + high - _SPAN) / 2, (low + high + _SPAN) / 2)
             seeds = {len(entry.runs) for entry in rows}
-            teachers = [found for entry in rows if (found := entry.mean("teacher_top1")) is not None]
-            known = f"; teacher: {teachers[0]:.2f}" if teachers else ""
+            known = _teacher(rows)
             many = counted(min(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds"
             axes.set_xlabel(f"top-1 after the last epoch, % ({many}{known}{self._dashed(group)})")
             return self._drawn.element(figure, f"Top-1 of every seed by method, {group.title}")
@@ -218,3 +217,12 @@ def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], nam
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: magnitude(size).replace(".0", "")))
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _teacher(rows: Sequence[Entry]) -> str:
+    """Return the teacher's top-1, if it is known, and on which images unless these are those of the students."""
+    for entry in rows:
+        if (top1 := entry.mean("teacher_top1")) is not None:
+            on = {run.result.get("best_measured_on") for run in entry.runs}
+            return f"; teacher{' on validation images' if on == {'validation'} else ''}: {top1:.2f}"
+    return ""

@@ -62,7 +62,7 @@ def grid_of(group: Group) -> Grid:
     rows = [_cells(entry) for entry in group.entries]
     headings = [name for name in rows[0] if any(row[name].text for row in rows)]
     titles = [name.format(baseline=group.baseline) for name in headings]
-    notes = [*group.notes, *_latency(group), *_teachers(group), *_published(group)]
+    notes = [*group.notes, *_best(group), *_latency(group), *_teachers(group), *_published(group)]
     return Grid(group.title, titles, [[row[name] for name in headings] for row in rows], notes)
 
 
@@ -181,6 +181,13 @@ def difference_cell(found: Difference | None) -> Cell:
     if found.low == found.high == 0:
         return Cell(f"0 (equal, n = {count})", value=0.0)
     return Cell(f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", found.is_clear, found.mean)
+
+
+def _best(group: Group) -> list[str]:
+    """Return a note if best epochs are those on validation images, which are easier or harder than the test images."""
+    on = [run.result.get("best_measured_on") == "validation" for run in group.runs]
+    some = "" if all(on) else " of runs that hold some out"
+    return [f"best % is of the best epoch on the validation images{some}"] if any(on) else []
 
 
 def _latency(group: Group) -> list[str]:

@@ -33,6 +33,7 @@ def test_validation_images_choose_and_the_chosen_cell_alone_is_tested(
     first = done(capsys, command)
     assert "grid: 2 x 2 cells x 1 seed: 4 students, 0 trained before, 4 to train, about" in first
     assert first.count("epoch 1/1: ") == 1  # one room
+    assert " % top-1 on the validation images; stages" in first
     folder = only(tmp_path, "grid-")
     assert {path.name for path in folder.iterdir()} == {"cells.csv", "heat_map.svg", "heat_map.png", "heat_map.pdf"}
     rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))

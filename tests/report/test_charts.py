@@ -59,6 +59,18 @@ def test_small_differences_look_small_and_the_axis_says_how_many_seeds(group: Gr
     assert axes.get_xlabel().startswith("top-1 after the last epoch, % (2 seeds")
 
 
+@pytest.mark.parametrize(
+    ("on", "said"), [("test", "; teacher: 99.50"), ("validation", "; teacher on validation images: 99.50")]
+)
+def test_it_is_said_on_which_images_a_teacher_was_measured(on: str, said: str, tmp_path: Path) -> None:
+    found, drawn = Drawn(), list[Figure]()
+    (group,) = compare([record(tmp_path, result={"teacher_top1": 99.5, "best_measured_on": on})])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "element", lambda figure, _: drawn.append(figure))
+        Charts([], found).seeds(group)
+    assert said in drawn[0].axes[0].get_xlabel()
+
+
 def test_a_size_alone_is_not_drawn(tmp_path: Path) -> None:
     (group,) = compare([record(tmp_path), record(tmp_path, [CE, KD])])
     assert Charts([]).sizes([group]) is None

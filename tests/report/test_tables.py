@@ -26,6 +26,13 @@ def test_the_terminal_shows_every_seed_and_what_it_gained(tmp_path: Path) -> Non
     assert "41.0 M" in taught
 
 
+def test_it_is_said_if_the_best_epoch_is_of_validation_images(tmp_path: Path) -> None:
+    held_out = {"best_measured_on": "validation"}
+    runs = [record(tmp_path / "all", methods, result=held_out) for methods in ([CE], [CE, KD])]
+    assert "best % is of the best epoch on the validation images" in grid_of(compare(runs)[0]).notes
+    assert not any("best %" in note for note in grid_of(compare([record(tmp_path / "none")])[0]).notes)
+
+
 def test_several_groups_share_a_table(tmp_path: Path) -> None:
     runs = [record(tmp_path, [CE, KD], lr=lr) for lr in (0.1, 0.2)] + [record(tmp_path, lr=0.1)]
     text = "\n".join(lines(table_of(runs)))

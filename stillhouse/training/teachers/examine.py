@@ -70,6 +70,13 @@ def examine(
     return rough
 
 
+def in_words(scores: Scores | None, data: Data) -> str:
+    """Return what was measured of a teacher, and on which images unless these are the test images."""
+    if scores is None:
+        return "top-1 not measured"
+    return f"{scores.top1:.2f} % top-1{' on the validation images' if data.validation else ''}"
+
+
 def better_normalisation(
     teacher: Teacher,
     data: Data,
