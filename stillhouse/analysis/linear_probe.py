@@ -11,7 +11,7 @@ those numbers are of another protocol.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,11 +49,7 @@ class Probed:
     chosen_top1: float  # percent of the images that the strength was chosen by
     chosen_by: int  # images
     is_converged: bool
-
-    @property
-    def is_at_an_end(self) -> bool:
-        """Tell whether the best strength is the first or last that was tried."""
-        return self.strength in (STRENGTHS[0], STRENGTHS[-1])
+    is_at_an_end: bool  # see `at_an_end`
 
 
 class _Embedding(nn.Module):
@@ -107,7 +103,18 @@ def probe(train: Features, test: Features, validation: Features | None = None) -
     tried = [(_top1(model, judge), strength) for strength, model in _fits(fitted, STRENGTHS)]
     best, strength = max(tried, key=lambda one: one[0])  # of equals the first, which is the strongest
     *_, (_, model) = _fits(train, STRENGTHS[: STRENGTHS.index(strength) + 1])
-    return Probed(_top1(model, test), strength, best, len(judge.labels), bool(model.regression.n_iter_[0] < _STEPS))
+    converged = bool(model.regression.n_iter_[0] < _STEPS)
+    return Probed(_top1(model, test), strength, best, len(judge.labels), converged, at_an_end(tried, strength))
+
+
+def at_an_end(tried: Sequence[tuple[float, float]], strength: float) -> bool:
+    """Return True if one beyond those tried may be better: it is the first or last, and the one beside it is worse.
+
+    Args:
+        tried: Top-1 and strength of each, in the order of strengths.
+    """
+    ends = (tried[:2], tried[:-3:-1])
+    return any(end[1] == strength and beside[0] < end[0] for end, beside in ends)
 
 
 @dataclass(frozen=True)

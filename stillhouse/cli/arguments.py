@@ -221,8 +221,8 @@ def _misread(command: str, complaint: str, known: Sequence[str], positional: Map
     valueless = re.search(r"argument (--\w+)\S*: expected one argument", complaint)
     if valueless:
         return f"{valueless[1]} needs a value. {see}"
-    if (required := re.search(r"arguments are required: (\w+)", complaint)) and required[1] in positional:
-        return f"stillhouse {command} needs {positional[required[1]]}. {see}"
+    if required := re.search(r"arguments are required: (\w+)", complaint):
+        return f"stillhouse {command} needs {positional.get(required[1], f'--{required[1]}')}. {see}"
     absent = re.search(r"key \"config\": .*'(.*)'", complaint)
     if absent:
         return f"--config: there is no file {absent[1]}"

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from torch import nn
 
@@ -122,6 +123,8 @@ def zoo(name: str, num_classes: int) -> nn.Module:
     spelling = {known.lower(): known for known in MODELS}
     nearest = [spelling[match] for match in difflib.get_close_matches(name.lower(), spelling)]
     suggestion = f"Nearest: {', '.join(nearest)}. " if nearest else ""
+    if Path(name).is_dir():
+        suggestion = "It is a folder: name the network, and its trained weights with the option for them. "
     if name.endswith(".py"):
         suggestion = f"Of a file name what builds it, {name}:callable. "
     raise ValueError(

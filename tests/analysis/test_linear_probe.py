@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stillhouse.analysis.linear_probe import STRENGTHS, Features, features, probe
+from stillhouse.analysis.linear_probe import STRENGTHS, Features, at_an_end, features, probe
 from stillhouse.anatomy import Anatomy
 from stillhouse.taps import Tapped
 from tests.helpers.data import quick_data
@@ -68,7 +68,14 @@ def test_regularisation_is_chosen_by_held_out_training_images_never_by_the_test_
 
 def test_of_equally_good_strengths_the_strongest_is_taken() -> None:
     outcome = probe(clouds(90, 0, spread=0.01), clouds(30, 1, spread=0.01))
-    assert (outcome.top1, outcome.strength, outcome.is_at_an_end) == (100.0, STRENGTHS[0], True)
+    assert (outcome.top1, outcome.strength, outcome.is_at_an_end) == (100.0, STRENGTHS[0], False)
+
+
+def test_an_end_of_the_range_is_said_only_if_the_strength_beside_it_is_worse() -> None:
+    assert at_an_end([(90, 10), (80, 1), (70, 0.1)], 10)
+    assert at_an_end([(70, 10), (80, 1), (90, 0.1)], 0.1)
+    assert not at_an_end([(90, 10), (90, 1), (70, 0.1)], 10)
+    assert not at_an_end([(70, 10), (90, 1), (80, 0.1)], 1)
 
 
 def test_two_classes_are_enough_and_one_is_not() -> None:

@@ -151,6 +151,7 @@ def test_a_bench_in_a_file(world: World, tmp_path: Path, capsys: Capture) -> Non
             "--seeds must be a number of seeds from 1 to 1000, or seeds with commas, such as 0,1,2, not 0",
         ),
         (["--pairs", "resnet56"], "must be TEACHER-STUDENT"),
+        (["--pairs", "resnet8-vgg8", "--student", "vgg11"], "--student is for the only pair without --pairs, which"),
         (["--recipes", "cifar100/none"], "there is no recipe"),
         (["--methods", "CE,CE"], "are the same; leave one out"),
     ],

@@ -42,6 +42,8 @@ SENTENCES = {
     "distill --teacher_image_size 224": "stillhouse distill has no option --teacher_image_size; all networks see",
     "train --resume": "stillhouse train has no option --resume; run the same command again to resume",
     "train --model wrn-16-2": "there is no network 'wrn-16-2' in the zoo. Nearest: wrn_16_2",
+    "cache": "stillhouse cache needs --teacher. See stillhouse cache --help",
+    "pick digits --teacher resnet8": "--students names none; write the networks to choose from",
     "evaluate": "stillhouse evaluate needs the folder of a finished run, a safetensors file of one, or a network's",
     "evaluate --model x": "stillhouse evaluate takes the model without --model: stillhouse evaluate MODEL",
     "pick --data x": "stillhouse pick takes the data without --data: stillhouse pick DATA",
@@ -242,7 +244,14 @@ def test_a_developer_may_ask_for_the_traceback(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     "words",
-    ["plan digits", "pick digits", "predict resnet8 a.png", "export resnet8", "cache --teacher resnet8", "check KD"],
+    [
+        "plan digits",
+        "pick digits --students a,b",
+        "predict resnet8 a.png",
+        "export resnet8",
+        "cache --teacher resnet8",
+        "check KD",
+    ],
 )
 def test_what_one_process_does_is_refused_to_several(
     words: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch

@@ -120,6 +120,7 @@ def test_weights_depend_on_seed_and_name_and_disturb_nobody() -> None:
         ("timm:resnet81", r"timm has no 'resnet81'. Did you mean resnet18"),
         ("torchvision:resnet81", r"torchvision has no 'resnet81'. Did you mean resnet18"),
         ("torchvision:fcn_resnet50", r"torchvision has no 'fcn_resnet50'"),
+        (".", r"there is no network '\.' in the zoo. It is a folder: name the network, and its trained weights"),
         ("timm:", r"there is no network 'timm:' in the zoo"),
         (":Net", r"there is no network ':Net' in the zoo"),
         (

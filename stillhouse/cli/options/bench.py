@@ -43,6 +43,9 @@ class BenchOptions:
         read_seeds(self.seeds, 0)
         if self.pairs is not None and self.teacher_weights:
             raise ValueError("--teacher_weights is for the only pair without --pairs; give each pair its own")
+        for name in ("teacher", "student"):
+            if self.pairs is not None and getattr(self, name) != getattr(BenchOptions, name):
+                raise ValueError(f"--{name} is for the only pair without --pairs, which name theirs; leave one out")
 
 
 @dataclass(frozen=True)

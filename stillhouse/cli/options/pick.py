@@ -58,7 +58,7 @@ class PickOptions:
     def __post_init__(self) -> None:
         check_options(self)
         read_seeds(self.seeds, 0)
-        _ = self.milliseconds, self.seconds
+        _ = self.milliseconds, self.seconds, self.names
 
     @property
     def milliseconds(self) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...data import Data
 from ...evaluation.measured import measured
 from ...evaluation.robustness import passes, robustness
-from ...spelling import printable
+from ...spelling import counted, printable
 from ...training.evaluation import Scores
 from ...training.progress import Display
 from ...training.teachers.located import Located
@@ -70,9 +70,8 @@ def write_report(
     corrupted = None
     if command.evaluation.corrupted:
         images = min(command.evaluation.corrupted, len(data.test))
-        display.say(
-            f"robustness: {images:,} images, corrupted in 4 ways at 5 strengths, by {len(networks)} networks ..."
-        )
+        by = counted(len(networks), "network")
+        display.say(f"robustness: {images:,} images, corrupted in 4 ways at 5 strengths, by {by} ...")
         try:
             with counting(display, "images", passes(images)) as done:
                 corrupted = robustness(networks, data, device, images, done=done)
