@@ -21,7 +21,7 @@ from .files import PIXELS, PROBABILITIES, SUFFIXES, Exported, first_line, open_e
 from .gate import BATCHES, Verdict, judge
 from .int8 import Quantiser, calibration_pixels, pairs, reduced_range, to_leave
 from .latency import Latency, latency
-from .outcome import FAILED, REPORT, SCRIPT, Order, Outcome, report
+from .outcome import FAILED, REPORT, SCRIPT, Order, Outcome, earlier_files, report
 from .student import Student
 from .write import Shipped, metadata, save_onnx, save_program, save_torchscript, to_onnx
 
@@ -156,13 +156,16 @@ def _times(student: Student, order: Order, file: Exported, say: Say) -> dict[str
 
 def _placed(outcome: Outcome, order: Order) -> Outcome:
     """Give the file its name, or one that nothing opens; write the report, and the script that reads ONNX."""
+    earlier = earlier_files(order.folder)
     target = order.file.with_name(order.file.name + (FAILED if outcome.failures else ""))
     os.replace(outcome.file, target)
     outcome = replace(outcome, file=target)
     _keep(outcome, order)
     if not outcome.failures:
-        for name in (order.file.name, REPORT):
-            (order.folder / (name + FAILED)).unlink(missing_ok=True)
+        own = {order.file.name, *([SCRIPT] if SUFFIXES[order.kind] == ".onnx" else [])}
+        failed = {name + FAILED for name in (REPORT, *(f"student{suffix}" for suffix in SUFFIXES.values()))}
+        for name in (earlier - own) | failed:  # so that all files in the folder belong together
+            (order.folder / name).unlink(missing_ok=True)
         if SUFFIXES[order.kind] == ".onnx":
             write_atomically(order.folder / SCRIPT, files("stillhouse.export").joinpath(f"{SCRIPT}.txt").read_bytes())
     return outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -65,6 +66,16 @@ class Order:
             raise ValueError(
                 f"{self.folder / taken[0]} exists; replace it with --overwrite true, or choose another --output"
             )
+
+
+def earlier_files(folder: Path) -> set[str]:
+    """Return the names of the exported file in a folder, as its report has it, and of its script."""
+    try:
+        name = json.loads((folder / REPORT).read_text())["file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    known = {f"student{suffix}" for suffix in SUFFIXES.values()}
+    return {name, *([SCRIPT] if name.endswith(".onnx") else [])} if name in known else set()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch import nn
 from stillhouse.data import load
 from stillhouse.export.export import export, held_out
 from stillhouse.export.files import Kind, open_exported
+from stillhouse.export.images import named
 from stillhouse.export.int8 import Quantiser
 from stillhouse.export.outcome import Order
 from stillhouse.export.write import to_onnx
@@ -72,6 +73,18 @@ def test_a_good_file_gets_its_name_a_report_and_a_script(shop: Shop, tmp_path: P
     assert report["relative_difference"] < 1e-5
     assert report["milliseconds"].keys() == {"PyTorch", "onnx"}
     assert report["bytes"]["onnx"] == (tmp_path / "out" / "student.onnx").stat().st_size
+
+
+def test_an_export_in_the_place_of_another_leaves_no_file_of_that(shop: Shop, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(shop.student, shop.data, order("onnx", out, timed=False), str)
+    (out / "mine.txt").write_text("stays")
+    (out / "student.onnx.failed").write_text("of an attempt")
+    assert export(shop.student, shop.data, order("pt2", out, timed=False, overwrite=True), str).failures == []
+    assert names(out) == ["export.json", "mine.txt", "student.pt2"]
+    (out / "student.torchscript").write_text("not of an export, by its report")
+    export(shop.student, shop.data, order("onnx", out, timed=False, overwrite=True), str)
+    assert names(out) == ["export.json", "mine.txt", "predict.py", "student.onnx", "student.torchscript"]
 
 
 def test_a_file_is_in_place_before_it_is_timed(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,10 +201,15 @@ def test_the_script_says_what_the_student_says(
     made = order("onnx", out, with_preprocessing=with_preprocessing)
     assert export(student, shop.data, made, str).failures == []
     script = (out / "predict.py").read_text()
-    assert len(script.splitlines()) == 40  # docs/shipping.md says so
+    assert len(script.splitlines()) == 47  # docs/shipping.md says so
     assert "import torch" not in script
-    files = sorted(map(str, images.glob("*/*")))
-    done = subprocess.run([sys.executable, out / "predict.py", *files], capture_output=True, text=True, check=True)
+    files = list(named([str(images)]))
+    assert len(files) == len([*images.glob("*/*")])
+    (images / ".hidden.jpg").write_text("none")
+    (images / "notes.txt").write_text("none")
+    first = str(Path(files[0]).parent)
+    words = [first + "/*.*", *sorted({str(Path(file).parent) for file in files} - {first})]  # a pattern, and folders
+    done = subprocess.run([sys.executable, out / "predict.py", *words], capture_output=True, text=True, check=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     found = student.probabilities(torch.stack([student.steps.pixels(Path(file), file) for file in files]))
     assert [row[0] for row in rows] == files
@@ -215,4 +233,4 @@ def test_the_script_goes_on_after_a_file_that_is_no_image_and_ends_with_code_1(s
     assert half.startswith(f"{bad[1]}: image file is truncated")
     assert done.returncode == 1
     alone = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (alone.stdout, alone.stderr, alone.returncode) == ("", "usage: python predict.py IMAGE ...\n", 1)
+    assert (alone.stdout, alone.stderr, alone.returncode) == ("", "usage: python predict.py IMAGE_OR_FOLDER ...\n", 1)
