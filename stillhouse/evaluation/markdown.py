@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..analysis.findings_tables import Table
+from ..checkpoints import fingerprint
 from ..report import markdown
 from ..report.markdown import escaped
 from . import tables
@@ -52,7 +53,7 @@ def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iter
     yield "\n".join(f"* note: {escaped(note)}" for note in report.notes)
     yield "## Accuracy"
     yield shown(tables.accuracy(one))
-    yield _ACCURACY
+    yield f"{_ACCURACY} {_most_frequent(report)}"
     if len(one) > 1:
         yield "## Student minus the others"
         yield shown(tables.differences(one))
@@ -79,7 +80,8 @@ def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iter
         yield from _pictures(("mistakes",), drawn, formats)
     for network in one[1:]:
         found = tables.flips_by_class(one, report.names, network.role)
-        yield f"## Flips against the {network.role}, by class"
+        other = "other network (against)" if network.role == "against" else network.role
+        yield f"## Flips against the {other}, by class"
         yield from _first(found, f"flips_{network.role}.csv", "classes")
     if report.robustness is not None:
         yield "## Robustness"
@@ -93,6 +95,15 @@ def _parts(report: Report, drawn: Sequence[str], formats: Sequence[str]) -> Iter
         )
         yield from _pictures(("robustness",), drawn, formats)
     yield f"All figures are in `evaluation.json`, all tables in CSV files beside it. {escaped(report.named)}."
+    weights = ", ".join(f"{network.role} {fingerprint(network.network.net.model)}" for network in one)
+    yield f"Fingerprint of the data: {report.fingerprint}. Hashes of the weights: {weights}."
+
+
+def _most_frequent(report: Report) -> str:
+    """Return a sentence about guessing without looking, which accuracy is to be compared with."""
+    counts = report.networks[0].scores.labels.bincount(minlength=len(report.names))
+    share, name = 100 * float(counts.max()) / int(counts.sum()), report.names[int(counts.argmax())]
+    return f"To guess the most frequent class ({escaped(name)}) of every image is right on {share:.2f} %."
 
 
 def shown(table: Table) -> str:

@@ -1,5 +1,6 @@
 """The page: what was measured, what was not, and the pictures that were drawn."""
 
+from stillhouse.checkpoints import fingerprint
 from stillhouse.evaluation.corruptions import CORRUPTIONS
 from stillhouse.evaluation.markdown import page
 from stillhouse.evaluation.report import Report
@@ -51,3 +52,14 @@ def test_robustness_is_on_the_page_if_it_was_measured() -> None:
 def test_the_verdict_stands_before_all_tables() -> None:
     text = page(Report(NETWORKS, "pets", "abc", NAMES, ["a note"], verdict=["gain: +1.00 * 2"]), [], ["svg"])
     assert text.startswith("# small on pets\n\n* gain: +1.00 \\* 2\n\n* note: a note\n\n## Accuracy")
+
+
+def test_the_page_says_what_guessing_is_worth_and_which_weights_were_measured() -> None:
+    labels = NETWORKS[0].scores.labels.bincount()
+    text = page(Report([*NETWORKS, made("against", 2, "old")], "pets", "abc", NAMES), [], ["svg"])
+    share = f"{100 * int(labels.max()) / int(labels.sum()):.2f}"
+    name = NAMES[int(labels.argmax())]
+    assert f"To guess the most frequent class ({name}) of every image is right on {share} %." in text
+    assert "## Flips against the other network (against), by class" in text
+    hashes = [fingerprint(one.network.net.model) for one in NETWORKS]
+    assert f"Fingerprint of the data: abc. Hashes of the weights: student {hashes[0]}, teacher {hashes[1]}" in text
