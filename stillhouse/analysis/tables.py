@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -33,7 +35,8 @@ class Fitting:
 
     Args:
         headings: Headings of the columns.
-        rows: Cells of each row; an empty row ends a section.
+        rows: Cells of each row; an empty row ends a section, and a row of one cell is the title of the next one, which
+            takes the whole width and more lines if it needs them.
         ranked: Columns that may be left out, the ones that matter most first.
         title: A line above the table.
         names: The number of columns at the left that hold names, which may lose their middle.
@@ -46,7 +49,7 @@ class Fitting:
     names: int = 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = zip(self.headings, *filter(None, self.rows), strict=True)
+        columns = zip(self.headings, *(row for row in self.rows if len(row) > 1), strict=True)
         widths = [max(cell_len(printable(str(cell))) for cell in column) for column in columns]
         least = [min(width, _LEAST // self.names) if i < self.names else width for i, width in enumerate(widths)]
         kept = {i for i, heading in enumerate(self.headings) if heading not in self.ranked}
@@ -59,16 +62,27 @@ class Fitting:
             if widths[longest] <= _SHORTEST:
                 break
             widths[longest] = max(_SHORTEST, widths[longest] - over)
-        yield self._table(sorted(kept), widths)
+        titles = [i for i, row in enumerate(self.rows) if len(row) == 1 < len(self.headings)]
+        yield self._table(sorted(kept), widths, self.rows[: titles[0] if titles else None])
+        for begin, end in pairwise([*titles, len(self.rows)]):
+            yield Text(printable(str(self.rows[begin][0])), "bold")
+            part = self._table(sorted(kept), widths, self.rows[begin + 1 : end], is_first=False)
+            yield Padding(part, (0, 0, 1, 1), expand=False)
         if left_out := [heading for i, heading in enumerate(self.headings) if i not in kept]:
             yield Text(f"left out at this width: {', '.join(left_out)}", style="dim")
 
-    def _table(self, kept: Sequence[int], widths: Sequence[int]) -> Table:
-        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD)
+    def _table(
+        self, kept: Sequence[int], widths: Sequence[int], rows: Sequence[Sequence[Text | str]], is_first: bool = True
+    ) -> Table:
+        """Return a part of the table, whose columns are as wide as in all others; the first one has the headings."""
+        title = self.title if is_first else None
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=is_first, show_edge=is_first)
         for i in kept:
             is_name = i < self.names
-            table.add_column(Text(self.headings[i]), justify="left" if is_name else "right", no_wrap=True)
-        for row in self.rows:
+            table.add_column(
+                Text(self.headings[i]), justify="left" if is_name else "right", no_wrap=True, min_width=widths[i]
+            )
+        for row in rows:
             if not row:
                 table.add_section()
                 continue

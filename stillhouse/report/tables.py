@@ -86,7 +86,7 @@ def printed(grids: Sequence[Grid]) -> Fitting:
     rows: list[list[Text | str]] = []
     for grid in grids:
         if len(grids) > 1:
-            rows.append([_text(grid.title, bold=True), *[""] * (len(headings) - 1)])
+            rows.append([_text(grid.title, bold=True)])
         for row in grid.rows:
             known = {vs[0] if name in vs else name: cell for name, cell in zip(grid.headings, row, strict=True)}
             cells = [known.get(heading, Cell("")) for heading in headings]

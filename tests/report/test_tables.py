@@ -39,6 +39,8 @@ def test_several_groups_share_a_table(tmp_path: Path) -> None:
     assert "pets: resnet56 -> resnet20 (lr 0.1)" in text
     assert "pets: resnet56 -> resnet20 (lr 0.2)" in text
     assert text.count("CE + KD") == 2
+    narrow = " ".join(" ".join(lines(table_of(runs), 30)).split())
+    assert all(f"pets: resnet56 -> resnet20 (lr {lr})" in narrow for lr in (0.1, 0.2))
 
 
 def test_only_what_is_outside_the_noise_is_bold() -> None:

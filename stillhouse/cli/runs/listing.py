@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
-from ...analysis.tables import percent
+from ...analysis.tables import Fitting, percent
 from ...bench.claims import is_claimed
 from ...spelling import shortened
 from ...training.run_files import read_config, read_result, read_rows
@@ -86,15 +83,15 @@ def listed_run(folder: Path) -> Listed | None:
     return Listed(folder, config, epochs, top1, is_done, _is_in_use(folder), size, changed, problem)
 
 
-def table(found: Sequence[Listed], width: int) -> Table:
+def table(found: Sequence[Listed], width: int) -> Fitting:
     """Return a table that is as wide as the screen at most: long names lose what others share."""
-    shown = Table("run", box=box.SIMPLE_HEAD)
-    for heading in ("epochs", "top-1 %", "size", "changed"):
-        shown.add_column(heading, justify="right", no_wrap=True)
+    columns = ["epochs", "top-1 %", "size", "changed"]
     names = told_apart([run.folder.name for run in found], max(width - _OTHER_COLUMNS, 20))
-    for name, run in zip(names, found, strict=True):
-        shown.add_row(name, run.state, percent(run.top1), megabytes(run.size), _ago(run.changed))
-    return shown
+    rows = [
+        [name, run.state, percent(run.top1), megabytes(run.size), _ago(run.changed)]
+        for name, run in zip(names, found, strict=True)
+    ]
+    return Fitting(["run", *columns], rows, columns)
 
 
 def told_apart(names: Sequence[str], most: int) -> list[str]:

@@ -32,6 +32,12 @@ def test_a_long_name_loses_its_middle_and_no_line_is_too_long(width: int) -> Non
     assert "-1a2b3c4d " in lines[2]
 
 
+def test_a_narrow_terminal_shows_names_and_says_which_columns_it_leaves_out() -> None:
+    lines = printed(table([run("digits-resnet8-seed0-1a2b3c4d")], 48), 48)
+    assert lines[2].split()[0].startswith("digits-")
+    assert lines[-1] == "left out at this width: size, changed"
+
+
 def test_what_tells_runs_apart_stays_in_their_names() -> None:
     alone = "photos-timm_test_resnet-seed0-epochs6-schedulecosine-cropshifted-05f6c6d2"
     kd = "photos-timm_test_resnet-from-timm_resnet18-CE+KD-seed0-epochs6-schedulecosine-cropshifted-55b9adc2"
