@@ -24,19 +24,18 @@ from ..training.compile import compile_classroom
 from ..training.config import TrainConfig
 from ..training.evaluation import size_of
 from ..training.progress import Display
-from ..training.teachers.sampled import look_at
 from ..training.teachers.teacher import Teacher
 from .distill import Opened, opened
 from .groups.run import PrecisionOptions
 from .options.distill import Distill
 from .options.plan import Plan
-from .runs.planned import ALONE, Planned, built, check, taught_first, untrained_teacher
+from .runs.planned import ALONE, Planned, built, check, look, taught_first, untrained_teacher
 from .summary import planning
 from .summary.planned_files import write
+from .summary.planned_stages import of_stages
 
 _WHOLE = 50.0  # seconds for everything, about
 _COMPARING, _LATENCY = 12.0, 0.3  # seconds: for all images at most; for a network in each situation
-_LOOKING = 3.0  # seconds for a first measurement of a teacher
 _STEPS = 1.0  # seconds of timed steps for each network at most
 _LEAST, _SLOW = 3, 1000.0  # calls that are timed of a network; ms of a call, from which on it is a single one
 
@@ -52,9 +51,9 @@ def planned(command: Plan, display: Display) -> None:
     planning.of_data(display, data, found, command.run.data.skip_broken)
 
     teacher = shared.teacher or untrained_teacher(command.distill(names[0]), shared)
-    _look(shared, device, display)
+    look(shared, device, display)
     plans = [_built(command, name, shared, teacher, entries, display) for name in names]
-    planning.of_stages(display, teacher, [(one.name, one.taught.distillation) for one in plans], data.info.image_size)
+    of_stages(display, teacher, [(one.name, one.taught.distillation) for one in plans], data.info.image_size)
 
     networks = [teacher.net.model, *(one.taught.model for one in plans)]
     sizes = [_size(network, data.info.image_size) for network in networks]
@@ -62,10 +61,11 @@ def planned(command: Plan, display: Display) -> None:
     times = [_latencies(network, data, device, BATCHES[:1]) for network in copies]
     untrained = taught_first(command, shared, names[0], display)
     first = None if untrained is None else measured(None, {untrained: ALONE}, data, device, _STEPS)
-    courses = []
+    courses = list[Course]()
     for number, one in enumerate(plans):
         share = (until - time.perf_counter()) / (len(plans) - number) / (2 + 2 * len(one.trainers))
-        courses.append(_course(one, shared, teacher, first, device, max(0.1, min(_STEPS, share))))
+        known = courses[0].pace.teacher if courses else None  # the methods of all students are the same
+        courses.append(_course(one, shared, teacher, first, device, max(0.1, min(_STEPS, share)), known))
     for place, network in enumerate(copies):
         if place and (place == 1 or time.perf_counter() < until):
             is_slow = BATCHES[1] * max(speed.latency.p50 for speed in times[place]) > _SLOW
@@ -79,8 +79,9 @@ def planned(command: Plan, display: Display) -> None:
     config = shared.complete(plans[0].command).run.config
     compiled = None
     if command.run.compilation.compile:
-        pairs = zip(plans, courses, strict=True)
+        pairs, began = zip(plans, courses, strict=True), time.perf_counter()
         compiled = [_compiled(one, course, teacher, data, device, display) for one, course in pairs]
+        until += time.perf_counter() - began  # a minute that was asked for, and none of that for the budget
     if command.run.capturing.capture != "off" and device.type == "cuda":
         display.note("steps are timed without CUDA graphs, which make those of small networks faster: --capture")
     planning.of_hours(display, courses, compiled, config.epochs, data.train.steps, config.batch_size)
@@ -88,18 +89,6 @@ def planned(command: Plan, display: Display) -> None:
     _propose(command, plans, compiled or courses, shared, teacher, device, until, display)
     if command.distillation.recipe is not None and (recipe := find(command.distillation.recipe)).top1:
         display.say(f"published for {recipe.name}: {recipe.report()}")
-
-
-def _look(shared: Opened, device: torch.device, display: Display) -> None:
-    """Say how accurate a teacher with weights is on some held-out images, and what is wrong with it, if anything is."""
-    if (teacher := shared.teacher) is None:
-        return
-    if teacher.net.foreign_logits:
-        display.note(f"the teacher {teacher.name} {teacher.net.foreign_logits}; no method may read its logits")
-        return
-    found = look_at(teacher, shared.data, device, _LOOKING)
-    display.say(f"teacher {teacher.short}: {found}")
-    display.note(found.problem or None)
 
 
 def _built(
@@ -137,10 +126,12 @@ def _course(
     first: Pace | None,
     device: torch.device,
     seconds: float,
+    look: float | None = None,
 ) -> Course:
-    """Measure the training of a network's students."""
+    """Measure the training of a network's students; `look` as for `measured`."""
     data, command = shared.data, one.command
-    pace = measured(teacher.net, {trainer: label for label, trainer in one.trainers.items()}, data, device, seconds)
+    labels = {trainer: label for label, trainer in one.trainers.items()}
+    pace = measured(teacher.net, labels, data, device, seconds, look)
     if len(pace.students) < len(one.trainers):
         failed = next(label for label in one.trainers if label not in pace.students)
         raise ValueError(f"a step of {one.name} {failed} fails; stillhouse distill says why")

@@ -105,12 +105,14 @@ def measured(
     data: Data,
     device: torch.device,
     seconds: float = _SECONDS,
+    look: float | None = None,
 ) -> Pace:
     """Time the teacher and a copy of each student in a few steps, which leave no mark.
 
     Args:
         trainers: The students with their labels, before they are resumed; one that fails is left out.
         seconds: Time for the timed steps of each network; slow ones take a few steps however long they are.
+        look: Seconds of the teacher in a step if they are known, from students of the same methods.
     """
     keep_large_blocks()
     memory = meter(device)
@@ -126,7 +128,8 @@ def measured(
         batches = [classroom.laid_out(one) for one in batches if len(one.labels) == len(batches[0].labels)]
         modes = teacher_modes(trainers)
         looks = [partial(classroom.teacher_outputs, mode=mode) for mode in modes if mode != "none"]
-        look = sum(_timed(act, batches, device, seconds).seconds for act in looks)
+        if look is None:
+            look = sum(_timed(act, batches, device, seconds).seconds for act in looks)
         per_image = reading / max(len(batches[0].labels), 1)
 
         def measure(trainer: StudentTrainer) -> None:

@@ -61,3 +61,15 @@ def test_measuring_leaves_no_mark_and_passes_over_who_fails(tmp_path: Path, monk
     assert_same(before, weights(kd))
     assert torch.equal(random, torch.get_rng_state())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_teacher_that_was_timed_is_not_timed_again(tmp_path: Path) -> None:
+    teacher = teacher_net()
+    calls: list[int] = []
+    teacher.model.register_forward_hook(lambda *_: calls.append(1))
+    kd = trainer([CE(), KD()], teacher, tmp_path, "kd")
+    whole = measured(teacher, {kd: "KD"}, quick_data(), torch.device("cpu"), 0.02)
+    first = len(calls)
+    again = measured(teacher, {kd: "KD"}, quick_data(), torch.device("cpu"), 0.02, look=whole.teacher)
+    assert again.teacher == whole.teacher
+    assert len(calls) - first < first / 2

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from ...bench.entries import Entry, learns_alone, students
 from ...methods.parse import parse
 from ...training.progress import Display
 from ...training.student import StudentTrainer
+from ...training.teachers.sampled import look_at
 from ...training.teachers.teacher import Teacher
 from ..arguments import named_values
 from ..distill import Opened
@@ -17,6 +20,7 @@ from ..options.plan import Plan
 from .build import trainer_alone, trainer_taught
 
 ALONE = "by itself"
+_LOOKING = 3.0  # seconds for a first measurement of a teacher
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,18 @@ def check(command: Plan) -> list[Entry]:
     if asked.baseline and not any(learns_alone(entry.methods) for entry in entries):
         entries = [Entry(ALONE, tuple(parse("CE"))), *entries]
     return entries
+
+
+def look(shared: Opened, device: torch.device, display: Display) -> None:
+    """Say how accurate a teacher with weights is on some held-out images, and what is wrong with it, if anything is."""
+    if (teacher := shared.teacher) is None:
+        return
+    if teacher.net.foreign_logits:
+        display.note(f"the teacher {teacher.name} {teacher.net.foreign_logits}; no method may read its logits")
+        return
+    found = look_at(teacher, shared.data, device, _LOOKING)
+    display.say(f"teacher {teacher.short}: {found}")
+    display.note(found.problem or None)
 
 
 def untrained_teacher(command: Distill, shared: Opened) -> Teacher:

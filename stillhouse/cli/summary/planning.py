@@ -12,22 +12,18 @@ import torch
 from ...analysis.tables import Fitting, magnitude
 from ...anatomy import Anatomy
 from ...data import Data
-from ...distillation import Distillation
 from ...plan.budget import FEW, Proposal
 from ...plan.candidate import Candidate, situations
 from ...plan.courses import Course
 from ...plan.duplicates import KINDS, Duplicates, Pair
-from ...plan.stages import Place, as_option, pairs
 from ...report.latency import machine
-from ...spelling import counted, printable, shortened
+from ...spelling import counted, printable
 from ...training.progress import Display
-from ...training.teachers.teacher import Teacher
 from ..arguments import named_values
 from ..inspect_data import balance
 from ..options.plan import Plan
 
 _SHOWN = 3  # pairs of duplicates, or broken images, on the terminal
-_LONGEST = 24  # letters of a network's name in a heading
 _NOT_TYPED = ("data", "budget", "student", "format", "config")  # options of a plan that are not those of its command
 _GB = 1e9
 
@@ -73,41 +69,6 @@ def of_data(display: Display, data: Data, found: Duplicates, skips: bool) -> Non
 def _pair(pair: Pair, data: Data) -> str:
     one, other = ((image, data.classes[image.label]) for image in (pair.image, pair.other))
     return printable(f"{one[0]} ({one[1]}) = {other[0]} ({other[1]})")
-
-
-def of_stages(display: Display, teacher: Teacher, taught: Sequence[tuple[str, Distillation]], image_size: int) -> None:
-    """Print the stages that were found in the networks, how they are paired, and, if that matters, as options."""
-    shown = False
-    for name, distillation in taught:
-        found = pairs(distillation.student, teacher.net, image_size)
-        if found:
-            headings = [*_headings("teacher", teacher.short), *_headings("student", shortened(name, _LONGEST))]
-            rows = [(*_cells(theirs), *_cells(own)) for own, theirs in found]
-            display.console.print(Fitting(headings, rows, names=len(headings)))
-        display.say("; ".join(distillation.describe_spots()))
-        is_paired = any(own and theirs and own.role.startswith("stage") for own, theirs in found)
-        if _reads_features(distillation) or not is_paired:
-            shown = True
-            display.paste(as_option("student_anatomy", distillation.student.anatomy))
-    if shown:
-        display.paste(as_option("teacher_anatomy", teacher.net.anatomy))
-    else:
-        display.say(
-            "no method here reads stages; with one that does, such as --methods CE,FitNet, they are printed to edit"
-        )
-
-
-def _reads_features(distillation: Distillation) -> bool:
-    spots = [spot for _, method in distillation.named_methods() for pair in method.spots for spot in pair]
-    return any(spot != "logits" for spot in spots)
-
-
-def _headings(role: str, name: str) -> tuple[str, str, str]:
-    return role, shortened(name, _LONGEST), "CxHxW"
-
-
-def _cells(place: Place | None) -> tuple[str, str, str]:
-    return ("", "", "") if place is None else (place.role, place.path, place.shape)
 
 
 def of_networks(display: Display, candidates: Sequence[Candidate], device: torch.device) -> None:
@@ -182,15 +143,20 @@ def _explain(display: Display, courses: Sequence[Course], is_compiled: bool, siz
             f"teacher, {_seconds(sum(pace.students.values()))} of students (the middle of "
             f"{counted(pace.timed, 'step')} of each on {part}real batches)"
         )
-    if course.cache.obstacle is not None:
-        display.say(f"no teacher cache: {course.cache.obstacle}")
-    else:
-        views = counted(course.cache.views, "view")
-        display.say(
-            f"teacher cache: computed from {views} of each image, if it is empty before; a second run reads it all"
-        )
+    said = {one.name: _cached(one) for one in courses}
+    for words in dict.fromkeys(said.values()):
+        names = [name for name, other in said.items() if other == words]
+        display.say(words if len(names) == len(courses) else f"{', '.join(names)}: {words}")
     if not is_compiled:
         display.say("compiled: not measured, since compiling takes a minute; --compile true measures it")
+
+
+def _cached(course: Course) -> str:
+    """Return a sentence about the teacher's cache."""
+    if course.cache.obstacle is not None:
+        return f"no teacher cache: {course.cache.obstacle}"
+    views = counted(course.cache.views, "view")
+    return f"teacher cache: computed from {views} of each image, if it is empty before; a second run reads it all"
 
 
 def in_words(seconds: float) -> str:

@@ -58,6 +58,14 @@ def test_hours_with_and_without_cache_and_compiled(capsys: pytest.CaptureFixture
     assert "on 64 of 256 images, multiplied, of real batches" in out
 
 
+def test_the_cache_of_each_student_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    without = replace(COURSE, name="other", cache=Cache(0, "why not"))
+    of_hours(Display(), [COURSE, without, replace(COURSE, name="third")], None, 10, 100, 64)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "net, third: teacher cache: computed from 2 views of each image" in out
+    assert "other: no teacher cache: why not" in out
+
+
 def test_latencies_are_in_one_table_with_blanks_for_what_was_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
     speeds = [Speed(1, 1, Latency(1.5, 2.5, 10)), Speed(32, 1, Latency(1234.0, 2345.0, 3))]
     both = [Candidate("teacher", 2, 10**9, speeds[:1]), Candidate("student", 1, 0, speeds)]
