@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from .cli.startup import quick_to_end
 
 COMMANDS = {
-    "plan": "say what a distillation will take and how fast its students are, before any training",
+    "plan": "time a distillation and its students before any training",
     "distill": "train a small network to match a trained one",
     "bench": "compare methods: pairs x methods x seeds, side by side",
     "grid": "vary settings of one student, and choose by validation images",
     "pick": "choose the best of students that are fast enough, in a given time",
     "train": "train a network by itself: teachers, baselines",
     "evaluate": "measure a trained network on a data set",
-    "export": "write a student for other programs, and prove that the file says the same",
-    "predict": "tell the classes of image files",
-    "probe": "measure how well a trained network's features do on another data set",
-    "cache": "cache a teacher's outputs, so that distillations need not run it",
-    "inspect": "draw and list what a finished distillation learned, or what a data set holds",
-    "report": "compare finished runs: tables, statistics, one page with all charts",
+    "export": "write a student for other programs, with proof that it is right",
+    "predict": "name the classes of image files",
+    "probe": "measure a trained network's features on another data set",
+    "cache": "save a teacher's outputs, so that students need not wait for it",
+    "inspect": "draw what a distillation learned, or what a data set holds",
+    "report": "compare finished runs: tables, statistics, a page of charts",
     "runs": "list runs and how far they are; resume or remove one",
     "check": "test a method of your own against the contract, in seconds",
     "list": "list methods, models, data sets and recipes",
@@ -42,7 +42,8 @@ ELSEWHERE = {  # commands that other tools have
 
 HELP = f"""usage: stillhouse COMMAND [--option VALUE ...]
 
-stillhouse distils image classifiers: it takes a trained teacher network and trains a small student that comes close.
+stillhouse distils image classifiers: it takes a trained teacher network and
+trains a small student that comes close.
 
 commands:
 {chr(10).join(f"  {name:10} {what}" for name, what in COMMANDS.items())}
@@ -52,10 +53,13 @@ commands:
 
 first steps:
   stillhouse distill
-      everything on scikit-learn's digits, in a few minutes: a teacher, a student by itself, a distilled student
+      everything on scikit-learn's digits, in a minute or less: a teacher,
+      a student by itself, a distilled student
   stillhouse train --data cifar100 --model resnet56
-  stillhouse distill --data cifar100 --teacher resnet56 --student resnet20 --methods CE,KD,AT
-  stillhouse distill --data ~/pets --teacher timm:resnet50 --teacher_weights pets.pth --student torchvision:resnet18
+  stillhouse distill --data cifar100 --teacher resnet56 --student resnet20 \\
+      --methods CE,KD,AT
+  stillhouse distill --data ~/pets --student torchvision:resnet18 \\
+      --teacher timm:resnet50 --teacher_weights pets.pth
 """
 
 

@@ -172,8 +172,8 @@ class Distillation(nn.Module):
         """Return a line for each method that says which places it compares."""
         lines = []
         for name, method in self.named_methods():
-            pairs = ", ".join(s if s == t else f"{s} with {t}" for s, t in method.spots)
-            lines.append(f"{name} reads {pairs or 'nothing'}")
+            pairs = ", ".join(s if s == t else f"{s} with {t}" for s, t in method.spots) or "nothing"
+            lines.append(f"{name} reads {pairs}" if method.needs_teacher else f"{name} uses labels")
         return lines
 
     def deploy(self) -> nn.Module:

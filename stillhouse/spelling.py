@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -46,8 +46,13 @@ def sentence(text: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: 1 epoch, 2 epochs."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return a count with its noun: 1 epoch, 2,000 epochs."""
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def rounded(value: float) -> str:
+    """Return a number rounded to two digits and written out: 0.0031, 480, 11000."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def shortened(text: str, most: int) -> str:
@@ -56,6 +61,25 @@ def shortened(text: str, most: int) -> str:
         return text
     end = (most - 2) // 2
     return f"{text[: most - 2 - end]}..{text[len(text) - end :]}"
+
+
+def wrapped(text: str, width: int, letters: Callable[[str], int] = len) -> str:
+    """Return a text whose lines break between words to fit a width; a word that is longer, such as a path, stays whole.
+
+    Args:
+        letters: Returns how wide a text is; letters of some scripts take two places.
+    """
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in re.findall(r"\s*\S+|\s+", paragraph):
+            if line.strip() and letters(line + word) > width:
+                lines.append(line)
+                word = word.lstrip()
+                line = ""
+            line += word
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def nearest(name: str, known: Iterable[str], before: str = "") -> str:

@@ -119,3 +119,8 @@ for words in [["--version"], ["--help"], *{helps + lists + refusals}]:
     assert not slow & {{*sys.modules}}, (words, slow & {{*sys.modules}})
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_needs_no_more_than_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 80

@@ -8,7 +8,7 @@ import pytest
 from jsonargparse import ArgumentError, ArgumentParser
 
 from stillhouse.anatomy import Anatomy
-from stillhouse.spelling import EXAMPLE, misfit, nearest, nearest_path, printable, sentence, shortened
+from stillhouse.spelling import EXAMPLE, misfit, nearest, nearest_path, printable, rounded, sentence, shortened, wrapped
 
 
 class Options:
@@ -122,3 +122,16 @@ def test_the_nearest_path_exists_and_is_written_as_it_was_typed(
     assert nearest_path("runs/elephants/x") == " (the folder runs exists)"
     assert nearest_path("elephants") == nearest_path("pets") == nearest_path("x\0y") == ""
     assert nearest_path("runs/" + "d" * 1000) == ""  # no file can be called so
+
+
+def test_lines_break_between_words_and_a_long_word_stays_whole() -> None:
+    assert wrapped("a path runs/much-longer-than-that is kept\n\n  and more of it", 12) == (
+        "a path\nruns/much-longer-than-that\nis kept\n\n  and more\nof it"
+    )
+    assert wrapped("", 12) == ""
+    assert wrapped("two  blanks", 80) == "two  blanks"
+    assert wrapped("猫 猫 猫", 5, lambda text: 2 * len(text) - text.count(" ")) == "猫 猫\n猫"
+
+
+def test_rounded_numbers_are_written_out() -> None:
+    assert [rounded(value) for value in (0.00314, 0.9, 476.3, 11234.0)] == ["0.0031", "0.9", "480", "11000"]

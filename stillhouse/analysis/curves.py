@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from ..spelling import shortened
 from ..training.run_files import Row
@@ -25,12 +25,15 @@ from .plots import (
     TEACHER,
     THIRD,
     TWO,
+    WIDE,
     canvas,
     dark,
     limits,
+    log_axis,
     percent_axis,
     plain,
 )
+from .tables import percent
 
 _SHADE = "#f0f0f0"
 _LINE = 0.125  # inches from one name at the end of a curve to the next
@@ -84,14 +87,16 @@ def training(
     accuracies.set_title("Accuracy and agreement")
     accuracies.set_ylabel(f"{images} images (%)")
     accuracies.axhline(teacher, color=TEACHER, linewidth=1.1, linestyle=(0, (4, 2)))
-    ends = [_End(teacher, f"teacher {teacher:.1f}", TEACHER)]
+    ends = [_End(teacher, f"teacher {percent(teacher)}", TEACHER)]
     drawn = [teacher, *(row[name] for row in rows for name in ("top1", "agreement") if name in row)]
     ends.append(_line(accuracies, rows, "agreement", "agreement", _Look(THIRD, (0, (1, 1)), "^")))
     if baseline:
         drawn += [row["top1"] for row in baseline]
         ends.append(_line(accuracies, baseline, "top1", "baseline", _Look(BASELINE, (0, (4, 1, 1, 1)), "s")))
     ends.append(_line(accuracies, rows, "top1", "student", _Look(STUDENT, "-", "o")))
-    ends[1:] = [end if math.isnan(end.value) else end._replace(name=f"{end.name} {end.value:.1f}") for end in ends[1:]]
+    ends[1:] = [
+        end if math.isnan(end.value) else end._replace(name=f"{end.name} {percent(end.value)}") for end in ends[1:]
+    ]
     percent_axis(accuracies, drawn)
     longest = max(rows[-1]["epoch"], *(row["epoch"] for row in baseline or rows))
     _finish(accuracies, rows, ends, _LINE / height, longest)
@@ -108,15 +113,10 @@ def training(
 def _scale_losses(axes: Axes, values: Sequence[float]) -> None:
     """Begin the axis at 0, or make it logarithmic if the values are very different."""
     smallest = min((value for value in values if value > 0), default=1.0)
-    if not values or min(values) < 0 or max(values) <= 20 * smallest:
+    if not values or min(values) < 0 or max(values) <= WIDE * smallest:
         _limit(axes, values)
         return
-    axes.set_yscale("log", subs=[])
-    axes.set_ylim(smallest / 1.5, max(values) * 1.5)
-    is_short = max(values) < 1000 * smallest
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if is_short else (1,), numticks=8))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter("{x:g}")
+    log_axis(axes, smallest, max(values))
     axes.set_ylabel("loss (logarithmic)")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from .plots import CATEGORIES, FAINT, INK, MARKERS, PALE, TWO, Numbers, canvas
+from .plots import CATEGORIES, FAINT, MARKERS, PALE, TWO, Numbers, canvas, dark
 
 # Steps away from a place, the nearest first, (S, 2); names are wide, so steps to the side are.
 _SPIRAL = np.array(
@@ -24,21 +25,33 @@ _SPIRAL = np.array(
 )
 
 
+_DOT = 4.5  # points: the dot of a class, before its name
+
+
+class _Middle(NamedTuple):
+    """The middle of a class's points, where its name is written."""
+
+    name: str
+    place: Numbers
+    colour: str
+    marker: str
+
+
 def embeddings(
     points: Mapping[str, Numbers], labels: NDArray[np.int64], names: Mapping[int, str], title: str, caption: str
 ) -> Figure:
     """Draw (N, 2) points of each network; the name of each class is near the middle of its points."""
     figure = canvas(TWO, 3.6, title, caption)
     renderer = FigureCanvasAgg(figure)
-    middles: list[tuple[Axes, list[tuple[str, Numbers]]]] = []
+    middles: list[tuple[Axes, list[_Middle]]] = []
     for axes, (who, places) in zip(figure.subplots(1, len(points), squeeze=False)[0], points.items(), strict=True):
         axes.set_title(who)
-        found: list[tuple[str, Numbers]] = []
+        found: list[_Middle] = []
         for number, (label, name) in enumerate(names.items()):
-            mine, colour = places[labels == label], CATEGORIES[number % 10]
-            axes.scatter(*mine.T, s=7, color=colour, marker=MARKERS[number % 10], alpha=0.8, linewidth=0)
+            mine, colour, marker = places[labels == label], CATEGORIES[number % 10], MARKERS[number % 10]
+            axes.scatter(*mine.T, s=7, color=colour, marker=marker, alpha=0.8, linewidth=0)
             if len(mine):
-                found.append((name, np.median(mine, axis=0)))
+                found.append(_Middle(name, np.median(mine, axis=0), colour, marker))
         axes.set_xticks([])
         axes.set_yticks([])
         axes.margins(0.08)
@@ -52,23 +65,28 @@ def embeddings(
     return figure
 
 
-def _name(axes: Axes, middles: Sequence[tuple[str, Numbers]], canvas: FigureCanvasAgg) -> None:
-    """Write names at their places, or as near as they fit, with a line from there; those in the middle come first."""
+def _name(axes: Axes, middles: Sequence[_Middle], canvas: FigureCanvasAgg) -> None:
+    """Write names with their dots at their places, or as near as they fit, with a line; the middle ones come first."""
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call] # in matplotlib
     frame, taken = axes.get_window_extent(), list[Numbers]()
-    wanted = [(name, axes.transData.transform(place)) for name, place in middles]
+    wanted = [(one, axes.transData.transform(one.place)) for one in middles]
     centre = np.mean([place for _, place in wanted], axis=0) if wanted else np.zeros(2)
-    for name, aim in sorted(wanted, key=lambda one: float(np.hypot(*(one[1] - centre)))):
-        text = axes.text(0, 0, name, ha="center", va="center", weight="bold", color=INK, zorder=5)
+    dot = renderer.points_to_pixels(_DOT)
+    for one, aim in sorted(wanted, key=lambda item: float(np.hypot(*(item[1] - centre)))):
+        text = axes.text(0, 0, one.name, ha="center", va="center", weight="bold", color=dark(one.colour), zorder=5)
         text.set_in_layout(False)
         text.set_path_effects([withStroke(linewidth=2, foreground="white")])
         text.set_transform(None)
         size = text.get_window_extent(renderer)
-        place = _free(aim, size.width + 4, size.height + 2, frame, taken)
-        taken.append(np.array([*place, size.width + 4, size.height + 2]))
+        width, height = size.width + 4 + 3 * dot, size.height + 2
+        place = _free(aim, width, height, frame, taken)
+        taken.append(np.array([*place, width, height]))
         inside = axes.transData.inverted().transform
         text.set_transform(axes.transData)
         text.set_position(tuple(inside(place)))
+        beside = inside(place - (size.width / 2 + 0.8 * dot, 0))
+        axes.plot(*beside, one.marker, color=one.colour, markersize=_DOT, markeredgecolor="white", markeredgewidth=0.5,
+                  zorder=5, scalex=False, scaley=False)  # fmt: skip
         if np.hypot(*(place - aim)) > size.height:
             ends = np.stack([inside(aim), inside(place)])
             axes.plot(*ends.T, color=FAINT, linewidth=0.6, zorder=4, scalex=False, scaley=False)

@@ -127,11 +127,11 @@ def _embedded(embedded: Embedded, classes: Sequence[str], named: str) -> Figure:
         f"{len(embedded.classes)} of the {len(classes)} classes" if len(embedded.classes) < len(classes) else "by class"
     )
     caption = (
-        f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}: neighbours say something, distances little. "
-        "Axes have no unit. A line leads from a name that did not fit to the middle of its class."
+        f"{named}. t-SNE of {len(embedded.labels):,} test images, {some}. Only who is near whom can be read: axes have "
+        "no unit, and distances between groups mean little. Where a name had to move, a line leads to its class."
     )
     names = _short({i: classes[i] for i in embedded.classes})
-    return embeddings(points, embedded.labels.numpy(), names, "Embeddings", caption)
+    return embeddings(points, embedded.labels.numpy(), names, "Embeddings of test images", caption)
 
 
 def _short(names: Mapping[int, str]) -> dict[int, str]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from rich.table import Table as Printed
 
 from .baseline import Baseline
 from .measure import Findings
@@ -20,7 +19,7 @@ from .metrics import (
     logit_difference,
     mean_by_class,
 )
-from .tables import listing
+from .tables import Fitting
 
 _LISTED = 20  # at most, rows on the terminal
 
@@ -38,16 +37,14 @@ class Table:
         csv.writer(text, lineterminator="\n").writerows([self.headings, *self.rows])
         return text.getvalue().encode("utf-8", "backslashreplace").decode()
 
-    def printed(self, columns: int) -> Printed:
-        """Return the first columns, as far as they fit on a terminal."""
-        table = listing(self.headings[:1], [])
-        for heading in self.headings[1:columns]:
-            table.add_column(heading, justify="right")
-        for row in self.rows[:_LISTED]:
-            table.add_row(*(cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row[:columns]))
-        if len(self.rows) > _LISTED:
-            table.add_row(f"and {len(self.rows) - _LISTED} more")
-        return table
+    def printed(self, columns: int) -> Fitting:
+        """Return the first columns for a terminal; a narrow one leaves out the last of them."""
+        headings = self.headings[:columns]
+        cells = [[cell if isinstance(cell, str) else f"{cell:.2f}" for cell in row[:columns]] for row in self.rows]
+        if len(cells) > _LISTED:  # both ends, for rows have an order
+            more = len(cells) - _LISTED
+            cells[_LISTED // 2 : -_LISTED // 2] = [[f"... {more} more ...", *[""] * (len(headings) - 1)]]
+        return Fitting(headings, cells, headings[2:])
 
 
 def summarised(findings: Findings, baseline: Baseline | None = None) -> Table:

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, Locator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ..checkpoints import write_atomically
@@ -38,6 +38,7 @@ INK, FAINT, PALE = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 BLUES = LinearSegmentedColormap.from_list("blues", ["#f7fafc", "#9cc4e0", "#2f79b5", "#08306b"])
 LIGHT_BLUES = LinearSegmentedColormap.from_list("light blues", ["#f7fafc", "#b9d5e9", "#79afd6"])
 MOST_CLASSES = 40  # in one figure
+WIDE = 20  # the largest of some values over the smallest, above which an axis is logarithmic
 
 
 @contextmanager
@@ -158,6 +159,15 @@ def percent_axis(axes: Axes, values: Sequence[float] | Numbers, locator: Locator
     axes.set_ylim(low - margin, high + margin)
     axes.yaxis.set_major_locator(locator or MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def log_axis(axes: Axes, low: float, high: float) -> None:
+    """Make the y-axis logarithmic around positive values, with at least two numbers on it."""
+    axes.set_yscale("log", subs=[])
+    axes.set_ylim(low / 1.5, high * 1.5)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,), numticks=8))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter("{x:g}")
 
 
 def ends(values: Numbers) -> tuple[NDArray[np.intp], int]:

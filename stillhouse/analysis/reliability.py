@@ -5,27 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from ..report.intervals import wilson
 from ..training.predictions import Predictions
 from .metrics import by_confidence, error_of_confidence
-from .plots import BASELINE, FAINT, INK, PALE, STUDENT, TEACHER, TWO, canvas
+from .plots import BASELINE, FAINT, INK, PALE, STUDENT, TEACHER, TWO, Numbers, canvas
 
+FEW = 10  # images of a bin: the share of right ones among fewer says next to nothing
+_TITLE = "Reliability: how often a guess is right, by the network's confidence in it"
 _COLOURS = {"teacher": TEACHER, "student": STUDENT, "baseline": BASELINE}
 _MARKERS = {"teacher": "o", "student": "s", "baseline": "^"}
 
 
-def reliability(networks: Mapping[str, Predictions], caption: str) -> Figure:
+def curve(axes: Axes, points: Numbers, colour: str, marker: str) -> None:
+    """Draw the right guesses by confidence; bins of few images are hollow dots, through which no line leads.
+
+    Args:
+        points: Confidence and accuracy in percent, and the number of images, (B, 3).
+    """
+    many = points[:, 2] >= FEW
+    axes.plot(*points[many, :2].T, color=colour, linewidth=1.1, marker=marker, markersize=3)
+    axes.plot(*points[~many, :2].T, color=colour, linestyle="", marker=marker, markersize=3, markerfacecolor="white",
+              markeredgewidth=0.7)  # fmt: skip
+
+
+def reliability(networks: Mapping[str, Predictions], caption: str, title: str = _TITLE) -> Figure:
     """Draw the share of right guesses in each bin of confidence, and below it the share of images in the bin."""
     images = len(next(iter(networks.values())).labels)
     caption += (
         f" {images:,} test image{'s' * (images != 1)} in 15 bins of confidence; bars: 95 % interval of a share "
-        "(Wilson); dashed: as often right as sure; below it a network is too sure; dotted: top-1. ECE: expected "
-        "calibration error."
+        f"(Wilson); hollow: fewer than {FEW} images; dashed: as often right as sure; below it a network is too sure; "
+        "dotted: top-1. ECE: expected calibration error."
     )
-    figure = canvas(TWO, 3.1, "Reliability: how often a guess is right, by the network's confidence in it", caption)
+    figure = canvas(TWO, 3.1, title, caption)
     grid = figure.subplots(2, len(networks), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
     most = 0.0
     for (above, below), (who, one) in zip(grid.T, networks.items(), strict=True):
@@ -34,8 +49,7 @@ def reliability(networks: Mapping[str, Predictions], caption: str) -> Figure:
         low, high = np.array([wilson(r / n, n) for r, n in zip(right, count, strict=True)]).T
         above.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         above.vlines(100 * sure / count, 100 * low, 100 * high, color=_COLOURS[who], linewidth=0.8)
-        above.plot(100 * sure / count, 100 * right / count, color=_COLOURS[who], linewidth=1.1, marker=_MARKERS[who],
-                   markersize=3)  # fmt: skip
+        curve(above, np.stack([100 * sure / count, 100 * right / count, count], 1), _COLOURS[who], _MARKERS[who])
         error = error_of_confidence(one.confidence, one.correct)
         above.set_title(f"{who}: ECE {error:.1f} %")
         above.set(xlim=(-2, 102), ylim=(-2, 102), aspect="auto")

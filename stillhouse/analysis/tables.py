@@ -1,5 +1,6 @@
 """Tables of results that fit the width of the terminal: one line for each row."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from ..spelling import printable, shortened
 
 _LEAST = 20  # letters of a name, before columns are left out
 _SHORTEST = 8  # letters of a name, at least
+_DESCRIPTION = 40  # letters a line of a description, before other columns are broken into lines
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Fitting:
             if widths[longest] <= _SHORTEST:
                 break
             widths[longest] = max(_SHORTEST, widths[longest] - over)
+        if self.title is not None:
+            yield Text(printable(self.title), style="italic")
         titles = [i for i, row in enumerate(self.rows) if len(row) == 1 < len(self.headings)]
         yield self._table(sorted(kept), widths, self.rows[: titles[0] if titles else None])
         for begin, end in pairwise([*titles, len(self.rows)]):
@@ -75,8 +79,7 @@ class Fitting:
         self, kept: Sequence[int], widths: Sequence[int], rows: Sequence[Sequence[Text | str]], is_first: bool = True
     ) -> Table:
         """Return a part of the table, whose columns are as wide as in all others; the first one has the headings."""
-        title = self.title if is_first else None
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=is_first, show_edge=is_first)
+        table = Table(box=box.SIMPLE_HEAD, show_header=is_first, show_edge=is_first)
         for i in kept:
             is_name = i < self.names
             table.add_column(
@@ -115,12 +118,39 @@ def comparison(lines: Sequence[Line], title: str) -> Fitting:
     return Fitting(["network", *columns], rows, ranked, title)
 
 
-def listing(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table of names and descriptions."""
-    table = Table(*headings, box=box.SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*row)
-    return table
+@dataclass(frozen=True)
+class Listing:
+    """A table of names and descriptions, whose lines break between words; numbers stand at the right.
+
+    Args:
+        headings: Headings of the columns. The first column holds names, which stay whole; the one without a heading,
+            or else the last one, is as wide as the others let it be.
+        rows: Cells of each row.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = [
+            [heading, *cells] for heading, cells in zip(self.headings, zip(*self.rows, strict=True), strict=True)
+        ]
+        whole = [max(map(cell_len, column)) for column in columns]
+        words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+        widest = self.headings.index("") if "" in self.headings else len(self.headings) - 1
+        widths = [whole[0], *whole[1:]]
+        widths[widest] = min(whole[widest], max(words[widest], _DESCRIPTION))
+        if _width(widths) > options.max_width:
+            widths = [whole[0], *words[1:]]
+        widths[widest] = 0
+        widths[widest] = max(min(whole[widest], options.max_width - _width(widths)), words[widest])
+        table = Table(box=box.SIMPLE_HEAD)
+        for (heading, *cells), width in zip(columns, widths, strict=True):
+            is_number = all(re.fullmatch(r"[\d,.]*", cell) for cell in cells)
+            table.add_column(heading, justify="right" if is_number else "left", width=width, overflow="fold")
+        for row in self.rows:
+            table.add_row(*row)
+        yield table
 
 
 def percent(value: float | None) -> str:

@@ -91,8 +91,7 @@ def distill(command: Distill, display: Display) -> None:
     display.note(ahead.larger(taught, teacher.net))
     if len(method_specs) > 1:
         display.say(next_steps.sum_of(method_specs))
-    for line in taught.distillation.describe_spots():
-        display.say(f"  {line}")
+    display.say("; ".join(taught.distillation.describe_spots()))
     for trainer in trainers:
         display.say(f"{trainer.name}: {'already trained, ' if trainer.run.is_done else ''}{trainer.run.folder}")
     for note in notes_on_other_runs(taught, "to continue from its weights instead, add --student_weights {weights}"):
@@ -108,7 +107,9 @@ def distill(command: Distill, display: Display) -> None:
     results = measure(teacher, trainers, data, options)
     display.console.print(table(results, teacher, data, options))
     display.say(gain(results, options.output.seed))
-    display.note(warning(results, command))
+    if hurt := warning(results, command):
+        display.note(hurt[0])
+        display.paste(f"  {hurt[1]}")
     into_card(results, teacher, options.output.seed)
     if asked.recipe and find(asked.recipe).top1:
         here = {**dataclasses.asdict(options.config), "student": asked.student, "teacher": teacher.name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,7 @@ def grid(command: Grid, display: Display) -> None:
     check_networks([cell for settings in _with_every_value(axes, batch) for cell in base.cells(settings, [0])])
     shape = " x ".join(str(len(axis.points)) for axis in axes if isinstance(axis.points, tuple))
     title = f"search: {counted(trials, 'trial')}" if proposals else f"grid: {shape} {'cells' if trials > 1 else 'cell'}"
-    display.say(f"chosen by validation images: {validation:g} of the training images are held out")
+    display.say(f"chosen by validation images: {100 * validation:g} % of the training images")
     training = Training(
         base,
         read_seeds(asked.seeds, command.run.output.seed),
@@ -149,7 +150,8 @@ def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], pair: st
     display.say(f"its test top-1{alone}: {sum(tests) / len(tests):.2f} %{each}")
     run = next(iter(choice.runs.values())).folder
     name = "train" if "-from-" not in run.name else "distill"
-    display.say(f"to train it on all training images: stillhouse {name} --config {run}/config.yaml --validation 0")
+    display.say("to train it on all training images:")
+    display.paste(f"  stillhouse {name} --config {shlex.quote(f'{run}/config.yaml')} --validation 0")
 
 
 def _folder(root: Path, pair: str, found: Sequence[Scored]) -> Path:

@@ -4,7 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Sequence
 
-from ..analysis.tables import listing
+from ..analysis.tables import Listing
 from ..report.recipes import published
 from ..training.progress import Display
 from .words.declared import Declared, imported, module_of
@@ -16,7 +16,7 @@ def show(what: str, display: Display, containing: str = "") -> None:
     rows = [row for row in rows if containing.lower() in row[0].lower()]
     if not rows:
         raise ValueError(f"none of the {what} has {containing!r} in its name; see stillhouse list {what}")
-    display.console.print(listing(headings, rows))
+    display.console.print(Listing(headings, rows))
     display.say(more)
 
 
@@ -26,7 +26,7 @@ _List = tuple[Sequence[str], Sequence[Sequence[str]], str]  # headings, rows, an
 def _methods(_: str) -> _List:
     found = sorted([*imported("methods"), *imported("methods/wrappers")], key=lambda item: item[0].lower())
     rows = [(name, method.summary(), _weight(method)) for name, method in found]
-    more = "combine them: --methods 'CE, KD(temperature=2), AT'; your own: --methods 'CE, my_kd.py:MyKD'"
+    more = "combine them: --methods 'CE, KD(temperature=2), AT'\nadd your own: --methods 'CE, my_kd.py:MyKD'"
     return ("method", "", "weight"), rows, more
 
 
@@ -38,7 +38,7 @@ def _models(_: str) -> _List:
     return ("model", "parameters (100 classes)"), rows, more
 
 
-_FACTS = ("name", "title", "images", "classes", "pixels", "licence")  # of a data set
+_FACTS = ("name", "title", "licence", "images", "classes", "pixels")  # of a data set
 
 
 def _data(_: str) -> _List:
@@ -46,12 +46,16 @@ def _data(_: str) -> _List:
     listed = Declared.of(module_of("data/named"), "DATASETS").statement
     order = [node.id for node in ast.walk(listed) if isinstance(node, ast.Name) and node.id in known]
     rows = []
-    for name, title, images, *others in (known[one].arguments(*_FACTS).values() for one in order if one.isupper()):
+    facts = (known[one].arguments(*_FACTS).values() for one in order if one.isupper())
+    for name, title, licence, images, *others in facts:
         assert isinstance(images, tuple)
         counts = " + ".join(f"{n:,}" for n in images if n)
-        rows.append((str(name), str(title), counts, *map(str, others)))
-    more = "or hf:OWNER/NAME, a folder of class folders or of parquet, arrow, tar or table files, or file.py:function"
-    return ("data", "", "images", "classes", "pixels", "licence"), rows, more
+        rows.append((str(name), f"{title}. Licence: {licence}", counts, *map(str, others)))
+    more = (
+        "images: training + validation, if there are any, + test\n"
+        "also hf:OWNER/NAME, a folder of class folders or of parquet, arrow, tar or table files, or file.py:function"
+    )
+    return ("data", "", "images", "classes", "pixels"), rows, more
 
 
 def _recipes(containing: str) -> _List:

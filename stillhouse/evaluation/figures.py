@@ -30,7 +30,8 @@ def figures(report: Report, names: Sequence[str], named: str, data: Data) -> Ite
     scaled = {one.role: one.calibration.scaled for one in report.networks if one.calibration}
     if scaled.keys() >= networks.keys():
         caption = f"{named}. After temperature scaling: each half of the images by the temperature of the other half."
-        yield "reliability_scaled", reliability({role: scaled[role] for role in networks}, caption)
+        both = {role: scaled[role] for role in networks}
+        yield "reliability_scaled", reliability(both, caption, "Reliability after temperature scaling")
     if len(networks) > 1:
         yield "classes", class_changes(networks, names, f"{named}.")
     if report.mistakes:

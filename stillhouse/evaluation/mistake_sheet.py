@@ -45,6 +45,7 @@ def sheet(
     caption += f" {more}, as the student is given the images. First line: file, or the image's number; then its class, "
     caption += "the guess, and the student's confidence in it."
     figure = canvas(TWO, 0.5 + 1.62 * rows, "Worst mistakes: the most confident wrong guesses", caption)
+    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.1)  # so that the last words and the caption stay apart
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])

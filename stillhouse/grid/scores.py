@@ -8,10 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich import box
-from rich.table import Table
-
-from ..analysis.tables import percent
+from ..analysis.tables import Fitting, percent
 from ..bench.plan import Cell
 from ..spelling import counted
 from ..training.run_folder import Run
@@ -92,7 +89,7 @@ def chosen(found: Sequence[Scored]) -> Scored | None:
     return max((one for one in found if one.is_complete), key=lambda one: one.mean, default=None)
 
 
-def table(found: Sequence[Scored], choice: Scored | None, test: bool) -> Table:
+def table(found: Sequence[Scored], choice: Scored | None, test: bool) -> Fitting:
     """Return the table of a grid: settings, the mean on the validation images, and each seed.
 
     Args:
@@ -100,9 +97,7 @@ def table(found: Sequence[Scored], choice: Scored | None, test: bool) -> Table:
     """
     names, seeds = list(found[0].settings), found[0].seeds
     several = [f"seed {seed}" for seed in seeds] if len(seeds) > 1 else []
-    result = Table(*names, box=box.SIMPLE_HEAD)
-    for heading in ["validation", *several, *(["test (not for choosing)"] if test else []), ""]:
-        result.add_column(heading, justify="right")
+    rows = []
     for one in found:
         settings = [shown(value) for value in one.settings.values()]
         if one.stop is not None:
@@ -112,8 +107,9 @@ def table(found: Sequence[Scored], choice: Scored | None, test: bool) -> Table:
             each = [percent(one.validation(seed)) or "failed" for seed in seeds]
             mean, remark = percent(one.mean) if one.is_complete else "failed", "chosen" if one is choice else ""
         tested = [_mean(one.tests()) if one.is_complete else ""] if test else []
-        result.add_row(*settings, mean, *(each if several else []), *tested, remark)
-    return result
+        rows.append([*settings, mean, *(each if several else []), *tested, remark])
+    headings = [*names, "validation %", *several, *(["test % (not for choosing)"] if test else []), ""]
+    return Fitting(headings, rows, several, names=len(names))
 
 
 def csv_of(found: Sequence[Scored], choice: Scored | None, test: bool) -> bytes:

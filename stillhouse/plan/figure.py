@@ -36,6 +36,9 @@ def latencies(candidates: Sequence[Candidate], names: Sequence[str], machine: st
         f"Median time of a forward pass in eager PyTorch, float32, on {machine}; the line above ends at the 95th "
         f"percentile. Multiply-accumulates are counted, for one image."
     )
+    places = [(many, count) for many in images for count in threads]
+    if any(candidate.latency(*place) is None for candidate, _ in shown for place in places):
+        caption += " A network that a panel lacks was not timed with so many images."
     figure = canvas(TWO, 2.4, "Latency against computation", caption)
     panels = figure.subplots(1, len(images), squeeze=False)[0]
     for axes, many in zip(panels, images, strict=True):
@@ -61,7 +64,7 @@ def latencies(candidates: Sequence[Candidate], names: Sequence[str], machine: st
             axis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: magnitude(value).replace(".0 ", " ")))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panels[0].set_ylabel("ms")
+    panels[0].set_ylabel("time of a forward pass (ms)")
     handles = [
         Line2D(
             [], [], linestyle="", marker=MARKERS[i % len(MARKERS)], color=CATEGORIES[i % len(CATEGORIES)], label=name

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ..analysis.fonts import Lettering
-from ..analysis.plots import CATEGORIES, FAINT, INK, LINES, MARKERS, PALE, style
+from ..analysis.plots import CATEGORIES, FAINT, INK, LINES, MARKERS, PALE, WIDE, log_axis, style
+from ..analysis.reliability import FEW, curve
 from ..analysis.tables import magnitude
 from ..spelling import counted, shortened
 from ..training.run_files import loss_terms
@@ -24,6 +27,8 @@ _WIDTH = 4.9  # inches; on a phone letters stay as large as the page's small pri
 _SIZES = {"parameters": "parameters", "macs": "multiply-accumulates", "latency_ms": "ms for one image"}
 _SPAN = 2.0  # points of top-1 from the left to the right, at least
 _COLUMN = 26  # characters per line of a method's name
+_LINE = 84  # characters of a note below a chart
+_BREAKS = re.compile(r"([ ]+|(?<=[(\[=,]))")  # where a method's name may go on in the next line
 
 
 class Charts:
@@ -63,9 +68,9 @@ class Charts:
             if high - low < _SPAN:  # small differences look small
                 axes.set_xlim((low + high - _SPAN) / 2, (low + high + _SPAN) / 2)
             seeds = {len(entry.runs) for entry in rows}
-            known = _teacher(rows)
             many = counted(min(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds"
-            axes.set_xlabel(f"top-1 after the last epoch, % ({many}{known}{self._dashed(group)})")
+            axes.set_xlabel(f"top-1 after the last epoch, % ({many})")
+            _note(figure, ["dots: seeds", "bars: their means", *self._dashed(group), *_teacher(rows)])
             return self._drawn.element(figure, f"Top-1 of every seed by method, {group.title}")
 
     def curves(self, group: Group) -> str:
@@ -83,27 +88,25 @@ class Charts:
             for axes in panels[1:]:
                 axes.sharey(panels[0])
             panels[0].set_ylabel("top-1, %")
-            if dashed := self._dashed(group).removeprefix("; "):
-                figure.supxlabel(dashed, x=0.01, ha="left", fontsize=7, color=FAINT)
+            _note(figure, ["lines: seeds", *self._dashed(group)])
             return self._drawn.element(figure, f"Top-1 by epoch, {group.title}")
 
     def terms(self, group: Group) -> str:
         """Draw the terms of the loss by epoch, averaged over seeds, one panel per method."""
         with style(self._letters.families):
             figure, panels = self._panels(group.entries)
-            for axes, entry in zip(panels, group.entries, strict=True):
+            drawn: list[list[float]] = [[] for _ in panels]
+            for axes, entry, values in zip(panels, group.entries, drawn, strict=True):
                 rows = [row for run in entry.runs for row in run.rows]
                 names = list(dict.fromkeys(name for row in rows for name in loss_terms(row)))
-                drawn: list[float] = []
                 for number, name in enumerate(names):
                     means = _mean_by_epoch(entry, name)
-                    drawn += means.values()
+                    values += means.values()
                     axes.plot(list(means), list(means.values()), color=CATEGORIES[number % 10], linewidth=1.3,
                               linestyle=LINES[number % len(LINES)], marker=MARKERS[number % 10], markersize=3,
                               markevery=max(1, len(means) // 8), label=self._letters.text(name))  # fmt: skip
-                _log_where_wide(axes, drawn)
                 axes.legend(loc="best", frameon=False, fontsize=7, handlelength=2.4, labelspacing=0.2)
-            panels[0].set_ylabel("loss")
+            _same_scale(panels, drawn)
             return self._drawn.element(figure, f"Terms of the loss by epoch, {group.title}")
 
     def reliability(self, group: Group) -> str | None:
@@ -116,10 +119,10 @@ class Charts:
             for axes, entry, points in zip(panels, group.entries, found, strict=True):
                 axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
                 if points:
-                    axes.plot(*zip(*points, strict=True), color=self._colour(group, entry), linewidth=1.2, marker="o",
-                              markersize=3)  # fmt: skip
-                axes.set(xlim=(0, 102), ylim=(0, 102))
+                    curve(axes, np.array(points), self._colour(group, entry), "o")
+                axes.set(xlim=(-2, 102), ylim=(-2, 102))
             panels[0].set_ylabel("right, %")
+            _note(figure, ["dashed: as often right as sure", f"hollow: fewer than {FEW} images"])
             return self._drawn.element(figure, f"Accuracy by confidence, {group.title}")
 
     def sizes(self, groups: Sequence[Group]) -> str | None:
@@ -155,11 +158,13 @@ class Charts:
         others = [one for one in group.entries if one is not group.base]
         return CATEGORIES[others.index(entry) % 10]
 
-    def _dashed(self, group: Group) -> str:
-        return "" if group.base is None else f"; dashed: mean of {shortened(self._letters.text(group.base.name), 30)}"
+    def _dashed(self, group: Group) -> list[str]:
+        return [] if group.base is None else [f"dashed: mean of {shortened(self._letters.text(group.base.name), 30)}"]
 
     def _wrapped(self, name: str) -> str:
-        lines = textwrap.wrap(self._letters.text(name), _COLUMN) or [""]
+        wrapper = textwrap.TextWrapper(_COLUMN, break_on_hyphens=False)
+        wrapper.wordsep_simple_re = _BREAKS
+        lines = wrapper.wrap(self._letters.text(name)) or [""]
         return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][: _COLUMN - 3]}..."])
 
     def _figure(self, height: float) -> Figure:
@@ -192,12 +197,23 @@ def _mean_by_epoch(entry: Entry, column: str) -> dict[int, float]:
     return {epoch: fmean(values) for epoch, values in sorted(found.items())}
 
 
-def _log_where_wide(axes: Axes, values: Sequence[float]) -> None:
-    if values and min(values) > 0 and max(values) > 20 * min(values):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=5))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter("{x:g}")
+def _same_scale(panels: Sequence[Axes], drawn: Sequence[Sequence[float]]) -> None:
+    """Give all panels a logarithmic axis if the values of one are very different; those with zeros say if not."""
+    panels[0].set_ylabel("loss")
+    if not any(values and min(values) > 0 and max(values) > WIDE * min(values) for values in drawn):
+        return
+    for axes, values in zip(panels, drawn, strict=True):
+        if values and min(values) > 0:
+            log_axis(axes, min(values), max(values))
+            if axes is panels[0]:
+                axes.set_ylabel("loss (logarithmic)")
+        elif values:
+            axes.set_ylabel("loss (linear)")
+
+
+def _note(figure: Figure, words: Sequence[str]) -> None:
+    """Write in small letters below a chart what its marks are."""
+    figure.supxlabel(textwrap.fill("; ".join(words), _LINE), x=0.01, ha="left", fontsize=7, color=FAINT)
 
 
 def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], names: Mapping[str, str]) -> None:
@@ -212,17 +228,17 @@ def _scatter(axes: Axes, found: Mapping[str, Sequence[tuple[float, float]]], nam
         axes.annotate(label, at, above, textcoords="offset points", ha="center", size=7, color=CATEGORIES[number % 10])
     axes.set_xscale("log")
     axes.margins(x=0.35, y=0.2)
-    axes.xaxis.set_major_locator(LogLocator(numticks=4))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: magnitude(size).replace(".0", "")))
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def _teacher(rows: Sequence[Entry]) -> str:
+def _teacher(rows: Sequence[Entry]) -> list[str]:
     """Return the teacher's top-1, if it is known, and on which images unless these are those of the students."""
     for entry in rows:
         if (top1 := entry.mean("teacher_top1")) is not None:
             on = {run.result.get("best_measured_on") for run in entry.runs}
-            return f"; teacher{' on validation images' if on == {'validation'} else ''}: {top1:.2f}"
-    return ""
+            return [f"teacher{' on validation images' if on == {'validation'} else ''}: {top1:.2f} %"]
+    return []

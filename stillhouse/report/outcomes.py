@@ -51,13 +51,16 @@ def outcome(entry: Entry, base: Entry | None) -> Outcome:
     )
 
 
-def reliability(entry: Entry) -> list[tuple[float, float]]:
-    """Return confidence and accuracy in percent in each of 15 bins of confidence that holds images of any seed."""
+def reliability(entry: Entry) -> list[tuple[float, float, float]]:
+    """Return confidence and accuracy in percent, and the number of images of all seeds, in each of 15 bins.
+
+    Bins of confidence that hold no image are left out.
+    """
     kept = [run.predictions for run in entry.runs if run.predictions is not None]
     if not kept:
         return []
     sums = torch.stack([by_confidence(one.confidence, one.correct) for one in kept]).sum(0)
-    return [(100 * sure / count, 100 * right / count) for count, sure, right in sums.tolist() if count]
+    return [(100 * sure / count, 100 * right / count, count) for count, sure, right in sums.tolist() if count]
 
 
 def agreement(one: Predictions, other: Predictions) -> float:

@@ -159,7 +159,7 @@ def _cells(entry: Entry) -> dict[str, Cell]:
         "recipe": Cell(entry.recipe or ""),
         "n": Cell(str(len(entry.runs)), value=len(entry.runs)),
         "top-1 %": Cell(f"{entry.top1:.2f}{spread}", value=entry.top1),
-        "each seed": Cell("  ".join(f"{run.top1:.2f}" for run in entry.runs)),
+        "each seed": Cell("  ".join(f"{run.top1:.2f}" for run in entry.runs) if len(entry.runs) > 1 else ""),
         "vs {baseline}": difference_cell(entry.to_baseline),
         "best %": Cell(f"{entry.best:.2f}", value=entry.best),
         "published %": Cell(f"{published.top1:.2f}{best}", value=published.top1) if published else Cell(""),

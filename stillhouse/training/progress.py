@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..spelling import printable
+from ..spelling import printable, wrapped
 from .doctor.findings import told_of
 from .epoch_lines import Columns, in_words
 from .run_files import loss_terms
@@ -78,8 +79,9 @@ class Display(AbstractContextManager["Display"]):
         self._plan.next_share = share
 
     def say(self, text: str, style: str = "") -> None:
-        """Print a line, on a terminal in a style of Rich."""
-        self.console.print(text, style=style)
+        """Print a line, on a terminal in a style of Rich; no line break is put into a word, such as a path."""
+        lines = wrapped(printable(text), self.console.width, cell_len) if self.console.is_terminal else text
+        self.console.print(lines, style=style, soft_wrap=True)
 
     def paste(self, text: str) -> None:
         """Print a line for copying: a terminal may wrap it, but no line breaks are put into it."""

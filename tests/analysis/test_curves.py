@@ -30,7 +30,7 @@ def test_training_shows_accuracies_and_terms() -> None:
     assert lines[0][0][1] == 97
     assert lines[1:] == [[[1, 11], [2, 22]], [[3, 33], [4, 44]], [[1, 10], [2, 20]], [[3, 30], [4, 40]]]
     assert [text.get_text() for text in accuracies.texts] == [
-        *("AB warm-up", "student 40.0", "agreement 44.0", "teacher 97.0")
+        *("AB warm-up", "student 40.00", "agreement 44.00", "teacher 97.00")
     ]
     assert losses.get_yscale() == "log"  # 1 to 300
     assert [np.asarray(line.get_ydata()).tolist() for line in losses.lines] == [[4, 3], [0, 0], [2, 1], [300, 200]]
@@ -68,7 +68,7 @@ def test_the_baseline_is_drawn_and_named_with_teacher_and_student() -> None:
         assert faults(figure) == []
     accuracies = figure.axes[0]
     assert [text.get_text() for text in accuracies.texts[1:]] == [
-        *("baseline 36.0", "student 40.0", "teacher 41.0", "agreement 44.0")
+        *("baseline 36.00", "student 40.00", "teacher 41.00", "agreement 44.00")
     ]
     drawn = {tuple(np.asarray(line.get_ydata()).tolist()): line for line in accuracies.lines}
     looks = [(drawn[key].get_linestyle(), drawn[key].get_marker()) for key in ((9, 18, 27, 36), (10, 20))]

@@ -25,7 +25,8 @@ def test_networks_stand_beside_each_other_with_their_errors() -> None:
         assert faults(figure) == []
     assert titles(figure)[:3] == ["teacher: ECE 10.0 %", "student: ECE 0.0 %", "baseline: ECE 60.0 %"]
     above, below = figure.axes[0], figure.axes[3]
-    diagonal, curve = above.lines
+    diagonal, curve, few = above.lines
+    assert len(few.get_xydata()) == 0  # type: ignore[arg-type]
     assert np.asarray(curve.get_xydata()) == pytest.approx(np.array([[90, 80]]))
     assert np.asarray(diagonal.get_xydata()).tolist() == [[0, 0], [100, 100]]
     low, high = above.collections[0].get_segments()[0][:, 1]  # type: ignore[attr-defined]
@@ -35,6 +36,17 @@ def test_networks_stand_beside_each_other_with_their_errors() -> None:
     assert sum(bar.get_height() for bar in below.patches) == pytest.approx(100)  # type: ignore[attr-defined]
     assert "50 test images in 15 bins" in caption(figure)
     assert len({str(axes.lines[1].get_marker()) for axes in figure.axes[:3]}) == 3  # not told apart by colour alone
+
+
+def test_no_line_leads_through_bins_of_few_images() -> None:
+    sure = torch.tensor([0.95] * 40 + [0.75] * 9 + [0.55] * 10)
+    labels = torch.zeros(59).int()
+    figure = reliability({"student": Predictions(labels, sure, labels)}, "")
+    _, curve, few = figure.axes[0].lines
+    assert np.asarray(curve.get_xydata())[:, 0] == pytest.approx([55, 95])
+    assert np.asarray(few.get_xydata())[:, 0] == pytest.approx([75])
+    assert (few.get_linestyle(), few.get_markerfacecolor()) == ("None", "white")
+    assert "hollow: fewer than 10 images" in caption(figure)
 
 
 def test_the_error_is_the_one_of_the_tables() -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stillhouse.analysis.tables import Fitting, Line, comparison, listing, magnitude, percent
+from stillhouse.analysis.tables import Fitting, Line, Listing, comparison, magnitude, percent
 from tests.helpers.commands import printed
 
 TEACHER = Line("resnet32 (teacher)", 466_906, 69_100_000, 99.126)
@@ -49,8 +49,8 @@ def test_of_two_columns_of_names_the_longer_one_is_shortened_and_columns_are_lef
     assert "1.00" in "".join(printed(table, 36))
 
 
-def test_listing_keeps_brackets_as_they_are() -> None:
-    text = printed(listing(("method", ""), [("SpotAdaptive", "takes [KD, AT]")]))
+def test_a_list_keeps_brackets_as_they_are() -> None:
+    text = printed(Listing(("method", ""), [("SpotAdaptive", "takes [KD, AT]")]))
     assert "takes [KD, AT]" in text[-1]
 
 

@@ -42,8 +42,8 @@ def test_methods_may_be_typed_several_times(world: World, tmp_path: Path, capsys
 def test_one_student_is_said_to_have_a_sum(world: World, tmp_path: Path, capsys: Capture) -> None:
     words = ["--methods", "CE(weight=0.5),KD,AT", "--baseline", "false"]
     out = done(capsys, world.distill(tmp_path, *words, epochs=1))
-    said = "one student with the loss 0.5 CE + 0.9 KD + 1000 AT (to compare them, one student each: --methods "
-    assert said + "'CE + KD; CE + AT')" in out
+    assert "one student with the loss 0.5 CE + 0.9 KD + 1000 AT (to compare them, one student each, " in out
+    assert "type for example --methods 'CE + KD; CE + AT')" in out
     out = done(capsys, world.distill(tmp_path, "--methods", "CE,KD", "--baseline", "false", epochs=1))
     assert "one student with the loss 1 CE + 0.9 KD\n" in out
 

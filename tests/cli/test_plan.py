@@ -41,7 +41,7 @@ def test_the_plan_names_what_is_there_and_its_command_trains_it(
     out = done(capsys, [*words(world, tmp_path / "out", "--format", "svg"), "--student", students])
     assert "3 classes" in out
     assert "duplicates: none among" in out
-    assert "CE reads logits; KD reads logits" in out
+    assert "CE uses labels; KD reads logits" in out
     assert " % top-1 on all " in out
     assert "_anatomy" not in out
     assert "no method here reads stages" in out

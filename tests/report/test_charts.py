@@ -1,16 +1,20 @@
 """Charts as elements of a page."""
 
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from matplotlib.figure import Figure
 
+from stillhouse.analysis import plots
 from stillhouse.report.charts import Charts
 from stillhouse.report.compare import compare
 from stillhouse.report.drawn import Drawn
 from stillhouse.report.groups import Group
+from tests.helpers.figures import caption, faults
 from tests.helpers.finished import CE, KD, record
 
 
@@ -60,7 +64,7 @@ def test_small_differences_look_small_and_the_axis_says_how_many_seeds(group: Gr
 
 
 @pytest.mark.parametrize(
-    ("on", "said"), [("test", "; teacher: 99.50"), ("validation", "; teacher on validation images: 99.50")]
+    ("on", "said"), [("test", "; teacher: 99.50 %"), ("validation", "; teacher on validation images: 99.50 %")]
 )
 def test_it_is_said_on_which_images_a_teacher_was_measured(on: str, said: str, tmp_path: Path) -> None:
     found, drawn = Drawn(), list[Figure]()
@@ -68,7 +72,48 @@ def test_it_is_said_on_which_images_a_teacher_was_measured(on: str, said: str, t
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(found, "element", lambda figure, _: drawn.append(figure))
         Charts([], found).seeds(group)
-    assert said in drawn[0].axes[0].get_xlabel()
+    assert said in caption(drawn[0])
+
+
+def _figure(draw: Callable[[Charts], object], names: Sequence[str] = ()) -> Figure:
+    """Return the figure that a chart hands over."""
+    found, drawn = Drawn(), list[Figure]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "element", lambda figure, _: drawn.append(figure))
+        draw(Charts(names, found))
+    return drawn[0]
+
+
+def test_no_chart_has_cut_or_covered_text(tmp_path: Path) -> None:
+    long = "SpotAdaptive(methods=[KD(temperature=4, weight=0.9), FitNet(weight=100)])"
+    known = {"teacher_top1": 71.35}
+    runs = [record(tmp_path, methods, seed, result=known) for methods in ([CE], [CE, long]) for seed in (0, 1)]
+    teacher = record(tmp_path, student="resnet56", weights_hash="7ea0", result={"parameters": 855770, "macs": 1.25e8})
+    (group,) = compare([*runs, teacher])
+    for draw in (Charts.seeds, Charts.curves, Charts.terms, Charts.reliability):
+        with plots.style():
+            figure = _figure(partial(_draw, draw, group))
+            figure.set_dpi(plots.DPI)
+            assert faults(figure) == [], draw
+
+
+def _draw(draw: Callable[[Charts, Group], object], group: Group, charts: Charts) -> object:
+    return draw(charts, group)
+
+
+def test_names_of_methods_break_between_their_parts() -> None:
+    name = "CE + SpotAdaptive([KD(weight=1), FitNet])"
+    assert Charts([name])._wrapped(name) == "CE + SpotAdaptive([KD(\nweight=1), FitNet])"
+
+
+def test_panels_of_losses_have_one_kind_of_scale(tmp_path: Path) -> None:
+    runs = [record(tmp_path), record(tmp_path, [CE, KD])]
+    for row in runs[1].rows:
+        row["KD"] = 1000.0
+    (group,) = compare(runs)
+    figure = _figure(lambda charts: charts.terms(group))
+    assert {axes.get_yscale() for axes in figure.axes if axes.get_visible()} == {"log"}
+    assert figure.axes[0].get_ylabel() == "loss (logarithmic)"
 
 
 def test_a_size_alone_is_not_drawn(tmp_path: Path) -> None:

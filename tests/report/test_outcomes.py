@@ -36,8 +36,8 @@ def test_pairs_are_of_equal_seeds(group: Group) -> None:
 
 
 def test_reliability_is_over_the_images_of_all_seeds(group: Group) -> None:
-    assert reliability(group.entries[0]) == [(75, 75)]  # all are 75 % sure; 2 and 4 of 4 are right
-    assert reliability(group.entries[1]) == [(75, 100 * 5 / 8)]
+    assert reliability(group.entries[0]) == [(75, 75, 8)]  # all are 75 % sure; 2 and 4 of 4 are right
+    assert reliability(group.entries[1]) == [(75, 100 * 5 / 8, 8)]
 
 
 def test_flips_have_a_direction() -> None:

@@ -29,6 +29,17 @@ def test_no_name_does_more_than_be_read(capsys: pytest.CaptureFixture[str]) -> N
     assert not any(letter in out for letter in "\x1b\x07\x9b\u202e")
 
 
+def test_a_path_stays_whole_where_it_is_longer_than_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    Display().say("kept in runs/a-name-longer-than-the-screen now, with all\n  that belongs to it")
+    said = "kept in\nruns/a-name-longer-than-the-screen\nnow, with all\n  that belongs to it\n"
+    assert capsys.readouterr().out == said
+
+
 class Clock:
     """A clock that somebody sets."""
 

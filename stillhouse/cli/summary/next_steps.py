@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ...data import DATASETS
 from ...methods import CE
 from ...methods.spec import MethodSpec
+from ...spelling import rounded
 from ...training.progress import Display
 from ...training.run_folder import Run
 from ..arguments import named_values
@@ -47,10 +48,13 @@ def show(display: Display, run: Run, command: Distill) -> None:
 
 
 def other_weights(command: Distill, method: str) -> str:
-    """Return the command that tries other weights of one of the methods that the student learned by."""
+    """Return the command that tries a tenth, a third and all of the weight of a method that the student learned by."""
     methods = command.distillation.methods
     own = {"methods": methods if isinstance(methods, str) else ", ".join(methods)}
-    own |= {"grid": f"{method}.weight=0.1,0.3,1"}
+    known = {spec.cls.__name__: spec.arguments.get("weight") for spec in command.distillation.method_specs()}
+    now = known.get(method)
+    whole = now if isinstance(now, int | float) and now > 0 else 1
+    own |= {"grid": f"{method}.weight={','.join(rounded(part * whole) for part in (0.1, 0.3, 1))}"}
     asked = named_values(command)
     return pasted("grid", Grid, {**_pair(asked), **own}, asked, _OF_ITS_OWN)
 
@@ -74,5 +78,5 @@ def sum_of(methods: Sequence[MethodSpec]) -> str:
     terms = [f"{method.arguments.get('weight', 1):g} {method.cls.__name__}" for method in methods]
     others = [method.cls.__name__ for method in methods if method.cls is not CE]
     apart = "; ".join(f"CE + {name}" for name in (others or ["KD"])[:3])
-    hint = f" (to compare them, one student each: --methods '{apart}')" if len(others) > 1 else ""
+    hint = f" (to compare them, one student each, type for example --methods '{apart}')" if len(others) > 1 else ""
     return f"one student with the loss {' + '.join(terms)}{hint}"

@@ -16,7 +16,7 @@ _LONGEST = 24  # letters of a network's name in a heading
 
 def of_stages(display: Display, teacher: Teacher, taught: Sequence[tuple[str, Distillation]], image_size: int) -> None:
     """Print the stages that were found in the networks, how they are paired, and, if that matters, as options."""
-    shown = False
+    options = list[str]()
     for name, distillation in taught:
         found = pairs(distillation.student, teacher.net, image_size)
         if found:
@@ -26,10 +26,11 @@ def of_stages(display: Display, teacher: Teacher, taught: Sequence[tuple[str, Di
         display.say("; ".join(distillation.describe_spots()))
         is_paired = any(own and theirs and own.role.startswith("stage") for own, theirs in found)
         if _reads_features(distillation) or not is_paired:
-            shown = True
-            display.paste(as_option("student_anatomy", distillation.student.anatomy))
-    if shown:
-        display.paste(as_option("teacher_anatomy", teacher.net.anatomy))
+            options.append(as_option("student_anatomy", distillation.student.anatomy))
+    if options:
+        display.say("what was found, as options, to be edited where other stages are meant:")
+        for option in (*options, as_option("teacher_anatomy", teacher.net.anatomy)):
+            display.paste(option)
     else:
         display.say(
             "no method here reads stages; with one that does, such as --methods CE,FitNet, they are printed to edit"

@@ -204,6 +204,7 @@ def of_command(display: Display, command: Plan, name: str, changes: Mapping[str,
     if data.skipped and "skip_broken" not in typed:
         typed.append("skip_broken")
     words = "".join(f" --{option} {_word(values[option])}" for option in typed if values.get(option) is not None)
+    display.say(f"to train {name}:")
     display.paste(f"stillhouse distill{words}")
 
 

@@ -81,21 +81,26 @@ def gain(results: Results, seed: int) -> str:
     )
 
 
-def warning(results: Results, command: Distill) -> str | None:
-    """Return a note if the distilled student is worse than its baseline, with what to try; None if it is not."""
+def warning(results: Results, command: Distill) -> tuple[str, str] | None:
+    """Return what to say if the distilled student is worse than its baseline; None if it is not.
+
+    Returns:
+        A note with what to try, and the command that tries other weights of the term that is largest beside CE.
+    """
     if results.alone is None or (found := _difference(results, results.alone)).points >= 0:
         return None
     taught, tries = results.taught, list[str]()
     if results.teacher is not None and results.teacher.top1 <= results.students[results.alone].top1:
         tries.append("a better teacher (this one is no better than the student by itself)")
-    tries.append("more --epochs")
+    tries += ["more --epochs", "other --methods"]
     row = next(reversed(taught.run.rows()), {})
     terms = {name: abs(row[name]) for name in loss_terms(row) if name != "CE"}
-    if terms:
-        largest = max(terms, key=terms.__getitem__)
-        tries.append(f"another weight of {largest} ({other_weights(command, largest)})")
     clear = "" if found.is_clear else ", though by less than the test images can tell"
-    return f"distillation made the student worse{clear}; try {', '.join(tries)}, or other --methods"
+    text = f"distillation made the student worse{clear}; try {', '.join(tries)}"
+    if not terms:
+        return text, ""
+    largest = max(terms, key=terms.__getitem__)
+    return f"{text}, or other weights of {largest}, its largest term:", other_weights(command, largest)
 
 
 def into_card(results: Results, teacher: Teacher, seed: int) -> None:

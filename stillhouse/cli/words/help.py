@@ -1,6 +1,7 @@
 """The help of a command in plain words: the values of an option, not the name of its type."""
 
 import re
+import textwrap
 from argparse import Action
 
 from jsonargparse import DefaultHelpFormatter
@@ -13,7 +14,10 @@ _DETAILS = re.compile(
 
 
 class HelpFormatter(DefaultHelpFormatter):
-    """jsonargparse's formatter, with plain words for types and without empty defaults."""
+    """jsonargparse's formatter: plain words for types, no empty defaults, and headings that fit the screen."""
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section(heading and textwrap.fill(heading, self._width - 1))
 
     def _expand_help(self, action: Action) -> str:
         text = super()._expand_help(action)

@@ -65,7 +65,7 @@ class TeacherCache:
     def describe(self) -> str:
         """Return a line about its use so far."""
         full = f"; writing is disabled ({self.refusal.strerror})" if self.refusal else ""
-        return f"teacher cache: {100 * self.hit_rate:.1f} % of {self.requested:,} outputs were read{full}"
+        return f"teacher cache: {100 * self.hit_rate:.1f} % of {self.requested:,} outputs were read, not computed{full}"
 
     def prefetch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Yield an epoch's batches, looked up a few at a time before `forward_batch` needs them."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from ...spelling import rounded
+
 if TYPE_CHECKING:
     from ...distillation import Distillation
     from ...method import Method
@@ -80,8 +82,8 @@ def _weighted(method: Method, factor: float) -> str:
     """Return a method with another weight, as it is typed."""
     name = type(method).__name__
     if "weight" in inspect.signature(type(method).__init__).parameters:
-        return f"{name}(weight={factor * method.weight:.2g})"
-    return f"{factor:.2g} times the weight inside {name}"
+        return f"{name}(weight={rounded(factor * method.weight)})"
+    return f"{rounded(factor)} times the weight inside {name}"
 
 
 def rows(norms: Norms, distillation: Distillation) -> list[tuple[str, float, str, str]]:

@@ -96,7 +96,9 @@ def test_the_command_has_what_was_typed_and_what_changes(tmp_path: Path, capsys:
     words += ["--flip", "true", "--milestones", "[0.5, 0.8]", "--teacher_anatomy.head", "fc", "--format", "svg"]
     command = parse("plan", Plan, [*words, "--folder", str(tmp_path)], {"data": "data"})
     of_command(Display(), command, "resnet14", {"epochs": 7, "batch_size": 128}, quick_data())
-    first, second, *typed = shlex.split(capsys.readouterr().out)
+    lead, line = capsys.readouterr().out.splitlines()
+    assert lead == "to train resnet14:"
+    first, second, *typed = shlex.split(line)
     assert (first, second) == ("stillhouse", "distill")
     asked = parse("distill", Distill, typed)
     assert asked.distillation.student == "resnet14"

@@ -69,15 +69,20 @@ def test_nobody_is_warned_of_a_student_that_is_as_good(taught: int) -> None:
 def test_a_student_that_distillation_hurt_comes_with_what_to_try() -> None:
     said = warning(results(360, 300, CE=9.0, KD=0.2, AT=3.0), COMMAND)
     assert said is not None
-    assert said.startswith("distillation made the student worse; try more --epochs, another weight of AT (")
-    assert "stillhouse grid --data digits " in said
-    assert "--grid AT.weight=0.1,0.3,1" in said
+    note, command = said
+    assert note == (
+        "distillation made the student worse; try more --epochs, other --methods, or other weights of AT, its largest "
+        "term:"
+    )
+    assert command.startswith("stillhouse grid --data digits ")
+    assert "--grid AT.weight=100,300,1000" in command
     slightly = warning(results(360, 359, KD=0.2), COMMAND)
     assert slightly is not None
-    assert "though by less than the test images can tell" in slightly
+    assert "though by less than the test images can tell" in slightly[0]
+    assert "--grid KD.weight=0.09,0.27,0.9" in slightly[1]
 
 
 def test_a_teacher_that_is_no_better_than_the_student_is_named_first() -> None:
     said = warning(results(360, 300, teacher=350, KD=0.2), COMMAND)
     assert said is not None
-    assert "try a better teacher (this one is no better than the student by itself), " in said
+    assert "try a better teacher (this one is no better than the student by itself), " in said[0]

@@ -32,3 +32,13 @@ def test_what_must_be_given_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["cache", "--help"])
     assert "as for `stillhouse distill`. (required)" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_no_line_of_help_is_wider_than_the_terminal(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) < int(columns)

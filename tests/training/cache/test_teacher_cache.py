@@ -183,7 +183,10 @@ def test_hits_are_counted_and_misses_fill_whole_batches(tmp_path: Path) -> None:
     compared = epochs - 1
     assert set(asked) == {BATCH, 4}
     assert asked.count(BATCH) <= misses / BATCH + epochs + compared
-    assert cache.describe() == f"teacher cache: {100 * expected / (epochs * 40):.1f} % of 1,200 outputs were read"
+    assert (
+        cache.describe()
+        == f"teacher cache: {100 * expected / (epochs * 40):.1f} % of 1,200 outputs were read, not computed"
+    )
 
 
 def test_each_batch_that_is_written_is_said_and_that_all_is_there_already(tmp_path: Path) -> None:
