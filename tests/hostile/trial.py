@@ -26,7 +26,7 @@ from tests.soak import in_a_process
 
 SECONDS = 10.0  # of computing, after which a refusal counts as late
 TOO_LATE = 15  # seconds of computing, after which a command is ended
-PATIENCE = 180.0  # seconds, after which one that waits is
+PATIENCE = 45.0  # seconds, after which one that waits is
 MEMORY = 3 << 30  # bytes, the most that a command may take
 
 Ends = Literal["refused", "read", "either"]
