@@ -37,6 +37,7 @@ def fit_one(teacher: Tapped | None, one: StudentTrainer) -> None:
     loop.fit(Classroom(teacher, [one]), quick_data(), "cpu")
 
 
+@pytest.mark.timeout(600)
 def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     soak = in_memory(tmp_path)
     assert len(soak.expected) == 3  # the teacher, the student by itself, the student distilled
