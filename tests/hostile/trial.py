@@ -181,6 +181,9 @@ class Trial:
 
 def _run(case: Case, root: Path, command: Callable[[Sequence[str]], int]) -> None:
     os.environ |= {"HOME": str(root / "home"), "TMPDIR": str(root / "tmp")}
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(
+        root.parent / "compiled"
+    )  # PyTorch makes it in TMPDIR, when it is loaded
     os.environ.pop("XDG_CACHE_HOME", None)
     tempfile.tempdir = str(root / "tmp")
     os.chdir(root / case.here)
