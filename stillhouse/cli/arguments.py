@@ -21,7 +21,7 @@ from ..spelling import misfit, nearest
 from ..training.run_files import read_config
 from ..user_code import Untrusted, named_by_run
 from .words import former_names
-from .words.help import HelpFormatter
+from .words.help import formatter
 from .words.lists import joined, listed
 
 # A class_path in a run's config.yaml would run what it names; the values of --anatomy.stages and the like go this way.
@@ -123,7 +123,7 @@ def read(
         exit_on_error=False,
         allow_abbrev=False,
         print_config=None,
-        formatter_class=HelpFormatter,
+        formatter_class=formatter(getattr(command, "defaults_in_words", dict)()),
     )
     known = _add_options(parser, command, positional)
     if "output" in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..groups.networks import TeacherOptions
 from ..groups.rooms import RoomOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.seeds import read_seeds
+from ..words.suited import IN_HELP
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,8 @@ class Bench:
     cache: CacheOptions
     memory: MemoryOptions
     given: frozenset[str]
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return IN_HELP

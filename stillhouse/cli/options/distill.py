@@ -17,7 +17,7 @@ from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.run_names import NameOptions, ShowOptions
 from ..words.seeds import read_seeds
-from ..words.suited import suited
+from ..words.suited import IN_HELP, suited
 
 if TYPE_CHECKING:
     from ...data import Data
@@ -104,6 +104,11 @@ class Distill:
     precision: PrecisionOptions
     cache: CacheOptions
     memory: MemoryOptions
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return IN_HELP
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:

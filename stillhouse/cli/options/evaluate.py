@@ -18,6 +18,11 @@ from ..groups.run import DeviceOptions
 from .inspect import PictureOptions
 
 ROBUSTNESS = 1000  # images, if the option is left out
+OF_RUN = {  # words for the defaults of options that a run's folder or file tells
+    field.name: "the run's, " + ("if it has one" if field.default is None else "else {}")
+    for field in dataclasses.fields(DataOptions)
+    if field.name != "workers"
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,11 @@ class Evaluate:
     pictures: PictureOptions
 
     @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return OF_RUN
+
+    @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:
         """Return the data of a network's run, and the options with which its images were read."""
         if "report" in values and values["report"] is None:
@@ -130,7 +140,6 @@ def data_of_run(place: Path | None) -> dict[str, object]:
     config = place / "config.yaml"
     if config.exists():
         values = read_config(config)
-        known = {field.name for field in dataclasses.fields(DataOptions)} - {"workers"}
-        return {name: value for name, value in values.items() if name in known}
+        return {name: value for name, value in values.items() if name in OF_RUN}
     about = about_place(place)
     return {**({"data": about["data"]} if isinstance(about.get("data"), str) else {}), **reading_of(about)}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from ...ranges import TYPE_CHECKING, ExportKind, NonNegative, Range, Seed, check_options
 from ..groups.data import DataOptions
-from .evaluate import Evaluate
+from .evaluate import OF_RUN, Evaluate
 
 if TYPE_CHECKING:
     from ...export.outcome import Order
@@ -71,6 +71,11 @@ class Export:
     network: ExportOptions
     proof: ProofOptions
     data: DataOptions
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return OF_RUN
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from ..groups.networks import TeacherOptions
 from ..groups.rooms import RoomOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.seeds import read_seeds
+from ..words.suited import IN_HELP
 
 if TYPE_CHECKING:
     from ...grid.axes import Axis
@@ -79,6 +80,11 @@ class Grid:
     cache: CacheOptions
     memory: MemoryOptions
     given: frozenset[str]
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return {**IN_HELP, "validation": f"{VALIDATION}"}
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.durations import read_milliseconds, read_seconds
 from ..words.seeds import read_seeds
+from ..words.suited import IN_HELP
 from .grid import VALIDATION
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ class Pick:
     cache: CacheOptions
     memory: MemoryOptions
     given: frozenset[str]
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return {**IN_HELP, "validation": f"{VALIDATION}"}
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:

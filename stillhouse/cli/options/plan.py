@@ -12,6 +12,7 @@ from ..groups.length import TeacherEpochOptions
 from ..groups.networks import TeacherOptions
 from ..groups.run import CacheOptions, MemoryOptions, PrecisionOptions, RunOptions
 from ..words.run_names import NameOptions, ShowOptions
+from ..words.suited import IN_HELP
 from .distill import Distill, DistillOptions
 from .inspect import PictureOptions
 
@@ -63,6 +64,11 @@ class Plan:
     memory: MemoryOptions
     pictures: PictureOptions
     given: frozenset[str]
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return IN_HELP
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:

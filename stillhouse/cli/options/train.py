@@ -9,7 +9,7 @@ from typing import Any
 from ..groups.networks import NetworkOptions
 from ..groups.run import RunOptions
 from ..words.run_names import NameOptions, ShowOptions
-from ..words.suited import suited
+from ..words.suited import IN_HELP, suited
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Train:
     naming: NameOptions
     shown: ShowOptions
     run: RunOptions
+
+    @staticmethod
+    def defaults_in_words() -> Mapping[str, str]:
+        """Return words for the defaults that are not those of the options themselves."""
+        return IN_HELP
 
     @staticmethod
     def implied(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, object]:

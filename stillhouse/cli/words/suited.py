@@ -21,6 +21,8 @@ SUITED: dict[str, dict[str, object]] = {
         "teacher_epochs": 8,  # of 4 it learns too little in some seeds; a student of 8 gains less by a teacher
     }
 }
+# For the help; that of the teacher says it itself.
+IN_HELP = {name: f"{{}}, for digits {value}" for name, value in SUITED["digits"].items() if name != "teacher"}
 
 
 def suited(values: Mapping[str, Any], given: Collection[str] = ()) -> dict[str, object]:
