@@ -30,7 +30,7 @@ from .groups.run import PrecisionOptions
 from .options.distill import Distill
 from .options.plan import Plan
 from .runs.planned import ALONE, Planned, built, check, look, taught_first, untrained_teacher
-from .summary import planning
+from .summary import ahead, planning
 from .summary.planned_files import write
 from .summary.planned_stages import of_stages
 
@@ -94,15 +94,17 @@ def planned(command: Plan, display: Display) -> None:
 def _built(
     command: Plan, name: str, shared: Opened, teacher: Teacher, entries: Sequence[Entry], display: Display
 ) -> Planned:
-    """Build the students of a network; an error says which one it is of.
+    """Build the students of a network; an error says which one it is of, a note if it is larger than its teacher.
 
     Raises:
         ValueError: If one cannot be built.
     """
     try:
-        return built(command.distill(name), name, shared, teacher, entries, display)
+        found = built(command.distill(name), name, shared, teacher, entries, display)
     except ValueError as error:
         raise ValueError(f"--student {name}: {error}") from None
+    display.note(ahead.larger(found.taught, teacher.net, name))
+    return found
 
 
 def _size(network: torch.nn.Module, image_size: int) -> tuple[int, int]:

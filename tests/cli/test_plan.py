@@ -45,6 +45,9 @@ def test_the_plan_names_what_is_there_and_its_command_trains_it(
     assert " % top-1 on all " in out
     assert "_anatomy" not in out
     assert "no method here reads stages" in out
+    assert "note: resnet8 has 77,587 parameters and its teacher 1,467; if" in out
+    assert "swap --teacher and --student" in " ".join(out.split())
+    assert f"{world.nets}:small has" not in out
     assert "resnet8: about " in out
     assert "steps are measured, epochs and totals computed" in out
     assert contents(world.runs) == before

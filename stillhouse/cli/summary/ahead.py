@@ -29,14 +29,14 @@ def seconds_to_go(
     return pace.seconds(left)
 
 
-def larger(student: StudentTrainer, teacher: Tapped) -> str | None:
+def larger(student: StudentTrainer, teacher: Tapped, name: str = "the student") -> str | None:
     """Return a note if a student has more parameters than its teacher; None if it has not."""
     networks = student.distillation.student.model, teacher.model
     own, theirs = (sum(one.numel() for one in network.parameters()) for network in networks)
     if own <= theirs:
         return None
     return (
-        f"the student has {own:,} parameters and its teacher {theirs:,}; if the larger one is to teach, swap --teacher "
+        f"{name} has {own:,} parameters and its teacher {theirs:,}; if the larger one is to teach, swap --teacher "
         f"and --student"
     )
 
