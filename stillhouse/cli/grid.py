@@ -15,7 +15,7 @@ from ..checkpoints import write_atomically
 from ..grid.axes import METHODS, Axis, Settings, Span, Value, combinations, words
 from ..grid.display import GridDisplay
 from ..grid.halving import Halving
-from ..grid.scores import Scored, chosen, csv_of, table
+from ..grid.scores import Scored, chosen, csv_of, table, undecided
 from ..grid.search import Proposals
 from ..grid.student import BaseStudent
 from ..grid.training import Training
@@ -144,6 +144,7 @@ def _tell(command: Grid, found: Sequence[Scored], axes: Sequence[Axis], pair: st
     display.say(f"in {folder}: cells.csv{''.join(f', {name}.svg, {name}.png, {name}.pdf' for name in drawn)}")
     seeds = f", mean of {len(choice.seeds)} seeds" if len(choice.seeds) > 1 else ""
     display.say(f"chosen: {words(choice.settings)}: validation top-1 {choice.mean:.2f} %{seeds}")
+    display.note(undecided(found))
     tests = choice.tests()
     each = f" ({', '.join(f'{one:.2f}' for one in tests)})" if len(tests) > 1 else ""
     alone = "" if test_all else ", looked at for this cell only"

@@ -12,8 +12,10 @@ from ..analysis.tables import Fitting, percent
 from ..bench.plan import Cell
 from ..spelling import counted
 from ..training.run_folder import Run
-from .axes import Settings, shown
+from .axes import Settings, shown, words
 from .halving import Stop
+
+_CLOSE = 1e-6  # percent: equal but for rounding
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,26 @@ def scored(
 
 def chosen(found: Sequence[Scored]) -> Scored | None:
     """Return the cell with the best mean on the validation images, of equal ones the first; None if none is trained."""
-    return max((one for one in found if one.is_complete), key=lambda one: one.mean, default=None)
+    return next(iter(_best(found)), None)
+
+
+def undecided(found: Sequence[Scored]) -> str | None:
+    """Return a sentence if several cells are equally good, so that their order chose; None if one is the best."""
+    best = _best(found)
+    if len(best) < 2:
+        return None
+    return (
+        f"{len(best):,} settings are equally good on the validation images, {best[0].mean:.2f} % each; the first of "
+        f"them in the table is chosen, {words(best[0].settings)}, because nothing that was measured tells them apart; "
+        f"more --seeds or a larger --validation may"
+    )
+
+
+def _best(found: Sequence[Scored]) -> list[Scored]:
+    """Return the cells whose mean on the validation images none exceeds, in their order."""
+    complete = [one for one in found if one.is_complete]
+    most = max((one.mean for one in complete), default=math.nan)
+    return [one for one in complete if one.mean > most - _CLOSE]
 
 
 def table(found: Sequence[Scored], choice: Scored | None, test: bool) -> Fitting:

@@ -4,7 +4,7 @@ import csv
 import dataclasses
 
 from stillhouse.grid.halving import Stop
-from stillhouse.grid.scores import chosen, csv_of, scored, table
+from stillhouse.grid.scores import chosen, csv_of, scored, table, undecided
 from tests.grid.runs import looked_at, made_up
 from tests.helpers.commands import printed
 
@@ -14,6 +14,19 @@ def test_the_best_mean_of_the_last_epochs_is_chosen_of_equal_ones_the_first() ->
     assert chosen(cells) is cells[1]
     assert chosen([made_up({"lr": 1}, 50, 60), made_up({"lr": 2}, 99, None)]) is not None
     assert chosen([made_up({"lr": 2}, 99, None)]) is None
+
+
+def test_of_equal_ones_it_is_said_that_the_first_was_taken_and_why() -> None:
+    thirds = (70.1, 70.2, 70.3)
+    cells = [made_up({"lr": 1}, 50, 60, 70), made_up({"lr": 2}, *thirds), made_up({"lr": 3}, *reversed(thirds))]
+    failed, stopped = made_up({"lr": 4}, 99, 99, None), dataclasses.replace(cells[1], stop=Stop(3, {0: 70.2}))
+    assert chosen([*cells, failed, stopped]) is chosen([cells[1], cells[0]]) is cells[1]
+    assert chosen([cells[2], cells[1]]) is cells[2]  # though their means differ by rounding
+    assert undecided([*cells, failed, stopped]) == (
+        "2 settings are equally good on the validation images, 70.20 % each; the first of them in the table is chosen, "
+        "lr=2, because nothing that was measured tells them apart; more --seeds or a larger --validation may"
+    )
+    assert undecided(cells[:2]) is undecided([failed]) is undecided([]) is None
 
 
 def test_a_table_shows_every_seed_and_no_test_image() -> None:
