@@ -14,6 +14,7 @@ from typing import TextIO
 from rich.table import Table
 
 from ..checkpoints import write_atomically
+from ..data.contents import unseen_damage
 from ..export.files import Exported, is_exported, open_exported
 from ..export.images import named
 from ..export.predict import Prediction, predict
@@ -31,7 +32,9 @@ def predicted(command: Predict, display: Display) -> int:
     images = named(asked.images)
     network = _opened(command, display)
     count = min(asked.top, len(network.classes))
-    found = predict(images, network.steps, network.classes, network.probabilities, count, asked.batch_size)
+    found = map(
+        _checked, predict(images, network.steps, network.classes, network.probabilities, count, asked.batch_size)
+    )
     if kind == "table":
         everything = list(found)
         _print(everything, count, display)
@@ -47,6 +50,12 @@ def predicted(command: Predict, display: Display) -> int:
     write_atomically(asked.output, content.getvalue().encode(errors="backslashreplace"))
     display.say(f"{counted(len(everything), 'image')} in {asked.output}")
     return _told(everything, display)
+
+
+def _checked(one: Prediction) -> Prediction:
+    """Take the classes away from an image that decodes to garbage, which training would refuse."""
+    problem = one.problem or unseen_damage(Path(one.image))
+    return Prediction(one.image, () if problem else one.top, problem)
 
 
 def _opened(command: Predict, display: Display) -> Student | Exported:

@@ -160,8 +160,7 @@ def _decoded(paths: Sequence[Source], read: Mapping[Source, _Read], decoding: De
             rgb(path, str(path), decoding)
         except ValueError as error:
             return str(error)
-        damage = read[path].damage
-        return f"{path} {damage}: get it again" if damage else ""
+        return _damaged(path, read[path])
 
     together = [path for path in paths if not read[path].alone]
     found = {path: attempt(path) for path in paths if read[path].alone}
@@ -170,6 +169,16 @@ def _decoded(paths: Sequence[Source], read: Mapping[Source, _Read], decoding: De
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, quiet():
         found |= zip(together, pool.map(attempt, together), strict=True)
     return {path: problem for path, problem in found.items() if problem}
+
+
+def unseen_damage(path: Path) -> str:
+    """Return a sentence about a file that can be decoded, but only to garbage; empty if no such damage is known."""
+    read = _read(path)
+    return read.problem or _damaged(path, read)
+
+
+def _damaged(path: Source, read: _Read) -> str:
+    return f"{path} {read.damage}: get it again" if read.damage else ""
 
 
 def _content(path: Source, read: _Read, problem: str) -> Content:

@@ -13,6 +13,7 @@ from stillhouse.data.image_folder import find
 from stillhouse.training.predictions import read_predictions
 from tests.helpers.commands import World, done, only, refusal
 from tests.helpers.kinds_of_images import write_kinds
+from tests.helpers.pictures import picture
 
 Capture = pytest.CaptureFixture[str]
 
@@ -71,6 +72,20 @@ def test_images_that_cannot_be_read_are_counted_and_end_with_code_1(
     assert "2 of 3 images could not be read" in err
     assert main(["predict", str(world.teacher), str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines()[1].startswith(str(good))
+
+
+def test_an_image_that_decodes_to_garbage_gets_no_class(world: World, tmp_path: Path, capsys: Capture) -> None:
+    """Zeros in the middle of a JPEG, which no decoder complains of and training refuses."""
+    picture(1, 300).save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(content[:20_000] + bytes(4096) + content[24_096:])
+    assert main(["predict", str(world.teacher), str(tmp_path), "--format", "jsonl"]) == 1
+    out, err = capsys.readouterr()
+    whole, damaged = map(json.loads, out.splitlines())
+    assert whole["class"] in ("ant", "bee", "cat")
+    reason = f"{tmp_path / 'b.jpg'} has 4,096 bytes in its middle that were never written: get it again"
+    assert damaged == {"image": str(tmp_path / "b.jpg"), "problem": reason}
+    assert f"unreadable: {reason}" in err
 
 
 def test_what_cannot_be_done_is_refused(world: World, tmp_path: Path, capsys: Capture) -> None:

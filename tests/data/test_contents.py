@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stillhouse.data import contents, load
-from stillhouse.data.contents import examine
+from stillhouse.data.contents import examine, unseen_damage
 from tests.helpers.pictures import picture, png, write_folders
 
 FORMATS = [".jpg", ".png", ".gif", ".webp", ".bmp", ".tif", ".ppm", ".jp2"]
@@ -73,7 +73,12 @@ def test_zeros_in_the_middle_of_a_jpeg_are_found(tmp_path: Path) -> None:
     picture(1, 300).save(path := tmp_path / "a.jpg")
     content = path.read_bytes()
     path.write_bytes(content[:20_000] + bytes(4096) + content[24_096:])
-    assert examine([path])[0].problem == f"{path} has 4,096 bytes in its middle that were never written: get it again"
+    problem = f"{path} has 4,096 bytes in its middle that were never written: get it again"
+    assert examine([path])[0].problem == unseen_damage(path) == problem
+    path.write_bytes(content[:20_000] + bytes(len(content) - 20_000))
+    assert unseen_damage(path) == f"{path} ends in zeros, like an unfinished download: get it again"
+    path.write_bytes(content)
+    assert unseen_damage(path) == ""
 
 
 def test_images_that_were_decoded_to_be_sure_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
