@@ -35,7 +35,7 @@ from .options.probe import Probe
 from .options.report import Report
 from .options.train import Train
 from .runs.command import runs
-from .startup import begun
+from .startup import begun, without_remarks
 from .words.resolved import PRINT, resolved
 
 _Act = Callable[..., int | None]  # does what a command is for; returns the exit code, None for 0
@@ -233,6 +233,7 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> int:
             return 0
         act = command.act()
         begun()
+        without_remarks()
         if not command.ranks:
             ranks.refuse_several(name)
         if DeviceOptions not in option_groups(command.options):  # it does not compute anything

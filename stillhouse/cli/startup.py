@@ -1,5 +1,6 @@
 """The first seconds of a command, while PyTorch is imported: Ctrl-C or SIGTERM ends it immediately, with a sentence."""
 
+import logging
 import os
 import signal
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_COMPILING = "torch.utils.cpp_extension"  # the logger
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,3 +40,12 @@ def begun() -> None:
         for number in _SIGNALS:
             if signal.getsignal(number) is _end:
                 signal.signal(number, signal.default_int_handler)
+
+
+def without_remarks() -> None:
+    """Leave out what PyTorch remarks when it compiles beside CUDA's compiler and without a GPU: that there is none."""
+    logging.getLogger(_COMPILING).addFilter(_is_worth_reading)
+
+
+def _is_worth_reading(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("No CUDA runtime is found")

@@ -1,5 +1,6 @@
-"""Ctrl-C during start-up: one sentence and exit code 2, whatever is being imported."""
+"""Ctrl-C during start-up: one sentence and exit code 2, whatever is being imported. PyTorch's remarks."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.cli.startup import begun, quick_to_end
+from stillhouse.cli.startup import begun, quick_to_end, without_remarks
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +68,17 @@ def test_other_threads_leave_signals_alone() -> None:
     thread.start()
     thread.join()
     assert failed == []
+
+
+def test_of_a_missing_gpu_pytorch_says_nothing_and_of_other_things_as_before(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    before = list(logger.filters)
+    try:
+        without_remarks()
+        without_remarks()
+        assert len(logger.filters) <= len(before) + 1
+        logger.warning("No CUDA runtime is found, using CUDA_HOME='%s'", "/usr/local")
+        logger.warning("the C++ compiler is too old")
+    finally:
+        logger.filters[:] = before
+    assert caplog.messages == ["the C++ compiler is too old"]
