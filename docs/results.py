@@ -49,6 +49,8 @@ def keep(folder: Path, target: Path, teacher_top1: float | None = None) -> None:
     found = read_records([folder])
     if found.unfinished:
         raise ValueError(f"{counted(len(found.unfinished), 'run')} in {folder} not finished; wait for the bench")
+    if found.damaged:
+        raise ValueError(next(iter(found.damaged.values())))
     groups = compare(found.records)
     if len(groups) != 1 or groups[0].teacher is None:
         titles = "; ".join(group.title for group in groups)

@@ -119,7 +119,10 @@ class BenchDisplay(Display):
         """Print the results as `stillhouse report` would, then the failures."""
         done = [run.folder for run in self._runs.values() if run.is_done]
         if done:
-            groups = compare(read_records(done).records)
+            found = read_records(done)
+            for why in found.damaged.values():
+                super().note(f"left out: {why}")
+            groups = compare(found.records)
             grids = [grid_of(group) for group in groups]
             self.console.print(printed(grids))
             super().say(FOOT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from ..checkpoints import write_atomically
@@ -17,13 +18,16 @@ from ..spelling import counted
 from ..training.progress import Display
 from .options.report import Format, Report
 
+_TOLD = 3  # damaged runs of which the reason is told
 
-def report(command: Report, display: Display) -> None:
+
+def report(command: Report, display: Display) -> int:
+    """Compare runs, and return the exit code: 1 if damaged ones are left out."""
     asked = command.report
     kind = asked.kind()
     display.console.stderr = kind is not None and asked.output is None  # standard output is for the report alone
     found = read_records(asked.runs)
-    _left_out(found, display)
+    code = _left_out(found, display)
     grids = read_grids(asked.runs, found.records)
     records = _timed(found.records, display) if asked.latency else found.records
     groups = noted(compare(records, asked.baseline), grids)
@@ -32,7 +36,7 @@ def report(command: Report, display: Display) -> None:
         content = written(groups, kind, grids)
         if asked.output is None:
             sys.stdout.write(content.decode())
-            return
+            return code
         write_atomically(asked.output, content)
     tables = [grid_of(group) for group in groups]
     display.console.print(printed(tables))
@@ -44,6 +48,7 @@ def report(command: Report, display: Display) -> None:
         display.say(f"{counted(len(found.records), 'run')} in {asked.output}")
     if asked.pictures is not None:
         display.say(f"in {asked.pictures}, each as .svg, .png and .pdf: {', '.join(pictures)}")
+    return code
 
 
 def written(groups: Sequence[Group], kind: Format, grids: Sequence[GridRecord] = ()) -> bytes:
@@ -81,7 +86,8 @@ def _timed(records: Sequence[RunRecord], display: Display) -> list[RunRecord]:
     return measured
 
 
-def _left_out(found: Found, display: Display) -> None:
+def _left_out(found: Found, display: Display) -> int:
+    """Tell which runs are left out, and return the exit code: 1 if some are damaged."""
     if found.unfinished:
         some = ", ".join(path.name for path in found.unfinished[:3])
         more = f" and {len(found.unfinished) - 3} more" if len(found.unfinished) > 3 else ""
@@ -97,3 +103,12 @@ def _left_out(found: Found, display: Display) -> None:
             f"{counted(len(without), 'run')} without predictions.safetensors (removed, or of version 0.1), left out of "
             f"calibration, agreement and accuracy by class: {', '.join(run.folder.name for run in without[:3])}"
         )
+    if found.damaged:
+        are = "is" if len(found.damaged) == 1 else "are"
+        display.note(f"{len(found.damaged):,} of {counted(found.count, 'run')} {are} damaged and left out:")
+        for why in islice(found.damaged.values(), _TOLD):
+            display.note(why)
+        if len(found.damaged) > _TOLD:
+            others = ", ".join(path.name for path in islice(found.damaged, _TOLD, None))
+            display.note(f"damaged as well: {others}")
+    return 1 if found.damaged else 0

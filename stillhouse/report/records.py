@@ -114,35 +114,54 @@ class Found:
         records: Finished runs, ordered by the names of their folders.
         unfinished: Folders of unfinished runs.
         unnamed: Folders of runs whose configuration does not say what was trained, such as those of user programs.
+        damaged: Folders of runs that cannot be read, and a sentence about each.
     """
 
     records: Sequence[RunRecord]
     unfinished: Sequence[Path]
     unnamed: Sequence[Path]
+    damaged: Mapping[Path, str]
+
+    @property
+    def count(self) -> int:
+        """The number of all runs, read or not."""
+        return sum(map(len, (self.records, self.unfinished, self.unnamed, self.damaged)))
 
 
 def read_records(paths: Iterable[str | Path]) -> Found:
     """Read runs from their folders, or from folders that contain them.
 
     Raises:
-        ValueError: If there is no such folder, a run is damaged, or there is no finished run.
+        ValueError: If there is no such folder, or no finished run that can be read.
     """
     records: list[RunRecord] = []
     unfinished: list[Path] = []
     unnamed: list[Path] = []
+    damaged: dict[Path, str] = {}
     given = [Path(path).expanduser() for path in paths]
     for folder in _unique(run for path in given for run in _runs(path)):
-        if not (folder / "result.json").exists():
-            unfinished.append(folder)
-        elif (record := read_record(folder)) is None:
-            unnamed.append(folder)
-        else:
-            records.append(record)
+        try:
+            if not (folder / "result.json").exists():
+                unfinished.append(folder)
+            elif (record := read_record(folder)) is None:
+                unnamed.append(folder)
+            else:
+                records.append(record)
+        except ValueError as error:
+            damaged[folder] = str(error)
+        except OSError as error:
+            damaged[folder] = f"{error.filename or folder} cannot be read ({error.strerror}); check that path"
     if not records:
-        where = ", ".join(map(str, given))
-        others = f"; {len(unfinished)} not finished" if unfinished else ""
-        raise ValueError(f"there is no finished run of stillhouse train or distill in {where}{others}")
-    return Found(sorted(records, key=lambda one: one.folder.name), unfinished, unnamed)
+        raise ValueError(_none(", ".join(map(str, given)), len(unfinished), damaged))
+    return Found(sorted(records, key=lambda one: one.folder.name), unfinished, unnamed, damaged)
+
+
+def _none(where: str, unfinished: int, damaged: Mapping[Path, str]) -> str:
+    others = f"; {unfinished} not finished" if unfinished else ""
+    if damaged:
+        more = f"; and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        others += f"; {len(damaged)} damaged: {next(iter(damaged.values()))}{more}"
+    return f"there is no finished run of stillhouse train or distill in {where}{others}"
 
 
 def read_record(folder: Path) -> RunRecord | None:

@@ -38,6 +38,21 @@ def test_what_is_not_finished_is_said(runs: Path, capsys: Capture) -> None:
     assert "note: 1 run not finished, left out: pets-resnet20" in done(capsys, ["report", str(runs)])
 
 
+def test_a_damaged_run_is_left_out_named_and_counted(runs: Path, capsys: Capture) -> None:
+    first, *_ = sorted(runs.iterdir())
+    (first / "metrics.jsonl").write_text("{}")
+    assert main(["report", str(runs), "--format", "csv"]) == 1
+    out, err = capsys.readouterr()
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 3
+    assert "note: 1 of 4 runs is damaged and left out:" in err
+    assert f"note: {first / 'metrics.jsonl'} is " in err
+    assert main(["report", str(runs), "-o", str(runs.parent / "all.html")]) == 1
+    assert "3 runs in " in " ".join(capsys.readouterr().out.split())
+    for folder in runs.iterdir():
+        (folder / "metrics.jsonl").write_text("{}")
+    assert "; 4 damaged: " in refusal(capsys, ["report", str(runs)])
+
+
 def test_what_has_no_guesses_is_counted(runs: Path, capsys: Capture) -> None:
     (min(runs.iterdir()) / "predictions.safetensors").unlink()
     assert "note: 1 run without predictions.safetensors" in done(capsys, ["report", str(runs)])

@@ -55,6 +55,23 @@ def test_what_is_not_finished_is_counted(tmp_path: Path) -> None:
     assert (found.unfinished, found.unnamed) == ([unfinished], [unnamed])
 
 
+def test_a_damaged_run_stops_no_other(tmp_path: Path) -> None:
+    good, cut = write_run(tmp_path), write_run(tmp_path, [CE, KD])
+    (cut / "result.json").write_text("{")
+    found = read_records([tmp_path])
+    assert [one.folder for one in found.records] == [good]
+    assert list(found.damaged) == [cut]
+    assert found.damaged[cut].startswith(f"{cut / 'result.json'} is damaged (")
+    assert found.count == 2
+
+
+def test_where_all_are_damaged_it_is_refused_with_the_reason(tmp_path: Path) -> None:
+    for folder in (write_run(tmp_path), write_run(tmp_path, seed=1)):
+        (folder / "metrics.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"no finished run .*; 2 damaged: .*metrics\.jsonl is missing; .*; and 1 more"):
+        read_records([tmp_path])
+
+
 def test_where_there_is_none_it_is_refused(tmp_path: Path) -> None:
     (write_run(tmp_path) / "result.json").unlink()
     with pytest.raises(ValueError, match=r"no finished run .* in .*; 1 not finished"):
