@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints import load_weights
+from ..checkpoints import load_state, load_weights
 from .run_files import Row, checksum, dump_rows
 from .run_folder import Run
 
@@ -102,7 +103,7 @@ def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
         state = SavedState.from_dict(loaded)
     except ValueError as error:
         raise cannot_resume(run, str(error)) from error
-    if state.run not in ("", run.folder.name):
+    if state.run and hash_of(state.run) != hash_of(run.folder.name):
         raise cannot_resume(run, f"it belongs to {state.run}")
     epoch, _ = state.position
     rows, metrics = run.rows()[:epoch], run.folder / "metrics.jsonl"
@@ -112,6 +113,19 @@ def read_saved(run: Run) -> tuple[SavedState, list[Row]] | None:
     if state.rows not in ("", rows_checksum(rows)):
         raise ValueError(f"{metrics} is not what the run wrote; {way_out}")
     return state, rows
+
+
+def hash_of(name: str) -> str:
+    """Return the end of the name of a run's folder, by which it is recognised whatever the name begins with."""
+    return name.rpartition("-")[2]
+
+
+def saved_name(folder: Path) -> str:
+    """Return the name that a run's folder had when its state was saved; empty if none is saved or it cannot be read."""
+    try:
+        return SavedState.from_dict(load_state(folder / "state.pt")).run
+    except (OSError, ValueError):  # reading it to resume says why
+        return ""
 
 
 def load_finished(run: Run, model: nn.Module, methods: nn.Module) -> tuple[tuple[float, int], list[Row]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -20,6 +22,7 @@ _FOLDER = Path("runs")
 _ACTIONS = {"list": "list", "ls": "list", "resume": "resume", "rm": "rm"}
 _USAGE = "stillhouse runs [FOLDER], stillhouse runs resume RUN, or stillhouse runs rm RUN ... --yes"
 _TOLD = 3  # damaged runs
+_HASH = re.compile("-[0-9a-f]{8}$")  # at the end of a run's name
 _FILES = ("lock", "state.pt", "result.json", "metrics.jsonl")  # one of them is in the folder of every run
 
 
@@ -138,7 +141,7 @@ def _resume(run: Listed, display: Display, start: Start) -> int:
     """Type the command of a run again.
 
     Raises:
-        ValueError: If it is finished or in use, or its configuration does not say which command it was.
+        ValueError: If it is finished, in use or renamed, or its configuration does not say which command it was.
     """
     if run.is_done:
         raise ValueError(f"{run.folder} is finished; there is nothing to resume")
@@ -149,9 +152,30 @@ def _resume(run: Listed, display: Display, start: Start) -> int:
         raise ValueError(
             f"{run.folder} was not made by stillhouse train or distill; the program that made it resumes it"
         )
+    _refuse_other_name(run.folder)
     words = ["--config", str(run.folder / "config.yaml"), "--folder", str(run.folder.parent)]
     from ...training.run_folder import expected  # it imports PyTorch, which a list of runs does without
 
     display.paste(f"stillhouse {command} {' '.join(words)}")
     with expected(run.folder):
         return start(command, words)
+
+
+def _refuse_other_name(folder: Path) -> None:
+    """Refuse a folder that has lost the hash of its run, because the command of the run would begin another folder."""
+    from ...training.saved_state import hash_of, saved_name  # they import PyTorch
+
+    name = folder.resolve().name
+    was = saved_name(folder)
+    if hash_of(was) == hash_of(name) if was else _HASH.search(name):
+        return
+    known = f"{folder} was renamed, and a run is recognised by the hash at the end of its name"
+    if not was:
+        raise ValueError(f"{known}; give it its old name, which no file in it says, or train it again by its command")
+    old = folder.with_name(was)
+    if old.exists():
+        raise ValueError(
+            f"{folder} is a copy of {old}, which the same command resumes; resume that one, or move {folder} into "
+            f"another folder under that name"
+        )
+    raise ValueError(f"{known}; to resume it, give that back: mv {shlex.quote(str(folder))} {shlex.quote(str(old))}")

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -86,6 +87,28 @@ def test_runs_are_listed_resumed_and_removed(
     assert f"removed runs/{run.name}" in done(capsys, ["runs", "rm", run.name[-8:], "--yes"])
     assert not run.exists()
     assert "there is no run in runs" in refusal(capsys, ["runs"])
+
+
+def test_a_renamed_run_is_told_its_name_and_resumed_by_the_hash_in_it(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.root)
+    run = stopped(world, tmp_path / "runs", monkeypatch, capsys)
+    mine = run.rename(run.with_name("mine"))
+    before = contents(tmp_path)
+    said = refusal(capsys, ["runs", "resume", str(mine)])
+    assert f"{mine} was renamed, and a run is recognised by the hash at the end of its name" in said
+    assert said.strip().endswith(f"mv {mine} {run}")
+    assert contents(tmp_path) == before
+    shutil.copytree(mine, run)
+    assert f"{mine} is a copy of {run}" in refusal(capsys, ["runs", "resume", str(mine)])
+    (mine / "state.pt").unlink()  # as where it was interrupted before the first save
+    assert "give it its old name, which no file in it says" in refusal(capsys, ["runs", "resume", str(mine)])
+
+    short = run.rename(run.with_name(f"mine-{run.name[-8:]}"))
+    assert "resumes at epoch 2 of 3, step 2" in done(capsys, ["runs", "resume", str(short)])
+    assert (short / "student.safetensors").exists()
+    assert not run.exists()
 
 
 def test_a_run_that_would_be_another_one_is_not_begun(
