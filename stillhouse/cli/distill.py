@@ -104,7 +104,7 @@ def distill(command: Distill, display: Display) -> None:
             display.say(ahead.plan(None, waiting, ahead.seconds_to_go(teacher.net, waiting, data, device)))
         room = Classroom(teacher.net, waiting)
         fit_room(room, data, options, display, scores, store, command.memory.memory_budget)
-    results = measure(teacher, trainers, data, options)
+    results = measure(teacher, trainers, data, options, scores)
     display.console.print(table(results, teacher, data, options))
     display.say(gain(results, options.output.seed))
     if hurt := warning(results, command):

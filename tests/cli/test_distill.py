@@ -13,7 +13,10 @@ from safetensors.torch import load_file
 from stillhouse.cli.arguments import parse
 from stillhouse.cli.distill import opened
 from stillhouse.cli.options.distill import Distill
+from stillhouse.data import Split
+from stillhouse.training.evaluation import Scores
 from stillhouse.training.progress import Display
+from stillhouse.training.teachers.teacher import Teacher
 from tests.helpers.commands import World, contents, done, only, refusal
 from tests.helpers.pictures import write_pictures
 
@@ -50,6 +53,25 @@ def test_distill_again_says_it_is_done_and_config_repeats_it(world: World, tmp_p
         assert out.count("already trained") == 2
         assert out[out.rindex("network") :] == first[first.rindex("network") :]
         assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(("validation", "times"), [("0", 1), ("0.2", 2)])
+def test_a_teacher_is_measured_once_on_the_same_images(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, validation: str, times: int
+) -> None:
+    measured, original = list[Split](), Teacher.scores
+
+    def scores(teacher: Teacher, split: Split, device: torch.device) -> Scores:
+        measured.append(split)
+        return original(teacher, split, device)
+
+    monkeypatch.setattr(Teacher, "scores", scores)
+    words = world.distill(tmp_path, "--baseline", "false", "--validation", validation, epochs=1)
+    first = done(capsys, words)
+    again = done(capsys, words)  # finished
+    assert again[again.rindex("network") :] == first[first.rindex("network") :]
+    assert len(measured) == 2 * times
+    assert len({id(split) for split in measured}) == 2 * times
 
 
 def test_distill_trains_the_teacher_first_where_there_is_none(world: World, tmp_path: Path, capsys: Capture) -> None:

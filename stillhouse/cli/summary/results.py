@@ -46,10 +46,22 @@ class Results:
         return None if first is self.taught else first
 
 
-def measure(teacher: Teacher, trainers: Sequence[StudentTrainer], data: Data, options: RunOptions) -> Results:
-    """Measure the teacher and finished students on the test images."""
+def measure(
+    teacher: Teacher,
+    trainers: Sequence[StudentTrainer],
+    data: Data,
+    options: RunOptions,
+    examined: Scores | None = None,
+) -> Results:
+    """Measure the teacher and finished students on the test images.
+
+    Args:
+        examined: The teacher's outputs for the held-out images, which are the test images without a validation set.
+    """
     device = options.device.torch_device()
-    outputs = None if teacher.net.foreign_logits else teacher.scores(data.test, device)
+    outputs = None if data.validation else examined
+    if outputs is None and not teacher.net.foreign_logits:
+        outputs = teacher.scores(data.test, device)
     found: dict[StudentTrainer, Scores] = {}
     for trainer in trainers:
         load_weights(trainer.model, trainer.run.weights)
