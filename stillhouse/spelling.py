@@ -118,6 +118,18 @@ def nearest_path(path: str) -> str:
     return f" (the folder {parent} exists)" if parent.name else ""
 
 
+def no_data(data: str, names: Iterable[str]) -> str:
+    """Return a sentence about a data set that there is not, with the names of those that there are."""
+    known = ", ".join(names)
+    if os.sep in data or data.startswith(("~", ".")):
+        return (
+            f"there is no folder or file {data}{nearest_path(data)}: check the path, or use a data set by name: {known}"
+        )
+    near = difflib.get_close_matches(data.lower().replace("-", "_"), known.split(", "), n=2)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"there is no data set or folder called {data!r}.{hint} Data sets: {known}; or pass a folder"
+
+
 def _near(name: str, known: Iterable[str]) -> list[str]:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if len(name) >= _SHORTEST_BEGINNING:  # temp, for temperature

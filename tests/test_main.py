@@ -105,6 +105,7 @@ def test_help_lists_and_refusals_of_options_do_without_pytorch() -> None:
     helps = [[name, "--help"] for name in COMMANDS]
     lists = [["list", what] for what in ("methods", "models", "data", "recipes")]
     refusals = [["distill", "--lr", "0"], ["train", "--lrr", "0.1"], ["bench", "--seeds", "0"], ["list", "nothing"]]
+    refusals += [["distill", "--data", "digts"], ["evaluate", "resnet8", "--data", "digts"], ["plan", "digts"]]
     code = f"""
 import contextlib, io, sys
 from stillhouse.__main__ import main

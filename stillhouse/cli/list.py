@@ -1,12 +1,12 @@
 """`stillhouse list`: methods, models, data sets and recipes in tables."""
 
-import ast
 from collections import Counter
 from collections.abc import Sequence
 
 from ..analysis.tables import Listing
 from ..report.recipes import published
 from ..training.progress import Display
+from .words.data_names import data_sets
 from .words.declared import Declared, imported, module_of
 
 
@@ -42,12 +42,8 @@ _FACTS = ("name", "title", "licence", "images", "classes", "pixels")  # of a dat
 
 
 def _data(_: str) -> _List:
-    known = dict(imported("data/named"))
-    listed = Declared.of(module_of("data/named"), "DATASETS").statement
-    order = [node.id for node in ast.walk(listed) if isinstance(node, ast.Name) and node.id in known]
     rows = []
-    facts = (known[one].arguments(*_FACTS).values() for one in order if one.isupper())
-    for name, title, licence, images, *others in facts:
+    for name, title, licence, images, *others in (one.arguments(*_FACTS).values() for one in data_sets()):
         assert isinstance(images, tuple)
         counts = " + ".join(f"{n:,}" for n in images if n)
         rows.append((str(name), f"{title}. Licence: {licence}", counts, *map(str, others)))

@@ -18,6 +18,7 @@ from ..training import ranks
 from ..training.progress import Display
 from ..training.stop_signals import Stopped
 from .arguments import group_of, named_by_configs, option_groups, parse
+from .groups.data import DataOptions
 from .groups.run import DeviceOptions
 from .list import LISTS, show
 from .options.bench import Bench
@@ -36,6 +37,7 @@ from .options.report import Report
 from .options.train import Train
 from .runs.command import runs
 from .startup import begun, without_remarks
+from .words.data_names import refuse_misspelt
 from .words.resolved import PRINT, resolved
 
 _Act = Callable[..., int | None]  # does what a command is for; returns the exit code, None for 0
@@ -231,6 +233,8 @@ def _act(name: str, arguments: Sequence[str], display: Display) -> int:
         if len(words) < len(arguments):
             display.paste(resolved(options).rstrip())
             return 0
+        if DataOptions in option_groups(command.options):
+            refuse_misspelt(group_of(options, DataOptions).data)
         act = command.act()
         begun()
         without_remarks()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..spelling import nearest_path
+from ..spelling import no_data
 from . import hub, image_folder, named, own
 from .arrays import Arrays as Arrays, from_arrays as from_arrays
 from .dataset import Data as Data, Split as Split, digest_classes
@@ -95,7 +94,7 @@ def _on_disk(data: str, download_to: Path, options: LoadOptions, called: str = "
     """
     path = Path(data).expanduser()
     if not path.exists():
-        raise ValueError(_unknown(data))
+        raise ValueError(no_data(data, DATASETS))
     path = path.resolve()
     if path.is_dir() and (known := named.find(path)) is not None:
         _needs_no_columns(data, options)
@@ -196,14 +195,3 @@ def _named(arrays: Arrays, options: LoadOptions) -> Data:
     data = from_arrays(arrays, options)
     names = hashlib.blake2b(digest_classes(data.classes) + data.fingerprint.encode(), digest_size=16)
     return dataclasses.replace(data, fingerprint=names.hexdigest())
-
-
-def _unknown(data: str) -> str:
-    if os.sep in data or data.startswith(("~", ".")):
-        return (
-            f"there is no folder or file {data}{nearest_path(data)}: check the path, or use a data set by name: "
-            f"{', '.join(DATASETS)}"
-        )
-    near = difflib.get_close_matches(data.lower().replace("-", "_"), DATASETS, n=2)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"there is no data set or folder called {data!r}.{hint} Data sets: {', '.join(DATASETS)}; or pass a folder"
