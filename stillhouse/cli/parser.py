@@ -40,6 +40,7 @@ from .startup import begun, without_remarks
 from .words.data_names import refuse_misspelt
 from .words.resolved import PRINT, resolved
 
+_NO_HOME = "a path begins with ~, and whose home folder that is cannot be told here; write the path in full"
 _Act = Callable[..., int | None]  # does what a command is for; returns the exit code, None for 0
 
 
@@ -187,7 +188,7 @@ def _explain(error: Exception) -> str | None:
     if _is_memory(error):
         return "there is too little memory; choose a smaller --batch_size or --image_size"
     if isinstance(error, RuntimeError):
-        return None
+        return _NO_HOME if "home directory" in str(error) else None
     if not isinstance(error, OSError):
         return str(error)
     where = f" ({error.filename})" if error.filename else ""

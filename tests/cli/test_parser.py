@@ -75,6 +75,10 @@ SENTENCES = {
     # names
     "train --data digts": "there is no data set or folder called 'digts'. Did you mean digits?",
     "train --data /no/where": "there is no folder or file /no/where",
+    **{
+        f"{words} ~no-such-user/x": "a path begins with ~, and whose home folder that is cannot be told here; write the"
+        for words in ("train --data", "evaluate", "report", "runs", "runs resume", "inspect")
+    },
     "train --data PICTURES --model resent8": "there is no network 'resent8' in the zoo. Nearest: resnet8",
     "train --data PICTURES --model timm:resnet81": "timm has no 'resnet81'. Did you mean resnet18",
     "train --data PICTURES --model torchvision:vgg17": "torchvision has no 'vgg17'. Did you mean vgg",
