@@ -24,7 +24,7 @@ import torch
 
 from stillhouse.__main__ import main
 from stillhouse.cli.summary import ahead
-from stillhouse.plan.pace import measured
+from stillhouse.plan.timing import measured
 from stillhouse.training.optimizer import Optimizer
 from tests.helpers.networks import quick_net_file
 from tests.helpers.processes import exit_code

@@ -20,7 +20,7 @@ from stillhouse.distillation import Distillation
 from stillhouse.method import Method
 from stillhouse.methods import AT, CE, CRD, FT, KD, RKD, SP, FitNet
 from stillhouse.methods.wrappers import SpotAdaptive
-from stillhouse.plan.pace import measured
+from stillhouse.plan.timing import measured
 from stillhouse.taps import Tapped
 from stillhouse.training import loop
 from stillhouse.training.classroom import Classroom
@@ -139,7 +139,7 @@ def _pace(folder: Path) -> None:
     with distributed.joined(torch.device("cpu")):
         data = quick_data(16)
         teacher, one = built(folder, relational, data)
-        with patch("stillhouse.plan.pace.time", SimpleNamespace(perf_counter=lambda: slowness * clock())):
+        with patch("stillhouse.plan.timing.time", SimpleNamespace(perf_counter=lambda: slowness * clock())):
             pace = measured(teacher, {one: "student"}, data, torch.device("cpu"), 0.5)
         torch.save(pace, folder / f"rank{distributed.rank()}.pt")
 

@@ -11,7 +11,8 @@ from ..cli.arguments import named_values
 from ..cli.distill import Opened, opened
 from ..cli.runs.build import run_alone, run_taught, trainer_alone, trainer_taught
 from ..cli.train import fit_alone, fit_room
-from ..plan.pace import Pace, measured
+from ..plan.pace import Pace
+from ..plan.timing import measured
 from ..spelling import counted
 from ..training.classroom import Classroom
 from ..training.evaluation import Scores

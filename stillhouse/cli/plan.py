@@ -14,13 +14,10 @@ from ..bench.entries import Entry
 from ..data import Data
 from ..plan.budget import Proposal, Way, propose, rescaled
 from ..plan.candidate import Candidate
-from ..plan.courses import Course, cache_of
+from ..plan.courses import Course
 from ..plan.duplicates import duplicates
-from ..plan.pace import Pace, measured
 from ..plan.speed import BATCHES, Speed, speeds_of
 from ..report.recipes import find
-from ..training.classroom import Classroom
-from ..training.compile import compile_classroom
 from ..training.config import TrainConfig
 from ..training.evaluation import size_of
 from ..training.progress import Display
@@ -29,14 +26,15 @@ from .distill import Opened, opened
 from .groups.run import PrecisionOptions
 from .options.distill import Distill
 from .options.plan import Plan
-from .runs.planned import ALONE, Planned, built, check, look, taught_first, untrained_teacher
+from .runs.courses import changed_course, compiled_course, courses_of
+from .runs.planned import Planned, built, check, look, taught_first, untrained_teacher
 from .summary import ahead, planning
 from .summary.planned_files import write
 from .summary.planned_stages import of_stages
 
 _WHOLE = 50.0  # seconds for everything, about
 _COMPARING, _LATENCY = 12.0, 0.3  # seconds: for all images at most; for a network in each situation
-_STEPS = 1.0  # seconds of timed steps for each network at most
+_BUDGET = 12.0  # seconds of the whole, for other settings
 _LEAST, _SLOW = 3, 1000.0  # calls that are timed of a network; ms of a call, from which on it is a single one
 
 
@@ -59,13 +57,8 @@ def planned(command: Plan, display: Display) -> None:
     sizes = [_size(network, data.info.image_size) for network in networks]
     copies = [copy.deepcopy(network) for network in networks]  # in the memory format that they are used in
     times = [_latencies(network, data, device, BATCHES[:1]) for network in copies]
-    untrained = taught_first(command, shared, names[0], display)
-    first = None if untrained is None else measured(None, {untrained: ALONE}, data, device, _STEPS)
-    courses = list[Course]()
-    for number, one in enumerate(plans):
-        share = (until - time.perf_counter()) / (len(plans) - number) / (2 + 2 * len(one.trainers))
-        known = courses[0].pace.teacher if courses else None  # the methods of all students are the same
-        courses.append(_course(one, shared, teacher, first, device, max(0.1, min(_STEPS, share)), known))
+    end = until - (0.0 if command.planning.seconds is None else _BUDGET)
+    courses = courses_of(plans, shared, teacher, taught_first(command, shared, names[0], display), device, end)
     for place, network in enumerate(copies):
         if place and (place == 1 or time.perf_counter() < until):
             is_slow = BATCHES[1] * max(speed.latency.p50 for speed in times[place]) > _SLOW
@@ -80,7 +73,7 @@ def planned(command: Plan, display: Display) -> None:
     compiled = None
     if command.run.compilation.compile:
         pairs, began = zip(plans, courses, strict=True), time.perf_counter()
-        compiled = [_compiled(one, course, teacher, data, device, display) for one, course in pairs]
+        compiled = [compiled_course(one, course, teacher, data, device, display) for one, course in pairs]
         until += time.perf_counter() - began  # a minute that was asked for, and none of that for the budget
     if command.run.capturing.capture != "off" and device.type == "cuda":
         display.note("steps are timed without CUDA graphs, which make those of small networks faster: --capture")
@@ -121,48 +114,6 @@ def _latencies(
     return speeds_of(network, data.info.image_size, images, None, device, _LATENCY, least)
 
 
-def _course(
-    one: Planned,
-    shared: Opened,
-    teacher: Teacher,
-    first: Pace | None,
-    device: torch.device,
-    seconds: float,
-    look: float | None = None,
-) -> Course:
-    """Measure the training of a network's students; `look` as for `measured`."""
-    data, command = shared.data, one.command
-    labels = {trainer: label for label, trainer in one.trainers.items()}
-    pace = measured(teacher.net, labels, data, device, seconds, look)
-    if len(pace.students) < len(one.trainers):
-        failed = next(label for label in one.trainers if label not in pace.students)
-        raise ValueError(f"a step of {one.name} {failed} fails; stillhouse distill says why")
-    epochs, trainers = command.run.config.epochs, list(one.trainers.values())
-    held_out = len(data.validation or data.test) / max(1, data.train.batch_size)
-    return Course(
-        one.name,
-        pace,
-        {label: trainer.epochs - epochs for label, trainer in one.trainers.items()},
-        first,
-        held_out * (pace.teacher + pace.reading),
-        cache_of(teacher.net, trainers, data, command.cache.store(command.run.output.folder), epochs),
-        len(command.distillation.numbers_of_seeds(command.run.output.seed)),
-        command.teacher_length.teacher_epochs,
-    )
-
-
-def _compiled(
-    one: Planned, course: Course, teacher: Teacher, data: Data, device: torch.device, display: Display
-) -> Course:
-    """Measure the same with compiled networks."""
-    room = Classroom(teacher.net, list(one.trainers.values()))
-    graphs = one.command.run.capturing.capture == "off"
-    if teacher.net._compiled_call_impl is None:
-        display.note(compile_classroom(room, device.type, graphs, say=display.note))
-    labels = {trainer: label for label, trainer in one.trainers.items()}
-    return dataclasses.replace(course, pace=measured(teacher.net, labels, data, device, _STEPS))
-
-
 def _propose(
     command: Plan,
     plans: Sequence[Planned],
@@ -186,7 +137,7 @@ def _propose(
                 if time.perf_counter() > until:
                     late = True
                     continue
-                other = _changed(changed, one, shared, teacher, course, device)
+                other = changed_course(changed, one, shared, teacher, course, device)
                 ways.append(Way(other.seconds, changes, gives_up))
         least = max(1, math.ceil(one.command.run.config.lr_warmup))
         proposal = _rescaled(propose(ways, epochs, budget, least), one.command.run.config)
@@ -221,22 +172,3 @@ def ways_around(command: Distill) -> list[tuple[Distill, dict[str, object], list
     words = [f"batch size {config.batch_size} -> {size}, with lr {config.lr:g} -> {lr:g}"]
     found.append((dataclasses.replace(command, run=run), {"batch_size": size, "lr": lr}, words))
     return found
-
-
-def _changed(
-    command: Distill, one: Planned, shared: Opened, teacher: Teacher, course: Course, device: torch.device
-) -> Course:
-    """Measure a distillation with other settings; the teacher's own training is taken to change in proportion."""
-    quiet, entries = Display(quiet=True), one.entries
-    same = command.run.config.batch_size == shared.data.train.batch_size
-    data = shared.data if same else command.run.load(quiet, shared.data.info.strong_view)
-    teacher.net.precision, before = command.precision.dtype, teacher.net.precision
-    try:
-        other = built(command, one.name, dataclasses.replace(shared, data=data), teacher, entries, quiet)
-        labels = {trainer: label for label, trainer in other.trainers.items()}
-        pace = measured(teacher.net, labels, data, device, _STEPS / 2)
-    finally:
-        teacher.net.precision = before
-    ratio = pace.epoch(course.labels) / course.pace.epoch(course.labels)
-    first = None if course.teacher is None else course.teacher.scaled(ratio)
-    return dataclasses.replace(course, pace=pace, teacher=first)

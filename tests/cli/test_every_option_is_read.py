@@ -66,7 +66,7 @@ def test_every_option_of_every_command_is_read(
     distill = world.distill(tmp_path, epochs=1)[1:]
     place = distill.index("--data")
     planned = [distill[place + 1], *distill[:place], *distill[place + 2 :]]
-    monkeypatch.setattr("stillhouse.cli.plan._STEPS", 0.02)
+    monkeypatch.setattr("stillhouse.cli.runs.courses._STEPS", 0.02)
     monkeypatch.setattr("stillhouse.cli.plan._LATENCY", 0.02)
     runs = {
         "train": [train, [*train, *DOT]],

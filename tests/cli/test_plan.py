@@ -12,12 +12,14 @@ import pytest
 
 from stillhouse.__main__ import main
 from stillhouse.cli import plan
+from stillhouse.cli.runs import courses
 from tests.helpers.commands import World, contents, done, refusal
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "_STEPS", 0.05)
+    for name in ("_STEPS", "_OTHERWISE", "_CHANGED"):
+        monkeypatch.setattr(courses, name, 0.05)
     monkeypatch.setattr(plan, "_LATENCY", 0.01)
     monkeypatch.setattr(plan, "_WHOLE", math.inf)  # so that nothing is left out on a slow machine
     monkeypatch.setattr(plan, "_COMPARING", math.inf)

@@ -1,15 +1,8 @@
-"""The estimate of a bench's time."""
+"""The estimate of a training's time from that of its parts."""
 
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-import torch
-
-from stillhouse.methods import CE, KD
-from stillhouse.plan.pace import Pace, measured
-from tests.helpers.data import quick_data
-from tests.helpers.training import assert_same, teacher_net, trainer, weights
+from stillhouse.plan.pace import Pace
 
 
 def test_the_teacher_counts_once_and_each_student_for_its_epochs() -> None:
@@ -40,36 +33,3 @@ def test_batches_that_are_read_meanwhile_take_time_only_if_they_take_longer() ->
     pace = Pace(1.0, {"KD": 3.0}, reading=2.0, overlaps=True)
     assert pace.step(["KD"]) == 4
     assert replace(pace, reading=9.0).step(["KD"]) == 9
-
-
-def test_measuring_leaves_no_mark_and_passes_over_who_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong(CE):
-        def loss(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            raise ValueError("made up")
-
-    teacher = teacher_net()
-    kd = trainer([CE(), KD()], teacher, tmp_path, "kd", dropout=0.5)
-    before, random = weights(kd), torch.get_rng_state()
-    pace = measured(
-        teacher, {kd: "KD", trainer([Wrong()], None, tmp_path, "w"): "Wrong"}, quick_data(), torch.device("cpu"), 0.02
-    )
-    assert pace.teacher > 0
-    assert pace.reading > 0
-    assert pace.timed > 1
-    assert pace.evaluations.keys() == pace.students.keys()
-    assert list(pace.students) == ["KD"]
-    assert_same(before, weights(kd))
-    assert torch.equal(random, torch.get_rng_state())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_teacher_that_was_timed_is_not_timed_again(tmp_path: Path) -> None:
-    teacher = teacher_net()
-    calls: list[int] = []
-    teacher.model.register_forward_hook(lambda *_: calls.append(1))
-    kd = trainer([CE(), KD()], teacher, tmp_path, "kd")
-    whole = measured(teacher, {kd: "KD"}, quick_data(), torch.device("cpu"), 0.02)
-    first = len(calls)
-    again = measured(teacher, {kd: "KD"}, quick_data(), torch.device("cpu"), 0.02, look=whole.teacher)
-    assert again.teacher == whole.teacher
-    assert len(calls) - first < first / 2

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ...data import Data
-from ...plan.pace import measured
+from ...plan.timing import measured
 from ...spelling import counted
 from ...taps import Tapped
 from ...training.progress import duration

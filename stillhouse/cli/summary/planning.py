@@ -140,7 +140,7 @@ def _explain(display: Display, courses: Sequence[Course], is_compiled: bool, siz
         part = f"{pace.images} of {size} images, multiplied, of " if 0 < pace.images < size else ""
         display.say(
             f"a step{name} is {_seconds(pace.reading)} of reading and augmenting, {_seconds(pace.teacher)} of the "
-            f"teacher, {_seconds(sum(pace.students.values()))} of students (the middle of "
+            f"teacher, {_seconds(sum(pace.students.values()))} of students (the mean of "
             f"{counted(pace.timed, 'step')} of each on {part}real batches)"
         )
     said = {one.name: _cached(one) for one in courses}
