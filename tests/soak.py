@@ -33,7 +33,7 @@ from safetensors.torch import load_file
 from stillhouse import rng
 from stillhouse.__main__ import main
 from stillhouse.checkpoints import load_state
-from stillhouse.plan import pace
+from stillhouse.plan import timing
 from stillhouse.training.optimizer import Optimizer
 from stillhouse.training.teachers.weights_file import weights_in
 from tests.helpers.networks import quick_net_file
@@ -114,7 +114,7 @@ def happening(fault: Fault) -> Iterator[None]:
     with ExitStack() as stack:
         if fault.kind in BY_STEP:
             stack.enter_context(patch.object(Optimizer, "step", counted_step))
-            stack.enter_context(patch.object(pace, "preserved", measuring))
+            stack.enter_context(patch.object(timing, "preserved", measuring))
         else:
             stack.enter_context(patch("os.replace", counted_replace))
         yield
