@@ -1,11 +1,13 @@
-"""For every test: one thread, because the networks are small and tests run side by side."""
+"""For every test: one thread, because the networks are small and tests run side by side, and few steps ahead."""
 
 import pytest
 import torch
 
+from stillhouse.plan import timing
 from tests.helpers.commands import World, world as world
 
 torch.set_num_threads(1)
+timing._SECONDS = 0.0  # of steps from which commands say how long they take: two of each network are enough
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from unittest.mock import patch
@@ -23,8 +22,6 @@ from unittest.mock import patch
 import torch
 
 from stillhouse.__main__ import main
-from stillhouse.cli.summary import ahead
-from stillhouse.plan.timing import measured
 from stillhouse.training.optimizer import Optimizer
 from tests.helpers.networks import quick_net_file
 from tests.helpers.processes import exit_code
@@ -62,7 +59,7 @@ def _run(words: Sequence[str], at: int | None, folder: Path) -> None:
 
     for name, number in (("out", 1), ("err", 2)):  # also what is written past sys.stdout and sys.stderr
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
-    with patch.object(Optimizer, "step", first_step), patch.object(ahead, "measured", partial(measured, seconds=0.0)):
+    with patch.object(Optimizer, "step", first_step):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.setprofile(counter)
         code = main(words)

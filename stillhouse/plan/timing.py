@@ -36,7 +36,7 @@ def measured(
     trainers: Mapping[StudentTrainer, str],
     data: Data,
     device: torch.device,
-    seconds: float = _SECONDS,
+    seconds: float | None = None,
     look: float | None = None,
 ) -> Pace:
     """Time the teacher and a copy of each student in steps that leave no mark.
@@ -46,9 +46,11 @@ def measured(
 
     Args:
         trainers: The students with their labels, before they are resumed; one that fails is left out.
-        seconds: Of timed steps for each network on average; slow ones take a few steps however long they are.
+        seconds: Of timed steps for each network on average, by default half a second; slow ones take a few steps
+            however long they are.
         look: Seconds of the teacher in a step if they are known, from students of the same methods.
     """
+    seconds = _SECONDS if seconds is None else seconds
     keep_large_blocks()
     memory = meter(device)
     is_metered = memory.begin()

@@ -14,13 +14,16 @@ from multiprocessing.context import ForkServerProcess
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # PyTorch documents it
 
+from stillhouse.plan import timing
+
 PATIENCE = 120.0  # seconds, for ranks to notice that another one has failed
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
-        *("stillhouse.cli.distill", "stillhouse.data.on_disk", "stillhouse.training.cache.store"),
-        *("sklearn.datasets", "tests.helpers.training"),
+        *("stillhouse.bench.several", "stillhouse.data.on_disk", "stillhouse.training.cache.store"),
+        *("sklearn.datasets", "torchvision.transforms.v2.functional", "torch.utils.tensorboard"),
+        "tests.helpers.training",
     ]
 )
 
@@ -76,6 +79,7 @@ def together(count: int, task: Task, *arguments: object) -> list[int | None]:
 def _do(task: Task, arguments: Sequence[object]) -> None:
     os.environ["PYTHONWARNINGS"] = "ignore"
     torch.set_num_threads(1)
+    timing._SECONDS = 0.0  # as in tests themselves
     multiprocessing.set_start_method("fork", force=True)  # for what reads images, as where nobody forked before
     os._exit(task(*arguments) or 0)
 
