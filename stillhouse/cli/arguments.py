@@ -29,8 +29,7 @@ _ANATOMY = [f"{Anatomy.__module__}.Anatomy", "stillhouse.Anatomy"]
 set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=_ANATOMY)
 
 T = TypeVar("T")
-# Files beside a run's config.yaml:
-_OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "model.safetensors", "state.pt")
+_OF_RUNS = ("result.json", "metrics.jsonl", "student.safetensors", "model.safetensors", "state.pt")  # with config.yaml
 _FORMER = {  # options in the config.yaml of older versions that the command never read
     "train": ("teacher_precision", "teacher_cache", "memory_budget", "cache_budget"),
 }
@@ -209,7 +208,8 @@ def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _values(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
-    return dict(vars(parser.instantiate(parser.parse_args(listed(arguments)))))
+    found = vars(parser.instantiate(parser.parse_args(listed(arguments))))
+    return {name: value.expanduser() if isinstance(value, Path) else value for name, value in found.items()}
 
 
 def _misread(command: str, complaint: str, known: Sequence[str], positional: Mapping[str, str]) -> str:

@@ -86,3 +86,13 @@ def test_a_command_has_no_option_that_it_would_ignore(name: str, option: str) ->
 def test_the_parts_of_an_anatomy_are_options_too() -> None:
     options = parse("distill", Distill, ["--student_anatomy.stages", '["stage2"]', "--student_anatomy.head=fc"])
     assert options.distillation.student_anatomy == Anatomy(stages=("stage2",), head="fc")
+
+
+def test_folders_may_be_given_in_the_home_folder_where_no_shell_expands_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "options.yaml").write_text("folder: ~/all\n")
+    assert parse("train", Train, ["--folder=~/runs"]).run.output.folder == tmp_path / "runs"
+    typed = ["--config", str(tmp_path / "options.yaml")]
+    assert parse("train", Train, typed).run.output.folder == tmp_path / "all"

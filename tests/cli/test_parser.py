@@ -77,7 +77,7 @@ SENTENCES = {
     "train --data /no/where": "there is no folder or file /no/where",
     **{
         f"{words} ~no-such-user/x": "a path begins with ~, and whose home folder that is cannot be told here; write the"
-        for words in ("train --data", "evaluate", "report", "runs", "runs resume", "inspect")
+        for words in ("train --data", "evaluate", "report", "runs", "runs resume", "inspect", "bench --folder")
     },
     "train --data PICTURES --model resent8": "there is no network 'resent8' in the zoo. Nearest: resnet8",
     "train --data PICTURES --model timm:resnet81": "timm has no 'resnet81'. Did you mean resnet18",
