@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from .gate import BATCHES, Verdict, judge
 from .int8 import Quantiser, calibration_pixels, pairs, reduced_range, to_leave
 from .latency import Latency, latency
 from .outcome import FAILED, REPORT, SCRIPT, Order, Outcome, earlier_files, report
+from .script import script
 from .student import Student
 from .write import Shipped, metadata, save_onnx, save_program, save_torchscript, to_onnx
 
@@ -63,7 +63,7 @@ def export(student: Student, data: Data, order: Order, say: Say) -> Outcome:
     order.folder.mkdir(exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=order.folder) as place:
-            outcome = _placed(_made(student, data, order, Path(place) / order.file.name, say), order)
+            outcome = _placed(_made(student, data, order, Path(place) / order.file.name, say), order, student)
     finally:
         if is_new and not any(order.folder.iterdir()):
             order.folder.rmdir()
@@ -154,7 +154,7 @@ def _times(student: Student, order: Order, file: Exported, say: Say) -> dict[str
     return found
 
 
-def _placed(outcome: Outcome, order: Order) -> Outcome:
+def _placed(outcome: Outcome, order: Order, student: Student) -> Outcome:
     """Give the file its name, or one that nothing opens; write the report, and the script that reads ONNX."""
     earlier = earlier_files(order.folder)
     target = order.file.with_name(order.file.name + (FAILED if outcome.failures else ""))
@@ -167,7 +167,9 @@ def _placed(outcome: Outcome, order: Order) -> Outcome:
         for name in (earlier - own) | failed:  # so that all files in the folder belong together
             (order.folder / name).unlink(missing_ok=True)
         if SUFFIXES[order.kind] == ".onnx":
-            write_atomically(order.folder / SCRIPT, files("stillhouse.export").joinpath(f"{SCRIPT}.txt").read_bytes())
+            about = metadata(student, order.kind, order.with_preprocessing)
+            text = script(student.steps, about["input"], about["output"])
+            write_atomically(order.folder / SCRIPT, text.encode())
     return outcome
 
 

@@ -89,6 +89,7 @@ def to_onnx(student: Student, with_preprocessing: bool) -> onnx.ModelProto:
         ValueError: If PyTorch cannot export it.
     """
     shipped = Shipped(student, with_preprocessing).eval()
+    is_probability = with_preprocessing or student.returns_probabilities
     try:
         with warnings.catch_warnings(action="ignore"):
             program = torch.onnx.export(
@@ -97,7 +98,7 @@ def to_onnx(student: Student, with_preprocessing: bool) -> onnx.ModelProto:
                 dynamo=True,
                 dynamic_shapes=_any_batch(),
                 input_names=["images"],
-                output_names=["probabilities" if with_preprocessing else "logits"],
+                output_names=[PROBABILITIES if is_probability else LOGITS],
                 verbose=False,
             )
     except Exception as error:  # the exporter raises anything

@@ -15,7 +15,6 @@ from torch import nn
 from stillhouse.data import load
 from stillhouse.export.export import export, held_out
 from stillhouse.export.files import Kind, open_exported
-from stillhouse.export.images import named
 from stillhouse.export.int8 import Quantiser
 from stillhouse.export.outcome import Order
 from stillhouse.export.write import to_onnx
@@ -200,16 +199,11 @@ def test_the_script_says_what_the_student_says(
     out, images = tmp_path / "out", write_kinds(tmp_path / "images", count=5) / "val"
     made = order("onnx", out, with_preprocessing=with_preprocessing)
     assert export(student, shop.data, made, str).failures == []
-    script = (out / "predict.py").read_text()
-    assert len(script.splitlines()) == 47  # docs/shipping.md says so
-    assert "import torch" not in script
-    files = list(named([str(images)]))
-    assert len(files) == len([*images.glob("*/*")])
-    (images / ".hidden.jpg").write_text("none")
-    (images / "notes.txt").write_text("none")
-    first = str(Path(files[0]).parent)
-    words = [first + "/*.*", *sorted({str(Path(file).parent) for file in files} - {first})]  # a pattern, and folders
-    done = subprocess.run([sys.executable, out / "predict.py", *words], capture_output=True, text=True, check=True)
+    files = sorted(map(str, images.glob("*/*")))
+    run = "import runpy, sys; sys.argv = sys.argv[1:]; sys.modules['torch'] = sys.modules['stillhouse'] = None; "
+    run += "runpy.run_path(sys.argv[0], run_name='__main__')"  # where both cannot be imported
+    words = [sys.executable, "-c", run, str(out / "predict.py"), *files]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     found = student.probabilities(torch.stack([student.steps.pixels(Path(file), file) for file in files]))
     assert [row[0] for row in rows] == files
@@ -233,4 +227,17 @@ def test_the_script_goes_on_after_a_file_that_is_no_image_and_ends_with_code_1(s
     assert half.startswith(f"{bad[1]}: image file is truncated")
     assert done.returncode == 1
     alone = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (alone.stdout, alone.stderr, alone.returncode) == ("", "usage: python predict.py IMAGE_OR_FOLDER ...\n", 1)
+    usage = "Print the class of each image and its probability: python predict.py IMAGE ... "
+    assert (alone.stdout, alone.stderr[: len(usage)], alone.returncode) == ("", usage, 1)
+
+
+def test_the_script_of_another_export_says_so(shop: Shop, tmp_path: Path) -> None:
+    for name, with_preprocessing in {"numbers": False, "pixels": True}.items():
+        made = order("onnx", tmp_path / name, with_preprocessing=with_preprocessing, timed=False)
+        assert export(shop.student, shop.data, made, str).failures == []
+    for one, other in (("numbers", "pixels"), ("pixels", "numbers")):
+        script = tmp_path / other / "mixed.py"
+        script.write_bytes((tmp_path / one / "predict.py").read_bytes())
+        done = subprocess.run([sys.executable, script, shop.files[0]], capture_output=True, text=True, check=False)
+        assert (done.stdout, done.returncode, len(done.stderr.splitlines())) == ("", 1, 1)
+        assert "Unexpected input data type" in done.stderr
