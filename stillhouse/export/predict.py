@@ -66,7 +66,8 @@ def _batch(
     found = probabilities(torch.stack(list(read.values()))) if read else torch.empty(0, len(classes))
     if not found.isfinite().all():
         raise ArithmeticError("the network returns NaN or infinity; export or train it again")
-    likely = dict(zip(read, zip(*(part.tolist() for part in found.topk(count, 1)), strict=True), strict=True))
+    ordered = found.sort(stable=True, dim=1, descending=True)  # of equal ones the first, as argmax has it
+    likely = dict(zip(read, zip(*(part[:, :count].tolist() for part in ordered), strict=True), strict=True))
     for number, path in enumerate(paths):
         if number in problems:
             yield Prediction(path, (), problems[number])

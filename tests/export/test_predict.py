@@ -50,3 +50,12 @@ def test_a_network_that_returns_nan_is_refused(tmp_path: Path) -> None:
     picture(0).save(tmp_path / "0.png")
     with pytest.raises(ArithmeticError, match="returns NaN"):
         list(predict([str(tmp_path / "0.png")], STEPS, ("a", "b", "c"), lambda x: brightness(x) * torch.nan, 1, 1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_of_equal_classes_the_first_is_told_as_in_an_evaluation(tmp_path: Path, count: int) -> None:
+    picture(0).save(tmp_path / "0.png")
+    quantised = torch.tensor([[0, 1, 2, 0, 1, 0, 3, 1, 0, 3]]) / 8  # the outputs of int8 are often equal
+    (found,) = predict([str(tmp_path / "0.png")], STEPS, tuple("abcdefghij"), lambda _: quantised, count, 1)
+    assert "".join(name for name, _ in found.top) == "gjcbehadfi"[:count]
+    assert found.top[0][0] == "abcdefghij"[int(quantised.argmax())]

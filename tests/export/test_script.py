@@ -142,6 +142,19 @@ def test_it_prints_the_likeliest_class_of_logits_and_of_probabilities(
     assert beside.asked == [[LOGITS], [PROBABILITIES]]
 
 
+def test_the_end_of_a_pipe_is_not_blamed_on_an_image(
+    beside: Beside, images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    steps = steps_of("crop")
+    beside.about = {"classes": CLASSES, "preprocessing": steps.to_dict()}
+    monkeypatch.setattr("builtins.print", closed)
+    with pytest.raises(BrokenPipeError):
+        beside.start(script(steps, NORMALISED, LOGITS), monkeypatch, *images[:2])
+
+
 @pytest.mark.parametrize(
     "other",
     [
