@@ -266,6 +266,7 @@ class Damage:
         outcome = (self.root / "out").read_text() + (written.read_text() if written.exists() else "")
         written.unlink(missing_ok=True)
         outcome = outcome.replace(str(self.root), "")
+        outcome = re.sub(r"(?m) +\d+\.\d +\d+:\d\d(:\d\d)?$", "", outcome)  # the last columns of a line about an epoch
         outcome = re.sub(r"\d+(\.\d+)? s\b|\d+:\d\d(:\d\d)? left|teacher cache: .* were read", "", outcome)
         return code, outcome, float((self.root / "seconds").read_text())
 
