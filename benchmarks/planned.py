@@ -2,9 +2,10 @@
 
     python benchmarks/planned.py [--steps 100] [--rounds 3] DATA --teacher resnet56 --student resnet20 ...
 
-The rest is for `plan`. A teacher without weights gets random ones, which take as long. Each round prints both times of
-a step, with reading and the evaluations that lie among them, their ratio and the machine's load; a ratio within 15 % of
-1 is what is promised.
+The rest is for `plan`. A teacher without weights gets random ones, which take as long. Each round plans, trains, and
+plans once more, since a machine's speed may drift. It prints the times of a step, with reading and the evaluations that
+lie among them, and two ratios: of the plan before, and of the mean of both plans, which is less of the machine and more
+of the plan. A ratio within 15 % of 1 is what is promised.
 """
 
 from __future__ import annotations
@@ -36,30 +37,38 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         ratios = [_round(Path(name) / str(number), words, asked.steps) for number in range(asked.rounds)]
-    print(f"median of {len(ratios)} ratios, planned / real: {statistics.median(ratios):.3f}")
+    before, around = (statistics.median(column) for column in zip(*ratios, strict=True))
+    print(f"median of {len(ratios)} ratios, planned / real: {before:.3f} planned before, {around:.3f} around")
 
 
-def _round(folder: Path, words: Sequence[str], steps: int) -> float:
+def _round(folder: Path, words: Sequence[str], steps: int) -> tuple[float, float]:
     folder.mkdir(parents=True)
     words = [*words, *_weights(folder, words), "--folder", str(folder / "runs")]
-    began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "stillhouse", "plan", *words, "--format", "svg"], check=True, stdout=sys.stderr
+    before, took = _planned(folder, words, steps)
+    counting = [sys.executable, __file__, "--count", "--steps", str(steps), *words]
+    real = float(subprocess.run(counting, check=True, capture_output=True, text=True).stdout.split()[-1])
+    after, _ = _planned(folder, words, steps)
+    ratios = before / real, (before + after) / 2 / real
+    print(
+        f"plan took {took:.0f} s; a step: planned {1000 * before:.4g} ms, {steps} real {1000 * real:.4g} ms each, "
+        f"planned again {1000 * after:.4g} ms; planned / real {ratios[0]:.3f} before, {ratios[1]:.3f} around; load "
+        f"{os.getloadavg()[0]:.1f}",
+        flush=True,
     )
-    took, load = time.perf_counter() - began, os.getloadavg()[0]
+    return ratios
+
+
+def _planned(folder: Path, words: Sequence[str], steps: int) -> tuple[float, float]:
+    """Return the seconds of a step with its share of evaluations as planned, and those that the plan took."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "stillhouse", "plan", *words, "--format", "svg"]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    took = time.perf_counter() - began
     (table,) = (folder / "runs").glob("*-plan/hours.csv")
     row = {name: float(value) for name, value in next(csv.DictReader(table.open())).items() if name != "student"}
     each, in_epoch = row["seconds of a step"], int(row["steps of an epoch"])
     evaluations = (_BEFORE + steps) // in_epoch  # that lie among these steps
-    planned = each + evaluations * (row["seconds of an epoch"] - in_epoch * each) / steps
-    counting = [sys.executable, __file__, "--count", "--steps", str(steps), *words]
-    real = float(subprocess.run(counting, check=True, capture_output=True, text=True).stdout.split()[-1])
-    print(
-        f"plan took {took:.0f} s; a step: planned {1000 * planned:.4g} ms, {steps} real {1000 * real:.4g} ms each; "
-        f"planned / real {planned / real:.3f}; load {load:.1f}",
-        flush=True,
-    )
-    return planned / real
+    return each + evaluations * (row["seconds of an epoch"] - in_epoch * each) / steps, took
 
 
 def _weights(folder: Path, words: Sequence[str]) -> list[str]:

@@ -24,6 +24,8 @@ class Pace:
         images: Images of a step that was timed; fewer than a batch of slow networks, whose times are multiplied.
         memory: Peak of this process's memory in bytes (GPU memory on a GPU), multiplied in the same way; 0 if it cannot
             be measured.
+        drift: How much longer steps took in the slowest quarter of the time than in the fastest, as a share of it; 0 if
+            there were too few to tell.
     """
 
     teacher: float
@@ -36,6 +38,7 @@ class Pace:
     timed: int = 0
     images: int = 0
     memory: int = 0
+    drift: float = 0.0
 
     def step(self, labels: Collection[str], taught: float = 1.0) -> float:
         """Return the seconds of a step of students beside each other.

@@ -28,6 +28,7 @@ _MOST, _LEAST = 200, 2  # timed steps
 _LONGEST, _PART = 0.5, 0.125  # seconds of a step, and of the time for a network: longer ones are timed on fewer images
 _FEW = 8  # images of a first step, which shows how long a whole one takes; the fewest that slow ones are timed on
 _ODD = 3.0  # times the middle of a network's steps: no step counts for more, because a short trial meets few such
+_QUARTERS = 4  # of the time, between which the machine's speed is compared
 _BATCHES = 5  # that are read, at least
 
 
@@ -98,7 +99,16 @@ def measured(
         timed=min((len(twin.learning.times) for twin in twins.values()), default=0),
         images=images,
         memory=(memory.peak() - before) * size // max(images, 1) + before if is_metered else 0,
+        drift=_drift([one.times for one in timed]),
     )
+
+
+def _drift(times: Sequence[Sequence[float]]) -> float:
+    """Return how much longer everything took in the slowest quarter of the turns than in the fastest, as a share."""
+    turns = [sum(turn) for turn in zip(*times, strict=False)]  # one that failed took part in fewer
+    size = len(turns) // _QUARTERS
+    quarters = [statistics.median(turns[size * part : size * (part + 1)]) for part in range(_QUARTERS) if size > 1]
+    return max(quarters) / min(quarters) - 1 if quarters else 0.0
 
 
 def _read(split: Split, device: torch.device) -> tuple[list[Batch], float, float]:

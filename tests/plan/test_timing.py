@@ -13,7 +13,7 @@ from stillhouse.batch import Batch
 from stillhouse.method import Method
 from stillhouse.methods import CE, KD
 from stillhouse.plan import timing
-from stillhouse.plan.timing import _Timed, measured
+from stillhouse.plan.timing import _drift, _Timed, measured
 from tests.helpers.data import quick_data
 from tests.helpers.training import assert_same, teacher_net, trainer, weights
 
@@ -53,6 +53,12 @@ def test_seconds_are_a_mean_in_which_no_step_counts_for_more_than_three(clock: C
         timed.once()
     assert timed.times == [1, 2, 2, 2, 99]
     assert timed.seconds == (1 + 2 + 2 + 2 + 6) / 5
+
+
+def test_drift_is_between_quarters_of_the_time_and_not_between_steps() -> None:
+    assert _drift([[1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 9]]) == 0
+    assert _drift([[1.0] * 6 + [2.0] * 2, [2.0] * 6 + [4.0]]) == 0  # seven turns of both are too few
+    assert _drift([[1.0] * 6 + [2.0] * 2, [2.0] * 6 + [2.5] * 2]) == 0.5
 
 
 def test_what_is_slow_is_timed_on_fewer_images_and_its_time_is_multiplied(clock: Clock) -> None:

@@ -26,6 +26,7 @@ from ..options.plan import Plan
 _SHOWN = 3  # pairs of duplicates, or broken images, on the terminal
 _NOT_TYPED = ("data", "budget", "student", "format", "config")  # options of a plan that are not those of its command
 _GB = 1e9
+_DRIFT = 0.15  # of a machine's speed while it is timed, from which on it is said
 
 
 def of_data(display: Display, data: Data, found: Duplicates, skips: bool) -> None:
@@ -142,6 +143,11 @@ def _explain(display: Display, courses: Sequence[Course], is_compiled: bool, siz
             f"a step{name} is {_seconds(pace.reading)} of reading and augmenting, {_seconds(pace.teacher)} of the "
             f"teacher, {_seconds(sum(pace.students.values()))} of students (the mean of "
             f"{counted(pace.timed, 'step')} of each on {part}real batches)"
+        )
+    if (drift := max(one.pace.drift for one in courses)) > _DRIFT:
+        display.note(
+            f"this machine was up to {100 * drift:.0f} % slower for a part of the time in which steps were timed; the "
+            f"hours are no surer than that"
         )
     said = {one.name: _cached(one) for one in courses}
     for words in dict.fromkeys(said.values()):

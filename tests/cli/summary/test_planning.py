@@ -106,3 +106,11 @@ def test_the_command_has_what_was_typed_and_what_changes(tmp_path: Path, capsys:
     assert asked.distillation.teacher_anatomy == command.distillation.teacher_anatomy
     assert (asked.run.config.lr, asked.run.config.batch_size, asked.run.config.milestones) == (0.1, 128, (0.5, 0.8))
     assert (asked.run.length.epochs, asked.run.split.flip, asked.run.output.folder) == (7, True, tmp_path)
+
+
+def test_a_machine_whose_speed_changed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for drift, says in ((0.1, False), (0.271, True)):
+        course = Course("small", Pace(1.0, {"CE": 1.0}, 10, timed=8, images=4, drift=drift), {"CE": 0})
+        of_hours(Display(), [course], None, 5, 10, 4)
+        out = " ".join(capsys.readouterr().out.split())
+        assert ("note: this machine was up to 27 % slower for a part of the time" in out) == says
