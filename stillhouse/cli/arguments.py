@@ -17,10 +17,9 @@ from typing import Any, TypeVar
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
 from ..anatomy import Anatomy
-from ..spelling import misfit, nearest
 from ..training.run_files import read_config
 from ..user_code import Untrusted, named_by_run
-from .words import former_names
+from .words.complaints import misread
 from .words.help import formatter
 from .words.lists import joined, listed
 
@@ -116,15 +115,7 @@ def read(
 ) -> dict[str, Any]:
     """Return the values of a command's options by name; arguments and errors as for `parse`."""
     positional = positional or {}
-    parser = ArgumentParser(
-        prog=f"stillhouse {name}",
-        description=" ".join((command.__doc__ or "").split()),
-        exit_on_error=False,
-        allow_abbrev=False,
-        print_config=None,
-        formatter_class=formatter(getattr(command, "defaults_in_words", dict)()),
-    )
-    known = _add_options(parser, command, positional)
+    parser, known = _parser(name, command, tuple(positional.items()))  # type: ignore[arg-type] # a class can be hashed
     if "output" in known:
         arguments = ["--output" if word == "-o" else word for word in arguments]
     _refuse_empty(name, arguments)
@@ -139,10 +130,24 @@ def read(
         if "given" in _hints(command):
             values["given"] = frozenset(vars(parser.parse_args(listed(words), defaults=False)))
     except ArgumentError as error:
-        raise ValueError(_misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
+        raise ValueError(misread(name, re.sub(r"\s+", " ", str(error)), known, positional)) from None
     except UnicodeDecodeError:
         raise ValueError("--config takes a YAML file such as a run's config.yaml, which this is not") from None
     return values
+
+
+@cache  # a bench reads a command for each student
+def _parser(name: str, command: type[Any], positional: tuple[tuple[str, str], ...]) -> tuple[ArgumentParser, list[str]]:
+    """Return the parser of a command, and the names of its options."""
+    parser = ArgumentParser(
+        prog=f"stillhouse {name}",
+        description=" ".join((command.__doc__ or "").split()),
+        exit_on_error=False,
+        allow_abbrev=False,
+        print_config=None,
+        formatter_class=formatter(getattr(command, "defaults_in_words", dict)()),
+    )
+    return parser, _add_options(parser, command, dict(positional))
 
 
 def _refuse_empty(name: str, arguments: Sequence[str]) -> None:
@@ -210,41 +215,3 @@ def _without_former(command: str, arguments: Sequence[str]) -> Iterator[str]:
 def _values(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
     found = vars(parser.instantiate(parser.parse_args(listed(arguments))))
     return {name: value.expanduser() if isinstance(value, Path) else value for name, value in found.items()}
-
-
-def _misread(command: str, complaint: str, known: Sequence[str], positional: Mapping[str, str]) -> str:
-    """Rewrite jsonargparse's error message in plain words."""
-    see = f"See stillhouse {command} --help"
-    unknown = re.search(r"^Unrecognized arguments: (\S+)|^Option '(\S+)' is not accepted", complaint, re.IGNORECASE)
-    if unknown:
-        return _unknown(command, unknown[1] or f"--{unknown[2]}", known, positional) + f" {see}"
-    valueless = re.search(r"argument (--\w+)\S*: expected one argument", complaint)
-    if valueless:
-        return f"{valueless[1]} needs a value. {see}"
-    if required := re.search(r"arguments are required: (\w+)", complaint):
-        return f"stillhouse {command} needs {positional.get(required[1], f'--{required[1]}')}. {see}"
-    absent = re.search(r"key \"config\": .*'(.*)'", complaint)
-    if absent:
-        return f"--config: there is no file {absent[1]}"
-    if complaint.startswith(("Unexpected config", "Problems parsing config")):
-        return f"--config takes a YAML file such as a run's config.yaml, which this is not ({complaint})"
-    name, reason = misfit(complaint) or ("", "")
-    return f"--{name} {reason}" if name else f"{complaint}. {see}"
-
-
-def _unknown(command: str, word: str, known: Sequence[str], positional: Mapping[str, str]) -> str:
-    option = word.lstrip("-").partition("=")[0]
-    if not word.startswith("-"):
-        if "=" in word and option in known:
-            return f"unexpected argument {word!r}; write --{word}."
-        way_out = "a value follows its option, --data digits, and is quoted if it contains spaces"
-        return f"unexpected argument {word!r}; {way_out}."
-    if option in positional:
-        return f"stillhouse {command} takes the {option} without --{option}: stillhouse {command} {option.upper()}."
-    if (exact := option.replace("-", "_")) in known:
-        return f"stillhouse {command} has no option {word.partition('=')[0]}; it is --{exact}."
-    if option in ("student", "teacher") and "model" in known:
-        return f"stillhouse {command} has no option --{option}; the network is --model."
-    former = former_names.OPTIONS.get(option.lower().replace("-", "_"))
-    hint = f".{nearest(option, known, '--')}" if former is None else f"; {former}."
-    return f"stillhouse {command} has no option {word.partition('=')[0]}{hint}"

@@ -155,7 +155,7 @@ def test_a_method_of_ones_own_and_what_its_file_holds_make_the_run(
 def test_a_temperature_of_nothing_is_refused_before_data_are_read(
     world: World, tmp_path: Path, capsys: Capture
 ) -> None:
-    outputs = refusal(capsys, world.distill(tmp_path, "--methods", "CE,KD(temperature=0)", "--data", "nowhere"))
+    outputs = refusal(capsys, world.distill(tmp_path, "--methods", "CE,KD(temperature=0)", "--data", "./nowhere"))
     assert "KD: temperature must be at least 0.001, because logits are divided by it, not 0" in outputs
 
 
