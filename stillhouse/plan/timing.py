@@ -29,7 +29,7 @@ _LONGEST, _PART = 0.5, 0.125  # seconds of a step, and of the time for a network
 _FEW = 8  # images of a first step, which shows how long a whole one takes; the fewest that slow ones are timed on
 _ODD = 3.0  # times the middle of a network's steps: no step counts for more, because a short trial meets few such
 _QUARTERS = 4  # of the time, between which the machine's speed is compared
-_BATCHES = 5  # that are read, at least
+_BATCHES, _READING = 5, 0.25  # that are read, at least; seconds of reading, as a share of those for a network
 
 
 def measured(
@@ -60,7 +60,7 @@ def measured(
     classroom.to(device)
     held_out, longest = data.validation or data.test, max(_LONGEST, _PART * seconds)
     with preserved():
-        batches, reading, begin = _read(data.train, device)
+        batches, reading, begin = _read(data.train, device, _READING * seconds)
         before = memory.used() if is_metered else 0
         batches = [classroom.laid_out(one) for one in batches if len(one.labels) == len(batches[0].labels)]
         modes = teacher_modes(trainers) if look is None else []
@@ -111,19 +111,21 @@ def _drift(times: Sequence[Sequence[float]]) -> float:
     return max(quarters) / min(quarters) - 1 if quarters else 0.0
 
 
-def _read(split: Split, device: torch.device) -> tuple[list[Batch], float, float]:
+def _read(split: Split, device: torch.device, seconds: float) -> tuple[list[Batch], float, float]:
     """Return some batches of an epoch, the seconds of each, and those before the first beside its own.
 
-    Processes that read take turns, so each hands over two batches.
+    Processes that read take turns, so each hands over two batches at least. More are read for so many seconds.
     """
     workers = _workers(split)
-    many = min(split.steps, max(_BATCHES, 1 + 2 * workers))
+    least = max(_BATCHES, 1 + 2 * workers)
     began, times, batches = time.perf_counter(), list[float](), list[Batch]()
-    for batch in islice(split.epoch(0, device), many or None):
-        batches.append(batch)
+    for batch in islice(split.epoch(0, device), _MOST):
+        batches += [batch] if len(batches) < _BATCHES else []
         times.append(time.perf_counter() - began)
+        if len(times) >= least and times[-1] - times[0] >= seconds:
+            break
     each = times[0] if len(times) == 1 else (times[-1] - times[0]) / (len(times) - 1)
-    return batches[:_BATCHES], each, max(0.0, times[0] - each * max(1, workers))
+    return batches, each, max(0.0, times[0] - each * max(1, workers))
 
 
 def _workers(split: Split) -> int:

@@ -13,7 +13,7 @@ from stillhouse.batch import Batch
 from stillhouse.method import Method
 from stillhouse.methods import CE, KD
 from stillhouse.plan import timing
-from stillhouse.plan.timing import _drift, _Timed, measured
+from stillhouse.plan.timing import _drift, _read, _Timed, measured
 from tests.helpers.data import quick_data
 from tests.helpers.training import assert_same, teacher_net, trainer, weights
 
@@ -59,6 +59,21 @@ def test_drift_is_between_quarters_of_the_time_and_not_between_steps() -> None:
     assert _drift([[1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 9]]) == 0
     assert _drift([[1.0] * 6 + [2.0] * 2, [2.0] * 6 + [4.0]]) == 0  # seven turns of both are too few
     assert _drift([[1.0] * 6 + [2.0] * 2, [2.0] * 6 + [2.5] * 2]) == 0.5
+
+
+@pytest.mark.parametrize(("seconds", "many"), [(0.0, 5), (10.0, 21), (1000.0, 200)])
+def test_batches_are_read_for_a_while(clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, many: int) -> None:
+    data, one, read = quick_data().train, batch(), list[Batch]()
+
+    def epoch(number: int, device: torch.device) -> Iterator[Batch]:
+        for _ in range(500):
+            clock.now += 0.5 if read else 2.0
+            read.append(one)
+            yield one
+
+    monkeypatch.setattr(data, "epoch", epoch)
+    kept, each, begin = _read(data, CPU, seconds)
+    assert (len(kept), len(read), each, begin) == (5, many, 0.5, 1.5)
 
 
 def test_what_is_slow_is_timed_on_fewer_images_and_its_time_is_multiplied(clock: Clock) -> None:
