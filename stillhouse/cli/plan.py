@@ -34,7 +34,7 @@ from .summary.planned_stages import of_stages
 
 _WHOLE = 50.0  # seconds for everything, about
 _COMPARING, _LATENCY = 12.0, 0.3  # seconds: for all images at most; for a network in each situation
-_BUDGET = 12.0  # seconds of the whole, for other settings
+_BUDGET = 12.0  # seconds of the whole for other settings, and at least so many
 _LEAST, _SLOW = 3, 1000.0  # calls that are timed of a network; ms of a call, from which on it is a single one
 
 
@@ -72,14 +72,13 @@ def planned(command: Plan, display: Display) -> None:
     config = shared.complete(plans[0].command).run.config
     compiled = None
     if command.run.compilation.compile:
-        pairs, began = zip(plans, courses, strict=True), time.perf_counter()
+        pairs = zip(plans, courses, strict=True)
         compiled = [compiled_course(one, course, teacher, data, device, display) for one, course in pairs]
-        until += time.perf_counter() - began  # a minute that was asked for, and none of that for the budget
     if command.run.capturing.capture != "off" and device.type == "cuda":
         display.note("steps are timed without CUDA graphs, which make those of small networks faster: --capture")
     planning.of_hours(display, courses, compiled, config.epochs, data.train.steps, config.batch_size)
     write(command, data, found, candidates, courses, config.epochs, display)
-    _propose(command, plans, compiled or courses, shared, teacher, device, until, display)
+    _propose(command, plans, courses, compiled, shared, teacher, device, display)
     if command.distillation.recipe is not None and (recipe := find(command.distillation.recipe)).top1:
         display.say(f"published for {recipe.name}: {recipe.report()}")
 
@@ -118,24 +117,27 @@ def _propose(
     command: Plan,
     plans: Sequence[Planned],
     courses: Sequence[Course],
+    compiled: Sequence[Course] | None,
     shared: Opened,
     teacher: Teacher,
     device: torch.device,
-    until: float,
     display: Display,
 ) -> None:
     """Print the command of each student, changed so that it fits the budget if there is one."""
-    budget, late = command.planning.seconds, False
-    for one, course in zip(plans, courses, strict=True):
+    budget, until, left_out = command.planning.seconds, time.perf_counter() + _BUDGET, list[str]()
+    for one, course, asked in zip(plans, courses, compiled or courses, strict=True):
         epochs = one.command.run.config.epochs
         if budget is None:
             planning.of_command(display, command, one.name, {}, shared.data)
             continue
-        ways = [Way(course.seconds, {})]
-        if course.seconds(epochs) > budget:
+        ways = [Way(asked.seconds, {})]
+        if asked is not course:
+            ways.append(Way(course.seconds, {"compile": False}, ["compile true -> false"]))
+            left_out.append("each would be compiled anew; plan without --compile to have them tried")
+        elif course.seconds(epochs) > budget:
             for changed, changes, gives_up in ways_around(one.command):
                 if time.perf_counter() > until:
-                    late = True
+                    left_out.append("the time was up")
                     continue
                 other = changed_course(changed, one, shared, teacher, course, device)
                 ways.append(Way(other.seconds, changes, gives_up))
@@ -144,8 +146,8 @@ def _propose(
         planning.of_budget(display, one.name, proposal, course, budget, least)
         if proposal.epochs:
             planning.of_command(display, command, one.name, proposal.changes, shared.data)
-    if late:
-        display.note("other batch sizes and bfloat16 were not tried with every student, because the time was up")
+    for why in dict.fromkeys(left_out):
+        display.note(f"other batch sizes and bfloat16 were not tried with every student, because {why}")
 
 
 def _rescaled(proposal: Proposal, config: TrainConfig) -> Proposal:

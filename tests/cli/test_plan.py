@@ -6,6 +6,7 @@ import csv
 import math
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from stillhouse.__main__ import main
 from stillhouse.cli import plan
 from stillhouse.cli.runs import courses
+from stillhouse.cli.runs.planned import Planned
+from stillhouse.plan.courses import Course
 from tests.helpers.commands import World, contents, done, refusal
 
 
@@ -76,8 +79,24 @@ def test_a_budget_gives_up_epochs_and_says_so(
     assert 1 <= epochs < 100000
     assert f"epochs 100000 -> {epochs}" in out
     assert "nothing is given up" in done(capsys, words(world, tmp_path, "--budget", "1d", "--format", "svg"))
-    monkeypatch.setattr(plan, "_WHOLE", 0.0)
-    assert "were not tried" in done(capsys, asked)
+    monkeypatch.setattr(plan, "_BUDGET", -1.0)
+    assert "were not tried with every student, because the time was up" in done(capsys, asked)
+
+
+@pytest.mark.parametrize("factor", [3.0, 0.1])
+def test_what_compiling_makes_slower_is_said_and_not_proposed(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    def compiled(one: Planned, course: Course, *others: object) -> Course:
+        return replace(course, pace=course.pace.scaled(factor))
+
+    monkeypatch.setattr(plan, "compiled_course", compiled)
+    asked = words(world, tmp_path, "--epochs", "100000", "--budget", "1m", "--format", "svg", "--compile", "true")
+    out = " ".join(done(capsys, asked).split())
+    assert ("compiling makes" in out) == (factor > 1)
+    assert ("compile true -> false" in out) == (factor > 1)
+    assert (" --compile false" in out) == (factor > 1)
+    assert "because each would be compiled anew" in out
 
 
 def test_a_teacher_without_weights_is_planned_as_well(

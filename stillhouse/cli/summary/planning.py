@@ -114,6 +114,10 @@ def of_hours(
     title = f"{counted(epochs, 'epoch')} of {counted(steps, 'step')}; steps are measured, epochs and totals computed"
     total = f"{counted(epochs, 'epoch')}" + (f" x {courses[0].seeds} seeds" if courses[0].seeds > 1 else "")
     display.console.print(Fitting(["training", "step", "epoch", total, "memory"], rows, title=title))
+    for course, other in zip(courses, compiled or [], strict=False):
+        if (own := other.pace.step(other.labels)) > (eager := course.pace.step(course.labels)):
+            words = f"a step takes {_seconds(own)} compiled and {_seconds(eager)} eagerly"
+            display.note(f"compiling makes {course.name} no faster on this machine: {words}; leave --compile true out")
     _explain(display, courses, compiled is not None, size)
     for course in courses:
         first = course.teacher_seconds(epochs)
