@@ -134,21 +134,26 @@ def test_batch_norms_hold_the_same_statistics_on_all_ranks(tmp_path: Path) -> No
         assert torch.equal(first[name], second[name]), name
 
 
-def _pace(folder: Path) -> None:
-    clock, slowness = time.perf_counter, 1 + 999 * distributed.rank()
+def _pace(folder: Path, pictures: Path | None) -> None:
     with distributed.joined(torch.device("cpu")):
-        data = quick_data(16)
+        clock, slowness = time.perf_counter, 1 + 999 * distributed.rank()
+        data = quick_data(16) if pictures is None else on_disk(pictures)
         teacher, one = built(folder, relational, data)
         with patch("stillhouse.plan.timing.time", SimpleNamespace(perf_counter=lambda: slowness * clock())):
             pace = measured(teacher, {one: "student"}, data, torch.device("cpu"), 0.5)
         torch.save(pace, folder / f"rank{distributed.rank()}.pt")
 
 
-def test_ranks_of_unequal_speed_take_the_same_timed_steps(tmp_path: Path) -> None:
-    assert together(2, _pace, tmp_path) == [0, 0]
+@pytest.mark.parametrize("is_on_disk", [False, True])  # of a batch on disk each rank reads a part
+def test_ranks_of_unequal_speed_take_the_same_timed_steps(tmp_path: Path, is_on_disk: bool) -> None:
+    pictures = tmp_path / "pictures" if is_on_disk else None
+    if pictures is not None:
+        for split, count in (("train", 40), ("test", 1)):
+            write_classes(pictures / split, tuple("abcd"), count, width=80)
+    assert together(2, _pace, tmp_path, pictures) == [0, 0]
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=False) for rank in range(2))
     assert first.timed > 1
-    for part in ("timed", "images", "teacher", "students"):
+    for part in ("timed", "images", "teacher", "students", "reading", "begin"):
         assert getattr(first, part) == getattr(second, part), part
 
 

@@ -105,7 +105,7 @@ def measured(
 
 def _drift(times: Sequence[Sequence[float]]) -> float:
     """Return how much longer everything took in the slowest quarter of the turns than in the fastest, as a share."""
-    turns = [sum(turn) for turn in zip(*times, strict=False)]  # one that failed took part in fewer
+    turns = [sum(turn) for turn in zip(*times, strict=False)]
     size = len(turns) // _QUARTERS
     quarters = [statistics.median(turns[size * part : size * (part + 1)]) for part in range(_QUARTERS) if size > 1]
     return max(quarters) / min(quarters) - 1 if quarters else 0.0
@@ -114,15 +114,15 @@ def _drift(times: Sequence[Sequence[float]]) -> float:
 def _read(split: Split, device: torch.device, seconds: float) -> tuple[list[Batch], float, float]:
     """Return some batches of an epoch, the seconds of each, and those before the first beside its own.
 
-    Processes that read take turns, so each hands over two batches at least. More are read for so many seconds.
+    Processes that read take turns, so each hands over two batches at least. More are read for so many seconds. Ranks
+    read parts of each batch, so all read as many.
     """
-    workers = _workers(split)
-    least = max(_BATCHES, 1 + 2 * workers)
+    workers = max(distributed.collect(_workers(split)))
     began, times, batches = time.perf_counter(), list[float](), list[Batch]()
     for batch in islice(split.epoch(0, device), _MOST):
         batches += [batch] if len(batches) < _BATCHES else []
-        times.append(time.perf_counter() - began)
-        if len(times) >= least and times[-1] - times[0] >= seconds:
+        times.append(max(distributed.collect(time.perf_counter() - began)))
+        if len(times) >= max(_BATCHES, 1 + 2 * workers) and times[-1] - times[0] >= seconds:
             break
     each = times[0] if len(times) == 1 else (times[-1] - times[0]) / (len(times) - 1)
     return batches, each, max(0.0, times[0] - each * max(1, workers))
