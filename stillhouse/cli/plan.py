@@ -32,7 +32,7 @@ from .summary import ahead, planning
 from .summary.planned_files import write
 from .summary.planned_stages import of_stages
 
-_WHOLE = 50.0  # seconds for everything, about
+_WHOLE = 45.0  # seconds for everything, about
 _COMPARING, _LATENCY = 12.0, 0.3  # seconds: for all images at most; for a network in each situation
 _BUDGET = 12.0  # seconds of the whole for other settings, and at least so many
 _LEAST, _SLOW = 3, 1000.0  # calls that are timed of a network; ms of a call, from which on it is a single one

@@ -119,7 +119,7 @@ def of_hours(
             words = f"a step takes {_seconds(own)} compiled and {_seconds(eager)} eagerly"
             display.note(f"compiling makes {course.name} no faster on this machine: {words}; leave --compile true out")
     _explain(display, courses, compiled is not None, size)
-    for course in courses:
+    for course in compiled or courses:
         first = course.teacher_seconds(epochs)
         display.say(
             f"{course.name}: about {in_words(course.seconds(epochs))} in all"

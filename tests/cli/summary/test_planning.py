@@ -43,6 +43,8 @@ def test_hours_with_and_without_cache_and_compiled(capsys: pytest.CaptureFixture
     assert lines["compiled"][1:3] == ["400", "ms"]
     assert "with teacher cache" in lines
     assert "compiled, with cache" in lines
+    assert f"net: about {in_words(fast.seconds(10))} in all" in out  # of what was asked for
+    assert fast.seconds(10) < COURSE.seconds(10)
     assert "a step is 100 ms of reading and augmenting, 200 ms of the teacher, 200 ms of students" in out
     of_hours(Display(), [replace(COURSE, cache=Cache(0, "why not"))], None, 10, 100, 256)
     out = capsys.readouterr().out
