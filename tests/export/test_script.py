@@ -1,6 +1,8 @@
 """The script beside a file of ONNX: what it feeds to the file is what training's own code makes, to the last bit."""
 
+import io
 import json
+import os
 import runpy
 import sys
 from dataclasses import dataclass, field, replace
@@ -140,6 +142,21 @@ def test_it_prints_the_likeliest_class_of_logits_and_of_probabilities(
     beside.start(script(steps, NORMALISED, PROBABILITIES), monkeypatch, images[0])
     assert capsys.readouterr().out == f"{images[0]}\tbee\t0.7311\n{images[0]}\tbee\t0.5000\n"
     assert beside.asked == [[LOGITS], [PROBABILITIES]]
+
+
+def test_names_that_the_terminal_cannot_show_stop_nothing(
+    beside: Beside, images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = str(beside.folder / os.fsdecode(b"caf\xe9.jpg"))
+    Path(name).write_bytes(Path(images[0]).read_bytes())
+    steps, out = steps_of("crop"), io.TextIOWrapper(io.BytesIO(), "utf-8", "strict")
+    beside.about = {"classes": CLASSES, "preprocessing": steps.to_dict()}
+    monkeypatch.setattr(sys, "stdout", out)
+    assert beside.start(script(steps, NORMALISED, LOGITS), monkeypatch, name, images[0]) is None
+    out.flush()
+    first, second = out.buffer.getvalue().decode().splitlines()
+    assert first.endswith("caf\\udce9.jpg\tbee\t0.7311")
+    assert second.startswith(images[0])
 
 
 def test_the_end_of_a_pipe_is_not_blamed_on_an_image(
