@@ -141,8 +141,11 @@ def _resume(run: Listed, display: Display, start: Start) -> int:
     """Type the command of a run again.
 
     Raises:
-        ValueError: If it is finished, in use or renamed, or its configuration does not say which command it was.
+        ValueError: If it is damaged, finished, in use or renamed, or its configuration does not say which command it
+            was.
     """
+    if run.problem:
+        raise ValueError(run.problem)
     if run.is_done:
         raise ValueError(f"{run.folder} is finished; there is nothing to resume")
     if run.is_in_use:

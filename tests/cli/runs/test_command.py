@@ -172,6 +172,9 @@ def test_it_is_said_why_a_run_is_damaged(tmp_path: Path, capsys: Capture) -> Non
     out = done(capsys, ["runs", str(tmp_path)])
     assert "note: " in out
     assert "metrics.jsonl is damaged (" in out
+    runs_in(tmp_path, "two")
+    (tmp_path / "two" / "result.json").write_text("{")
+    assert "two/result.json is damaged (" in refusal(capsys, ["runs", "resume", str(tmp_path / "two")])
 
 
 def test_what_was_not_meant_is_not_removed(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
