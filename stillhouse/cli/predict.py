@@ -72,8 +72,10 @@ def _opened(command: Predict, display: Display) -> Student | Exported:
 
 def _print(found: Sequence[Prediction], count: int, display: Display) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("image", *_columns(count)):
-        table.add_column(name, justify="right" if name.startswith("probability") else "left")
+    table.add_column("image", overflow="fold")  # whole on narrow screens as well, where names often begin alike
+    for n in range(1, count + 1):
+        table.add_column("class" if n == 1 else f"class {n}")
+        table.add_column("probability" if n == 1 else "", justify="right", no_wrap=True)
     for one in found:
         if not one.problem:
             table.add_row(one.image, *(word for name, value in one.top for word in (name, f"{100 * value:.2f} %")))

@@ -74,6 +74,20 @@ def test_images_that_cannot_be_read_are_counted_and_end_with_code_1(
     assert capsys.readouterr().out.splitlines()[1].startswith(str(good))
 
 
+def test_a_narrow_table_keeps_the_names_of_images_whole(
+    world: World, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stillhouse.training.progress._PLAIN_WIDTH", 80)
+    names = [str(tmp_path / f"IMG_2026080{n}_142500_edited_for_the_album.png") for n in range(3)]
+    for name in names:
+        shutil.copy(world.pictures / "val" / "ant" / "0.png", name)
+    heading, *rows = done(capsys, ["predict", str(world.teacher), *names, "--top", "3"]).splitlines()
+    assert max(map(len, rows)) <= 80
+    assert heading.split() == ["image", "class", "probability", "class", "2", "class", "3"]
+    width = heading.index("class")
+    assert "".join(row[:width].strip() for row in rows) == "".join(names)
+
+
 def test_an_image_that_decodes_to_garbage_gets_no_class(world: World, tmp_path: Path, capsys: Capture) -> None:
     """Zeros in the middle of a JPEG, which no decoder complains of and training refuses."""
     picture(1, 300).save(tmp_path / "a.jpg")
