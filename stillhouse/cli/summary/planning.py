@@ -101,9 +101,10 @@ def of_hours(
         if course.teacher is not None and place == 0:
             labels = [*course.teacher.students]
             step, epoch = course.teacher.step(labels), course.teacher.epoch(labels)
-            whole = course.teacher_seconds(epochs)
+            length, whole = course.teacher_epochs or epochs, course.teacher_seconds(epochs)
+            name = "teacher, first" + (f", {counted(length, 'epoch')}" if length != epochs or course.seeds > 1 else "")
             rows += [
-                ("teacher, first", _seconds(step), in_words(epoch), in_words(whole), _gb(course.teacher.memory)),
+                (name, _seconds(step), in_words(epoch), in_words(whole), _gb(course.teacher.memory)),
                 (),
             ]
         for words, one, cached in _variants(course, compiled[place] if compiled else None):

@@ -60,6 +60,17 @@ def test_hours_with_and_without_cache_and_compiled(capsys: pytest.CaptureFixture
     assert "on 64 of 256 images, multiplied, of real batches" in out
 
 
+def test_a_teacher_that_is_trained_longer_than_students_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    teacher = Pace(0.0, {"by itself": 0.1}, 100)
+    for course, words in [
+        (replace(COURSE, teacher=teacher, teacher_epochs=20), "teacher, first, 20 epochs  "),
+        (replace(COURSE, teacher=teacher, seeds=3), "teacher, first, 10 epochs  "),
+        (replace(COURSE, teacher=teacher), "teacher, first  "),
+    ]:
+        of_hours(Display(), [course], None, 10, 100, 64)
+        assert words in capsys.readouterr().out
+
+
 def test_the_cache_of_each_student_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     without = replace(COURSE, name="other", cache=Cache(0, "why not"))
     of_hours(Display(), [COURSE, without, replace(COURSE, name="third")], None, 10, 100, 64)
