@@ -67,7 +67,7 @@ def _planned(folder: Path, words: Sequence[str], steps: int) -> tuple[float, flo
     (table,) = (folder / "runs").glob("*-plan/hours.csv")
     row = {name: float(value) for name, value in next(csv.DictReader(table.open())).items() if name != "student"}
     each, in_epoch = row["seconds of a step"], int(row["steps of an epoch"])
-    evaluations = (_BEFORE + steps) // in_epoch  # that lie among these steps
+    evaluations = (_BEFORE + steps) // in_epoch - _BEFORE // in_epoch  # that lie among these steps
     return each + evaluations * (row["seconds of an epoch"] - in_epoch * each) / steps, took
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -139,7 +138,7 @@ def _pace(folder: Path, pictures: Path | None) -> None:
         clock, slowness = time.perf_counter, 1 + 999 * distributed.rank()
         data = quick_data(16) if pictures is None else on_disk(pictures)
         teacher, one = built(folder, relational, data)
-        with patch("stillhouse.plan.timing.time", SimpleNamespace(perf_counter=lambda: slowness * clock())):
+        with patch.object(time, "perf_counter", lambda: slowness * clock()):
             pace = measured(teacher, {one: "student"}, data, torch.device("cpu"), 0.5)
         torch.save(pace, folder / f"rank{distributed.rank()}.pt")
 

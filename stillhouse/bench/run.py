@@ -232,7 +232,8 @@ class Comparison:
         shared = self._open(room)
         trainers = {trainer: cell.label for trainer, cell in self._trainers(room, cells, shared)}
         teacher = shared.teacher.net if shared.teacher else None
-        return measured(teacher, trainers, shared.data, room.command.run.device.torch_device()).of_an_epoch()
+        device, budget = room.command.run.device.torch_device(), room.command.memory.memory_budget
+        return measured(teacher, trainers, shared.data, device, budget=budget).of_an_epoch()
 
     def _failed(self, cell: Cell, error: Exception) -> None:
         why = str(error)

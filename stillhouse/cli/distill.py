@@ -101,7 +101,8 @@ def distill(command: Distill, display: Display) -> None:
         store = command.cache.store(options.output.folder)
         if not is_planned:
             display.set_parts([])
-            display.say(ahead.plan(None, waiting, ahead.seconds_to_go(teacher.net, waiting, data, device)))
+            seconds = ahead.seconds_to_go(teacher.net, waiting, data, device, command.memory.memory_budget)
+            display.say(ahead.plan(None, waiting, seconds))
         room = Classroom(teacher.net, waiting)
         fit_room(room, data, options, display, scores, store, command.memory.memory_budget)
     results = measure(teacher, trainers, data, options, scores)
@@ -137,7 +138,7 @@ def train_teacher(
         display.say(f"teacher {source.name} has no weights yet: it is trained first (or give --teacher_weights)")
         device = options.device.torch_device()
         seconds = [ahead.seconds_to_go(None, [trainer], data, device)]
-        seconds += [ahead.seconds_to_go(untrained.net, students, data, device)]
+        seconds += [ahead.seconds_to_go(untrained.net, students, data, device, command.memory.memory_budget)]
         display.set_parts(seconds)
         display.say(ahead.plan(trainer, students, sum(seconds)))
     fit_alone(trainer, data, options, display)

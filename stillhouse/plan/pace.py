@@ -22,8 +22,8 @@ class Pace:
         overlaps: Batches are read while the device computes.
         timed: Steps that were timed of each student.
         images: Images of a step that was timed; fewer than a batch of slow networks, whose times are multiplied.
-        memory: Peak of this process's memory in bytes (GPU memory on a GPU), multiplied in the same way; 0 if it cannot
-            be measured.
+        memory: Peak of this process's memory in training in bytes (GPU memory on a GPU); what grows with the images is
+            multiplied in the same way; 0 if it cannot be measured.
         drift: How much longer steps took in the slowest quarter of the time than in the fastest, as a share of it; 0 if
             there were too few to tell.
     """

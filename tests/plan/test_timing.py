@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,46 +13,17 @@ from stillhouse.batch import Batch
 from stillhouse.method import Method
 from stillhouse.methods import CE, KD
 from stillhouse.plan import timing
-from stillhouse.plan.timing import _drift, _read, _Timed, measured
+from stillhouse.plan.timing import _drift, _read, _together, measured
+from stillhouse.plan.twins import Twin, needed
+from tests.helpers.clock import Clock
 from tests.helpers.data import quick_data
 from tests.helpers.training import assert_same, teacher_net, trainer, weights
 
 CPU = torch.device("cpu")
 
 
-class Clock:
-    """Time that passes only when something says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-    def passing(self, seconds: Iterator[float]) -> Callable[[Batch], None]:
-        def act(batch: Batch) -> None:
-            self.now += next(seconds)
-
-        return act
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=made.perf_counter))
-    return made
-
-
 def batch(images: int = 32) -> Batch:
     return next(iter(quick_data(images, images=images).train.epoch(0, CPU)))
-
-
-def test_seconds_are_a_mean_in_which_no_step_counts_for_more_than_three(clock: Clock) -> None:
-    timed = _Timed(clock.passing(iter([1.0, 2.0, 2.0, 2.0, 99.0])), [batch()], CPU, 32)
-    for _ in range(5):
-        timed.once()
-    assert timed.times == [1, 2, 2, 2, 99]
-    assert timed.seconds == (1 + 2 + 2 + 2 + 6) / 5
 
 
 def test_drift_is_between_quarters_of_the_time_and_not_between_steps() -> None:
@@ -62,7 +33,8 @@ def test_drift_is_between_quarters_of_the_time_and_not_between_steps() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "many"), [(0.0, 5), (10.0, 21), (1000.0, 200)])
-def test_batches_are_read_for_a_while(clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, many: int) -> None:
+def test_batches_are_read_for_a_while(monkeypatch: pytest.MonkeyPatch, seconds: float, many: int) -> None:
+    clock = Clock(monkeypatch)
     data, one, read = quick_data().train, batch(), list[Batch]()
 
     def epoch(number: int, device: torch.device) -> Iterator[Batch]:
@@ -74,18 +46,6 @@ def test_batches_are_read_for_a_while(clock: Clock, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(data, "epoch", epoch)
     kept, each, begin = _read(data, CPU, seconds)
     assert (len(kept), len(read), each, begin) == (5, many, 0.5, 1.5)
-
-
-def test_what_is_slow_is_timed_on_fewer_images_and_its_time_is_multiplied(clock: Clock) -> None:
-    def act(batch: Batch) -> None:
-        clock.now += 0.1 * len(batch.labels)
-
-    whole = batch()
-    timed = _Timed.begun(act, [whole], CPU, longest=1.0)
-    assert timed.images == len(whole.labels) // 4
-    timed.once()
-    assert timed.seconds == pytest.approx(0.1 * len(whole.labels))
-    assert _Timed.begun(act, [whole], CPU, longest=100.0).images == len(whole.labels)
 
 
 def test_all_networks_take_their_turns(tmp_path: Path) -> None:
@@ -140,3 +100,63 @@ def test_a_teacher_that_was_timed_is_not_timed_again(tmp_path: Path) -> None:
     again = measured(teacher, {kd: "KD"}, quick_data(), CPU, 0.02, look=whole.teacher)
     assert again.teacher == whole.teacher
     assert len(calls) - first < first / 2
+
+
+def test_copies_that_do_not_fit_into_memory_together_are_timed_in_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = teacher_net()
+    students = [trainer([CE(), KD()], teacher, tmp_path, name) for name in "abc"]
+    one = needed(students[0])
+    assert [len(group) for group in _together(students, 2.5 * one)] == [2, 1]
+    assert [len(group) for group in _together(students, 0)] == [1, 1, 1]
+    assert [len(group) for group in _together(students, None)] == [3]
+
+    alive, most = list[Twin](), list[int]()
+    begin, free = Twin.begin, Twin.free
+
+    def begun(twin: Twin, batches: Sequence[Batch], device: torch.device, longest: float) -> None:
+        alive.append(twin)
+        most.append(len(alive))
+        begin(twin, batches, device, longest)
+
+    def freed(twin: Twin) -> None:
+        alive.remove(twin)
+        free(twin)
+
+    monkeypatch.setattr(Twin, "begin", begun)
+    monkeypatch.setattr(Twin, "free", freed)
+    monkeypatch.setattr(timing, "_room", lambda free, used, budget: budget)
+    calls: list[int] = []
+    teacher.model.register_forward_hook(lambda *_: calls.append(1))
+    labels = {student: student.name for student in students}
+    whole = measured(teacher, labels, quick_data(), CPU, 0.0)
+    assert (max(most), alive, list(whole.students)) == (3, [], ["a", "b", "c"])
+    first = len(calls)
+    most.clear()
+    parts = measured(teacher, labels, quick_data(), CPU, 0.0, budget=2.5 * one)
+    assert (max(most), alive, list(parts.students)) == (2, [], ["a", "b", "c"])
+    assert len(calls) == 2 * first  # the teacher is timed once, not with each group
+
+
+@pytest.mark.parametrize("images", [16, 8])
+def test_memory_is_that_of_a_training_which_has_no_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
+) -> None:
+    student = trainer([CE()], None, tmp_path, "a")
+    weights, buffers = ([*part()] for part in (student.distillation.parameters, student.distillation.buffers))
+    size, others = (sum(one.nbytes for one in part) for part in (weights, buffers))
+    used, of_images = 10**6, 500 * images
+    peak = used + (size + others) + 2 * size + of_images  # a copy, its gradients and momentum, and activations
+    meter = SimpleNamespace(begin=lambda: True, used=lambda: used, peak=lambda: peak, free=lambda: 10**9)
+    monkeypatch.setattr(timing, "meter", lambda device: meter)
+    monkeypatch.setattr(timing, "_LONGEST", 100.0 if images == 16 else 0.0)
+    pace = measured(None, {student: "a"}, quick_data(16), CPU, 0.0)
+    assert pace.images == images
+    assert pace.memory == used + 2 * size + 500 * 16
+
+
+def test_a_budget_limits_the_memory_of_copies() -> None:
+    assert timing._room(10**9, 10**8, None) == 5 * 10**8
+    assert timing._room(10**9, 10**8, 0.5) == 2 * 10**8
+    assert timing._room(10**9, 10**8, 5.0) == 5 * 10**8

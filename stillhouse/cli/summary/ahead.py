@@ -15,16 +15,21 @@ from ...training.student import StudentTrainer
 
 
 def seconds_to_go(
-    teacher: Tapped | None, trainers: Sequence[StudentTrainer], data: Data, device: torch.device
+    teacher: Tapped | None,
+    trainers: Sequence[StudentTrainer],
+    data: Data,
+    device: torch.device,
+    budget: float | None = None,
 ) -> float:
     """Estimate from a few steps, which are undone, how long students take that are trained beside each other.
 
     Args:
         teacher: Their teacher; None for networks that learn by themselves.
         trainers: The students, before they are resumed.
+        budget: Memory in GB that this process may use.
     """
     labels = {trainer: str(number) for number, trainer in enumerate(trainers)}
-    pace = measured(teacher, labels, data, device)
+    pace = measured(teacher, labels, data, device, budget=budget)
     left = {label: max(trainer.epochs - len(trainer.run.rows()), 0) for trainer, label in labels.items()}
     return pace.seconds(left)
 

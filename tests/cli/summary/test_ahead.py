@@ -35,7 +35,7 @@ def test_the_plan_names_everything_that_will_be_trained() -> None:
 def test_epochs_that_are_done_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, teacher, cpu = quick_data(), teacher_net(), torch.device("cpu")
     students = [trainer([CE()], None, tmp_path, "alone"), trainer([CE(), KD()], teacher, tmp_path, "kd")]
-    monkeypatch.setattr(ahead, "measured", lambda *_: Pace(10.0, {"0": 1.0, "1": 3.0}, data.train.steps))
+    monkeypatch.setattr(ahead, "measured", lambda *_, **__: Pace(10.0, {"0": 1.0, "1": 3.0}, data.train.steps))
     epochs = students[0].epochs
     assert seconds_to_go(teacher, students, data, cpu) == data.train.steps * epochs * (10 + 1 + 3)
     students[0].run.rows = lambda: [{}] * epochs  # type: ignore[method-assign] # a stand-in for the test
