@@ -159,7 +159,7 @@ def _explain(display: Display, courses: Sequence[Course], is_compiled: bool, siz
         names = [name for name, other in said.items() if other == words]
         display.say(words if len(names) == len(courses) else f"{', '.join(names)}: {words}")
     if not is_compiled:
-        display.say("compiled: not measured, since compiling takes a minute; --compile true measures it")
+        display.say("compiled: not measured, since compiling takes some minutes; --compile true measures it")
 
 
 def _cached(course: Course) -> str:
