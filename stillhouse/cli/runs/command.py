@@ -41,7 +41,9 @@ def runs(arguments: Sequence[str], display: Display, start: Start) -> int:
     if action == "list":
         folders = [*named, *([] if folder is None else [folder])]
         if len(folders) > 1:
-            raise ValueError(f"stillhouse runs lists one folder, not {len(folders)}; usage: {_USAGE}")
+            meant = nearest(str(folders[0]), _ACTIONS)
+            usage = f"usage: {_USAGE}{'.' if meant else ''}{meant}"
+            raise ValueError(f"stillhouse runs lists one folder, not {len(folders)}; {usage}")
         _list(Path(folders[0]).expanduser() if folders else _FOLDER, display)
         return 0
     if not all(named) or not named or (action == "resume" and len(named) > 1):

@@ -128,6 +128,7 @@ def test_a_run_that_would_be_another_one_is_not_begun(
     [
         (["nowhere"], "there is no folder nowhere"),
         (["a", "b"], "lists one folder, not 2"),
+        (["resum", "a"], "or stillhouse runs rm RUN ... --yes. Did you mean resume?"),
         (["rm"], "stillhouse runs rm needs the folder of a run"),
         (["resume"], "stillhouse runs resume needs the folder of a run"),
         (["resume", "nothing"], "nothing is not the folder of a run; stillhouse runs lists them"),
