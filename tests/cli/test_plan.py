@@ -97,6 +97,8 @@ def test_what_compiling_makes_slower_is_said_and_not_proposed(
     assert ("compile true -> false" in out) == (factor > 1)
     assert (" --compile false" in out) == (factor > 1)
     assert "because each would be compiled anew" in out
+    enough = done(capsys, words(world, tmp_path, "--budget", "1d", "--format", "svg", "--compile", "true"))
+    assert "were not tried" not in enough
 
 
 def test_a_teacher_without_weights_is_planned_as_well(
